@@ -1,0 +1,104 @@
+"""Loads a stage: TOML file, then overrides, then checks."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+import mesozoic
+from mesozoic.config.override import SECTIONS, Override, section_keys, unknown_key
+from mesozoic.config.schema import StageConfig
+from mesozoic.errors import UserError, did_you_mean
+
+
+def configs_folder() -> Path:
+    """The folder of stage files: `configs/` of a checkout, else the copy inside the installed package.
+
+    Raises:
+        UserError: neither exists.
+    """
+    package = Path(mesozoic.__file__).parent
+    for folder in (package.parent / "configs", package / "_configs"):
+        if folder.is_dir():
+            return folder
+    raise UserError(f"no stage files beside {package}; reinstall with 'pip install mesozoic'")
+
+
+def stage_files(species: str) -> dict[int, Path]:
+    """Stage number -> file of every stage that `species` has.
+
+    Raises:
+        UserError: there are no stage files for that species.
+    """
+    folder = configs_folder() / species
+    if not folder.is_dir():
+        known = sorted(path.name for path in configs_folder().iterdir() if path.is_dir())
+        raise UserError(f"no stage files for species '{species}'{did_you_mean(species, known)} known: {', '.join(known)}")
+    return {int(path.name[5]): path for path in sorted(folder.glob("stage[1-3]_*.toml"))}
+
+
+def load_stage(species: str, stage: int, overrides: Iterable[Override] = ()) -> StageConfig:
+    """Load stage `stage` of `species` with `overrides` applied in order.
+
+    Raises:
+        UserError: no such species or stage, or the configuration is not valid.
+    """
+    files = stage_files(species)
+    if stage not in files:
+        raise UserError(f"{species} has no stage {stage}; it has {', '.join(map(str, files))}")
+    return load_file(files[stage], overrides, stage)
+
+
+def load_file(path: Path, overrides: Iterable[Override] = (), stage: int | None = None) -> StageConfig:
+    """Load one stage file.
+
+    Raises:
+        UserError: the file cannot be read, is not TOML, or is not a valid stage.
+    """
+    where = path.name
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path} ({error.strerror}); check the path") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{where} is not valid TOML ({error}); correct it") from None
+    _reject_unknown(raw, where)
+    for override in overrides:
+        if override.stage is None or override.stage == stage:
+            raw.setdefault(override.section, {})[override.key] = override.value
+            where = f"{path.name} with overrides"
+    return validate(raw, where)
+
+
+def validate(raw: dict[str, dict[str, object]], where: str) -> StageConfig:
+    """Check a raw configuration.
+
+    Raises:
+        UserError: one sentence about the first thing that is wrong with it.
+    """
+    try:
+        return StageConfig.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(str(part) for part in first["loc"][:2])
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "value_error":
+            raise UserError(f"{where}: {message}") from None
+        if first["type"] == "missing":
+            raise UserError(f"{where}: '{path}' is missing; add it") from None
+        message = message.replace("Input should", "should")
+        raise UserError(f"{where}: {path} {message}, but it is {first['input']!r}; correct that value") from None
+
+
+def _reject_unknown(raw: dict[str, object], where: str) -> None:
+    for section, table in raw.items():
+        if section not in SECTIONS:
+            raise unknown_key(section, "", where)
+        if not isinstance(table, dict):
+            raise UserError(f"{where}: '{section}' must be a section, not {table!r}; write [{section}]")
+        for key in table:
+            if key not in section_keys(section):
+                raise unknown_key(section, key, where)

@@ -1,0 +1,116 @@
+"""Overrides: one value for one key, in every spelling that users and sweep services write.
+
+All of these mean the same::
+
+    --override ppo.learning_rate=1e-4      ppo.learning_rate=1e-4      --ppo.learning_rate=1e-4
+    --ppo_learning_rate 1e-4               --ppo_learning_rate=1e-4
+
+`2.ppo.learning_rate=1e-4` applies to stage 2 only.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mesozoic.config.schema import StageConfig
+from mesozoic.errors import UserError, did_you_mean
+
+SECTIONS = tuple(StageConfig.model_fields)
+IGNORED = ("_wandb",)
+"""Arguments that sweep agents inject and that carry nothing for us."""
+
+RENAMED = {
+    "jax.num_envs": "stage.n_envs",
+    "jax.rollout_len": "ppo.n_steps",
+    "jax.num_minibatches": "ppo.batch_size",
+    "jax.update_epochs": "ppo.n_epochs",
+}
+"""Keys of earlier systems and the key that has their meaning here."""
+
+
+@dataclass(frozen=True)
+class Override:
+    """`section.key = value`; `stage` is None when it applies to every stage."""
+
+    section: str
+    key: str
+    value: object
+    stage: int | None = None
+
+    @property
+    def path(self) -> str:
+        return f"{self.section}.{self.key}"
+
+
+def section_keys(section: str) -> tuple[str, ...]:
+    """Keys of a section."""
+    return tuple(StageConfig.model_fields[section].annotation.model_fields)  # type: ignore[union-attr]
+
+
+def unknown_key(section: str, key: str, where: str) -> UserError:
+    """The error for a section or key that does not exist, naming the closest one that does."""
+    path = f"{section}.{key}" if key else section
+    if path in RENAMED:
+        return UserError(f"{where}: '{path}' is set by '{RENAMED[path]}' here; use that key")
+    if section not in SECTIONS:
+        return UserError(f"{where}: unknown section '{section}'{did_you_mean(section, SECTIONS)}")
+    every = [f"{s}.{k}" for s in SECTIONS for k in section_keys(s)]
+    near = did_you_mean(key, section_keys(section))
+    near = near.replace("'", f"'{section}.", 1) if near else did_you_mean(path, every)
+    return UserError(f"{where}: unknown key '{path}'{near}")
+
+
+def parse_value(text: str) -> object:
+    """Read a value as TOML does (numbers, booleans, lists, quoted strings); anything else is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        pass
+    try:
+        return float(text)  # '1e4' and '.5' are numbers to everyone but TOML
+    except ValueError:
+        return text
+
+
+def parse_override(text: str) -> Override:
+    """Parse `[stage.]section.key=value`.
+
+    Raises:
+        UserError: the text is not of that form, or the section or key does not exist.
+    """
+    path, equals, value = text.partition("=")
+    parts = path.strip().split(".")
+    stage: int | None = None
+    if parts[0].isdigit():
+        stage = int(parts.pop(0))
+        if stage not in (1, 2, 3):
+            raise UserError(f"override '{text}': there is no stage {stage}; write 1, 2 or 3 in front of the section")
+    if not equals or len(parts) != 2 or not all(parts):
+        raise UserError(f"override '{text}' is not of the form section.key=value, for example ppo.learning_rate=1e-4")
+    section, key = parts
+    if section not in SECTIONS or key not in section_keys(section):
+        raise unknown_key(section, key, f"override '{text}'")
+    return Override(section, key, parse_value(value.strip()), stage)
+
+
+def parse_flag(name: str, value: str) -> Override | None:
+    """Parse a sweep service's `--name value`, `name` without dashes; None for one to ignore.
+
+    Raises:
+        UserError: the name is no `section.key` or `section_key`.
+    """
+    if name in IGNORED:
+        return None
+    if "." in name:
+        return parse_override(f"{name}={value}")
+    for section in SECTIONS:
+        if name.startswith(f"{section}_"):
+            return parse_override(f"{section}.{name.removeprefix(f'{section}_')}={value}")
+    raise UserError(f"unknown option '--{name}'")
+
+
+def parse_overrides(texts: Sequence[str]) -> tuple[Override, ...]:
+    """Parse many; later ones win over earlier ones when they are applied."""
+    return tuple(parse_override(text) for text in texts)

@@ -1,0 +1,174 @@
+"""The typed stage configuration: every key, its range and its meaning, in one place.
+
+A stage file has the sections `[stage] [env] [ppo] [sac] [jax] [curriculum]`. Unknown keys are errors.
+All models are immutable; `StageConfig` is what the rest of the package receives.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic_core import PydanticCustomError
+
+NET_PRESETS = ("small", "medium", "large", "deep", "tapered", "deep_tapered")
+
+
+def _integral(value: object) -> object:
+    """Take `1024.0` for 1024: sweep services send every discrete value as a float."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _net_arch(value: object) -> object:
+    if isinstance(value, str) and value in NET_PRESETS:
+        return value
+    if isinstance(value, list | tuple) and value and all(isinstance(w, int) and 1 <= w <= 4096 for w in value):
+        return tuple(value)
+    raise PydanticCustomError("net_arch", f"should be one of {', '.join(NET_PRESETS)} or a list of widths like [64, 64]")
+
+
+Int = Annotated[int, Strict(), BeforeValidator(_integral)]
+Float = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Weight = Annotated[Float, Field(ge=0.0)]
+NetArch = Annotated[str | tuple[int, ...], BeforeValidator(_net_arch)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StageSection(Section):
+    """`[stage]`: which stage this is and how many worlds run side by side."""
+
+    number: Int = Field(ge=1, le=3, description="1 balance, 2 locomotion, 3 behaviour")
+    name: str = Field(min_length=1, description="what is learned, for example 'balance'")
+    n_envs: Int = Field(64, ge=1, le=65536, description="worlds simulated side by side")
+
+
+class EnvSection(Section):
+    """`[env]`: the task. Speeds are in units of sqrt(g*h) of the animal, h its hip height."""
+
+    max_episode_steps: Int = Field(500, ge=2, description="control steps (50 a second) before an episode is cut off")
+    reset_noise_scale: Float = Field(0.05, ge=0.0, le=0.5, description="joint noise at reset, radians and speed units")
+    fall_height: Float = Field(0.6, gt=0.0, lt=1.0, description="fallen below this torso height, fraction of standing")
+    fall_tilt: Float = Field(60.0, gt=0.0, lt=180.0, description="fallen beyond this torso tilt, degrees")
+    push_interval: Float = Field(2.0, gt=0.0, description="seconds; one push at a random time in each interval")
+    push_duration: Float = Field(0.1, gt=0.0, description="seconds that a push lasts")
+    push_velocity_min: Float = Field(0.0, ge=0.0, le=2.0, description="weakest push: velocity change, speed units")
+    push_velocity_max: Float = Field(0.0, ge=0.0, le=2.0, description="strongest push; 0 means no pushes")
+    alive_bonus: Weight = Field(1.0, description="upright, at height and with loaded feet")
+    posture_weight: Weight = Field(0.0, description="torso level as at home")
+    nosedive_weight: Weight = Field(0.0, description="pitching forward beyond home")
+    heading_weight: Weight = Field(0.0, description="facing the target")
+    drift_penalty_weight: Weight = Field(0.0, description="distance from the start, in hip heights")
+    speed_penalty_weight: Weight = Field(0.0, description="horizontal speed squared, speed units")
+    spin_penalty_weight: Weight = Field(0.0, description="yaw rate squared, per sqrt(h/g)")
+    smoothness_weight: Weight = Field(0.0, description="mean squared change of the action")
+    energy_penalty_weight: Weight = Field(0.0, description="mechanical power, per weight times sqrt(g*h)")
+    fall_penalty_weight: Weight = Field(0.0, description="once, when a fall ends the episode")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.push_velocity_min > self.push_velocity_max:
+            raise ValueError(
+                f"push_velocity_min = {self.push_velocity_min} exceeds push_velocity_max = {self.push_velocity_max};"
+                " lower the first or raise the second"
+            )
+        if self.push_duration >= self.push_interval:
+            raise ValueError(
+                f"push_duration = {self.push_duration} must be shorter than push_interval = {self.push_interval};"
+                " lower push_duration"
+            )
+        return self
+
+
+class PPOSection(Section):
+    """`[ppo]`: PPO, for every backend that has it."""
+
+    learning_rate: Float = Field(3e-4, gt=0.0, le=1.0, description="Adam step size")
+    learning_rate_end: Annotated[Float, Field(ge=0.0, le=1.0)] | None = Field(
+        None, description="if set, the step size falls linearly to this value"
+    )
+    n_steps: Int = Field(64, ge=2, description="steps per world in one rollout")
+    batch_size: Int = Field(1024, ge=1, description="samples in one gradient step")
+    n_epochs: Int = Field(5, ge=1, le=100, description="passes over one rollout")
+    gamma: Float = Field(0.99, gt=0.0, lt=1.0, description="discount factor")
+    gae_lambda: Float = Field(0.95, ge=0.0, le=1.0, description="lambda of generalised advantage estimation")
+    clip_range: Float = Field(0.2, gt=0.0, lt=1.0, description="clip range of the probability ratio")
+    ent_coef: Float = Field(0.005, ge=0.0, le=1.0, description="entropy bonus at the start")
+    ent_anneal_fraction: Float = Field(0.6, gt=0.0, le=1.0, description="share of the budget in which it falls to 0")
+    vf_coef: Float = Field(0.5, ge=0.0, description="weight of the value loss")
+    max_grad_norm: Float = Field(0.5, gt=0.0, description="gradients are scaled down to this norm")
+    target_kl: Annotated[Float, Field(gt=0.0)] | None = Field(
+        None, description="if set, an update stops once the policy has moved this far"
+    )
+    log_std_init: Float = Field(-1.0, ge=-5.0, le=1.0, description="log standard deviation of the first policy")
+    net_arch: NetArch = Field("small", description="a preset or a list of hidden layer widths")
+
+
+class SACSection(Section):
+    """`[sac]`: soft actor-critic (backend `sb3`)."""
+
+    learning_rate: Float = Field(3e-4, gt=0.0, le=1.0, description="Adam step size")
+    learning_rate_end: Annotated[Float, Field(ge=0.0, le=1.0)] | None = Field(None, description="linear decay to this")
+    batch_size: Int = Field(256, ge=1, description="samples in one gradient step")
+    gamma: Float = Field(0.99, gt=0.0, lt=1.0, description="discount factor")
+    tau: Float = Field(0.005, gt=0.0, le=1.0, description="soft update of the target networks")
+    ent_coef: Literal["auto"] | Annotated[Float, Field(ge=0.0)] = Field("auto", description="entropy coefficient")
+    buffer_size: Int = Field(300_000, ge=1, description="transitions kept for replay")
+    learning_starts: Int = Field(10_000, ge=0, description="transitions collected before the first update")
+    train_freq: Int = Field(16, ge=1, description="steps per world between updates")
+    gradient_steps: Int = Field(8, ge=1, description="gradient steps in one update")
+    net_arch: NetArch = Field("large", description="a preset or a list of hidden layer widths")
+
+
+class JaxSection(Section):
+    """`[jax]`: what only the JAX learner has."""
+
+    normalize_value: bool = Field(True, strict=True, description="the critic predicts standardised returns")
+    normalize_advantage: bool = Field(True, strict=True, description="advantages are standardised in each minibatch")
+    matmul_precision: Literal["default", "high", "highest"] = Field(
+        "highest", description="'default' allows TF32 on GPUs, which hurts locomotion policies"
+    )
+
+
+class CurriculumSection(Section):
+    """`[curriculum]`: the budget, the evaluations and the gate that says when the stage is solved."""
+
+    timesteps: Int = Field(4_000_000, ge=1, description="budget in environment steps")
+    eval_freq: Int = Field(200_000, ge=1, description="environment steps between evaluations")
+    save_freq: Int = Field(200_000, ge=1, description="environment steps between checkpoints")
+    eval_episodes: Int = Field(64, ge=1, le=4096, description="episodes of one evaluation, all at once")
+    required_consecutive: Int = Field(3, ge=1, description="evaluations in a row that must pass the gate")
+    min_avg_reward: Float = Field(0.0, description="gate: the mean episode return must exceed this")
+    min_avg_episode_length: Float = Field(0.0, ge=0.0, description="gate: the mean length must exceed this (steps)")
+    min_survival: Float = Field(0.9, ge=0.0, lt=1.0, description="gate: lower bound of the share of episodes survived")
+
+
+class StageConfig(Section):
+    """One stage, complete and checked."""
+
+    stage: StageSection
+    env: EnvSection = EnvSection()
+    ppo: PPOSection = PPOSection()
+    sac: SACSection = SACSection()
+    jax: JaxSection = JaxSection()
+    curriculum: CurriculumSection = CurriculumSection()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        rollout = self.stage.n_envs * self.ppo.n_steps
+        if rollout % self.ppo.batch_size:
+            fits = max(size for size in range(1, min(self.ppo.batch_size, rollout) + 1) if rollout % size == 0)
+            raise ValueError(
+                f"a rollout of stage.n_envs * ppo.n_steps = {self.stage.n_envs} * {self.ppo.n_steps} = {rollout} steps"
+                f" does not divide into batches of ppo.batch_size = {self.ppo.batch_size};"
+                f" set ppo.batch_size={fits} or change n_envs"
+            )
+        if self.curriculum.min_avg_episode_length >= self.env.max_episode_steps:
+            raise ValueError(
+                f"curriculum.min_avg_episode_length = {self.curriculum.min_avg_episode_length:g} can never be exceeded"
+                f" by episodes of env.max_episode_steps = {self.env.max_episode_steps};"
+                f" lower it below {self.env.max_episode_steps}"
+            )
+        return self

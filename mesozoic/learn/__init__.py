@@ -1,0 +1,1 @@
+"""Learners behind one interface, and the portable policy they write."""

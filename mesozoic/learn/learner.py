@@ -1,0 +1,30 @@
+"""The small interface behind which every learner stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from mesozoic.learn.policy import Policy
+
+State = dict[str, Any]
+"""Nested dictionaries of numpy arrays and JSON scalars."""
+
+
+class Learner(Protocol):
+    """Improves a policy by acting in the environment it was given."""
+
+    step: int
+    """Environment steps taken so far, over all worlds."""
+
+    def learn(self, until_step: int) -> Mapping[str, float]:
+        """Go on until at least `until_step`; return metrics of what was done, name -> value."""
+
+    def policy(self) -> Policy:
+        """The current policy, portable."""
+
+    def state(self) -> State:
+        """Everything needed to continue bit for bit, the environment's own state apart."""
+
+    def set_state(self, state: State) -> None:
+        """Continue from what `state()` returned."""

@@ -1,0 +1,42 @@
+"""Running mean and variance of observations, in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+STD_FLOOR = 0.1
+"""Observations are of order one already; an entry that hardly varies yet is not blown up beyond this."""
+CLIP = 10.0
+"""Normalised observations are cut off here."""
+
+
+class Normaliser:
+    """Mean and variance of every observation entry, merged batch by batch (Chan et al. 1979)."""
+
+    def __init__(self, size: int) -> None:
+        self.count = 0.0
+        self.mean = np.zeros(size)
+        self.var = np.ones(size)
+
+    def update(self, batch: NDArray[np.float32]) -> None:
+        """Merge a batch [m, size]."""
+        data = batch.astype(np.float64)
+        count, mean, var = float(len(data)), data.mean(axis=0), data.var(axis=0)
+        total = self.count + count
+        delta = mean - self.mean
+        spread = self.var * self.count + var * count + delta**2 * self.count * count / total
+        self.mean = self.mean + delta * count / total
+        self.var = spread / total
+        self.count = total
+
+    def shift_and_scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and floored standard deviation, float32 [size]."""
+        return self.mean.astype(np.float32), np.maximum(np.sqrt(self.var), STD_FLOOR).astype(np.float32)
+
+    def state(self) -> dict[str, NDArray[np.float64] | float]:
+        return {"count": self.count, "mean": self.mean.copy(), "var": self.var.copy()}
+
+    def set_state(self, state: dict) -> None:
+        self.count = float(state["count"])
+        self.mean, self.var = np.array(state["mean"]), np.array(state["var"])

@@ -1,0 +1,161 @@
+"""One PPO update as a single compiled function (Schulman et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from mesozoic.config import JaxSection, PPOSection
+from mesozoic.learn.gae import advantages
+from mesozoic.learn.networks import ActorCritic, Params
+from mesozoic.learn.normaliser import CLIP
+
+VALUE_MEMORY = 0.02
+"""Share of the newest rollout in the running mean and variance of returns, once it has settled."""
+LOG_2PI = 1.8378770664093453
+
+
+class ValueScale(NamedTuple):
+    """Running mean and variance of returns; the critic predicts in these units."""
+
+    mean: jax.Array
+    var: jax.Array
+    count: jax.Array
+
+
+class Rollout(NamedTuple):
+    """What was collected. `rewards` contain the bootstrap of truncated episodes.
+
+    observations [T, n, nobs], last_observation [n, nobs], actions and noise [T, n, nu],
+    rewards and done [T, n].
+    """
+
+    observations: Any
+    last_observation: Any
+    actions: Any
+    noise: Any
+    rewards: Any
+    done: Any
+
+
+class Knobs(NamedTuple):
+    """Scheduled hyperparameters of one update."""
+
+    learning_rate: float
+    ent_coef: float
+
+
+def initial_value_scale() -> ValueScale:
+    return ValueScale(jnp.zeros(()), jnp.ones(()), jnp.zeros(()))
+
+
+def normalise(observation: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:
+    """Standardise and clip observations [..., nobs]."""
+    return jnp.clip((observation - mean) / std, -CLIP, CLIP)
+
+
+def log_likelihood(mean: jax.Array, log_std: jax.Array, action: jax.Array) -> jax.Array:
+    """Log density of a diagonal Gaussian, [...]."""
+    z = (action - mean) * jnp.exp(-log_std)
+    return jnp.sum(-0.5 * (z * z + LOG_2PI) - log_std, axis=-1)
+
+
+def make_optimiser(ppo: PPOSection) -> optax.GradientTransformation:
+    """Adam on clipped gradients, without the step size, which is scheduled."""
+    return optax.chain(optax.clip_by_global_norm(ppo.max_grad_norm), optax.scale_by_adam(eps=1e-5))
+
+
+def make_update(net: ActorCritic, ppo: PPOSection, jax_options: JaxSection) -> Callable[..., Any]:
+    """Compile-ready `update(params, opt_state, scale, norm, rollout, key, knobs)`.
+
+    It returns new parameters, optimiser state and value scale, and a dictionary of metrics. All
+    epochs run in one `lax.scan`; once the policy has moved past `target_kl` the rest is skipped.
+    """
+    optimiser = make_optimiser(ppo)
+
+    def loss(params: Params, sample: dict[str, jax.Array], ent_coef: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        log_std = params["log_std"]
+        log_ratio = log_likelihood(net.mean(params, sample["observation"]), log_std, sample["action"])
+        log_ratio = log_ratio - sample["log_likelihood"]
+        ratio = jnp.exp(log_ratio)
+        gain = sample["advantage"]
+        if jax_options.normalize_advantage:
+            gain = (gain - gain.mean()) / (gain.std() + 1e-8)
+        clipped = jnp.clip(ratio, 1.0 - ppo.clip_range, 1.0 + ppo.clip_range)
+        policy_loss = -jnp.minimum(ratio * gain, clipped * gain).mean()
+        value_loss = 0.5 * jnp.square(net.value(params, sample["observation"]) - sample["target"]).mean()
+        entropy = jnp.sum(log_std + 0.5 * (LOG_2PI + 1.0))
+        total = policy_loss + ppo.vf_coef * value_loss - ent_coef * entropy
+        return total, {
+            "policy_loss": policy_loss,
+            "value_loss": value_loss,
+            "entropy": entropy,
+            "approx_kl": jnp.mean(ratio - 1.0 - log_ratio),
+            "clip_fraction": jnp.mean((jnp.abs(ratio - 1.0) > ppo.clip_range).astype(jnp.float32)),
+        }
+
+    def rescale(scale: ValueScale, returns: jax.Array) -> ValueScale:
+        if not jax_options.normalize_value:
+            return scale
+        share = jnp.maximum(1.0 / (scale.count + 1.0), VALUE_MEMORY)
+        mean = scale.mean + share * (returns.mean() - scale.mean)
+        var = scale.var + share * (jnp.square(returns - mean).mean() - scale.var)
+        return ValueScale(mean, var, scale.count + 1.0)
+
+    def update(
+        params: Params,
+        opt_state: Any,
+        scale: ValueScale,
+        norm: tuple[jax.Array, jax.Array],
+        rollout: Rollout,
+        key: jax.Array,
+        knobs: Knobs,
+    ) -> tuple[Params, Any, ValueScale, dict[str, jax.Array]]:
+        seen = normalise(rollout.observations, *norm)
+        spread = jnp.sqrt(scale.var) + 1e-6
+        values = net.value(params, seen) * spread + scale.mean
+        last_value = net.value(params, normalise(rollout.last_observation, *norm)) * spread + scale.mean
+        gains = advantages(rollout.rewards, values, last_value, rollout.done, ppo.gamma, ppo.gae_lambda)
+        returns = gains + values
+        scale = rescale(scale, returns)
+        old = jnp.sum(-0.5 * (rollout.noise**2 + LOG_2PI) - params["log_std"], axis=-1)
+        size = rollout.rewards.size
+        samples = {
+            "observation": seen.reshape(size, -1),
+            "action": rollout.actions.reshape(size, -1),
+            "log_likelihood": old.reshape(size),
+            "advantage": gains.reshape(size),
+            "target": (returns.reshape(size) - scale.mean) / (jnp.sqrt(scale.var) + 1e-6),
+        }
+        order = jax.vmap(lambda k: jax.random.permutation(k, size))(jax.random.split(key, ppo.n_epochs))
+        order = order.reshape(-1, ppo.batch_size)
+
+        def one(carry: tuple[Any, ...], index: jax.Array) -> tuple[tuple[Any, ...], dict[str, jax.Array]]:
+            def go(state: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, jax.Array]]:
+                params, opt_state, _ = state
+                sample = jax.tree.map(lambda x: x[index], samples)
+                (_, info), grads = jax.value_and_grad(loss, has_aux=True)(params, sample, knobs.ent_coef)
+                steps, opt_state = optimiser.update(grads, opt_state, params)
+                params = jax.tree.map(lambda p, s: p - knobs.learning_rate * s, params, steps)
+                limit = jnp.inf if ppo.target_kl is None else ppo.target_kl
+                return (params, opt_state, info["approx_kl"] <= limit), {**info, "ran": jnp.ones(())}
+
+            def skip(state: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, jax.Array]]:
+                names = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "ran")
+                return state, {name: jnp.zeros(()) for name in names}
+
+            return jax.lax.cond(carry[2], go, skip, carry)
+
+        (params, opt_state, _), infos = jax.lax.scan(one, (params, opt_state, jnp.array(True)), order)
+        ran = infos.pop("ran")
+        info = {name: value.sum() / ran.sum() for name, value in infos.items()}
+        unexplained = jnp.var(returns - values) / (jnp.var(returns) + 1e-8)
+        info |= {"gradient_steps": ran.sum(), "explained_variance": 1.0 - unexplained}
+        info["action_std"] = jnp.exp(params["log_std"]).mean()
+        return params, opt_state, scale, info
+
+    return update

@@ -1,0 +1,1 @@
+"""Physics engines behind one interface, the batched environment and the Gymnasium environments."""

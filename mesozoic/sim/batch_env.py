@@ -1,0 +1,140 @@
+"""The batched environment: an engine and a task that turn actions into transitions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesozoic import task
+from mesozoic.config import EnvSection
+from mesozoic.sim.native import NativeEngine
+from mesozoic.sim.samples import Stream, episode_uniforms
+from mesozoic.species import Species
+
+
+class Transition(NamedTuple):
+    """One control step of `n` worlds.
+
+    Attributes:
+        observation [n, nobs]: where each world is now; after an automatic reset, the new episode's first.
+        reward [n]: sum of `terms`.
+        terms: weighted reward terms, name -> [n].
+        reasons: why episodes failed, name -> [n] bool.
+        terminated, truncated [n] bool: the episode ended with this step.
+        final_observation [n, nobs]: the observation before any reset, to bootstrap truncated episodes.
+    """
+
+    observation: NDArray[np.float32]
+    reward: NDArray[np.float32]
+    terms: dict[str, NDArray[np.float32]]
+    reasons: dict[str, NDArray[np.bool_]]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    final_observation: NDArray[np.float32]
+
+
+class BatchEnv:
+    """`n` worlds of one animal and stage on the native engine.
+
+    Args:
+        seed: with `stream`, decides every episode; world i draws the same episodes for any `n`.
+        auto_reset: begin a new episode in the step that ends one.
+        stagger: start the first episodes at different ages, so that they do not all end together.
+        threads: cores for the physics, 0 for all.
+    """
+
+    def __init__(
+        self,
+        species: Species,
+        env: EnvSection,
+        n: int,
+        seed: int,
+        stream: Stream = Stream.TRAIN,
+        auto_reset: bool = True,
+        stagger: bool = False,
+        threads: int = 0,
+    ) -> None:
+        self.engine = NativeEngine(species, n, threads)
+        self.anatomy = self.engine.anatomy
+        self.env = env
+        self.n = n
+        self.observation_size = task.observation_size(self.anatomy)
+        self.action_size = self.anatomy.nu
+        self._seed, self._stream = seed, stream
+        self._auto_reset, self._stagger = auto_reset, stagger
+        self._uniforms = task.uniforms_per_reset(self.anatomy, env)
+        self._episode = np.full(n, -1, dtype=np.int64)
+        blank = np.zeros((n, self._uniforms), dtype=np.float32)
+        self.memory, _, _ = task.reset(np, self.anatomy, env, blank)
+        self._observation = np.zeros((n, self.observation_size), dtype=np.float32)
+
+    @property
+    def observation(self) -> NDArray[np.float32]:
+        """The current observation [n, nobs]."""
+        return self._observation
+
+    def reset(self) -> NDArray[np.float32]:
+        """Begin the next episode in every world."""
+        self._begin(np.ones(self.n, dtype=bool))
+        if self._stagger:
+            ages = episode_uniforms(self._seed, self._stream, np.arange(self.n), np.full(self.n, 2**62), 1)[:, 0]
+            age = (ages * self.env.max_episode_steps).astype(np.int32)
+            self.memory = self.memory._replace(step=age)
+        return self._observation
+
+    def step(self, action: NDArray[np.float32], active: NDArray[np.bool_] | None = None) -> Transition:
+        """Advance every world by one control step with `action` [n, nu] in [-1, 1].
+
+        `active` [n] leaves the physics of the other worlds as it is; their results carry no meaning.
+        """
+        force = task.push_force(np, self.anatomy, self.env, self.memory)
+        self.engine.step(task.servo_targets(np, self.anatomy, action), force, active)
+        outcome = task.step(np, self.anatomy, self.env, self.memory, self.engine.sensed(), action)
+        self.memory = outcome.memory
+        self._observation = outcome.observation
+        done = outcome.terminated | outcome.truncated
+        if self._auto_reset and done.any():
+            self._observation = outcome.observation.copy()
+            self._begin(done)
+        reward = np.sum(list(outcome.rewards.values()), axis=0, dtype=np.float32)
+        return Transition(
+            observation=self._observation,
+            reward=reward,
+            terms=outcome.rewards,
+            reasons=outcome.reasons,
+            terminated=outcome.terminated,
+            truncated=outcome.truncated,
+            final_observation=outcome.observation,
+        )
+
+    def state(self) -> dict[str, dict[str, NDArray] | NDArray]:
+        """Everything needed to continue bit for bit: engine, memory, episode counters, observation."""
+        return {
+            "engine": self.engine.state(),
+            "memory": {name: np.array(value) for name, value in self.memory._asdict().items()},
+            "episode": self._episode.copy(),
+            "observation": self._observation.copy(),
+        }
+
+    def set_state(self, state: dict) -> None:
+        """Continue from what `state()` returned."""
+        self.engine.set_state(state["engine"])
+        self.memory = task.Memory(**state["memory"])
+        self._episode = state["episode"].copy()
+        self._observation = state["observation"].copy()
+
+    def _begin(self, mask: NDArray[np.bool_]) -> None:
+        self._episode[mask] += 1
+        worlds = np.flatnonzero(mask)
+        samples = episode_uniforms(self._seed, self._stream, worlds, self._episode[worlds], self._uniforms)
+        fresh, qpos, qvel = task.reset(np, self.anatomy, self.env, samples)
+        self.engine.reset(mask, qpos, qvel)
+        merged = {}
+        for name, old, new in zip(task.Memory._fields, self.memory, fresh, strict=True):
+            merged[name] = old.copy()
+            merged[name][mask] = new
+        self.memory = task.Memory(**merged)
+        sensed = task.Sensed(*(part[mask] for part in self.engine.sensed()))
+        self._observation[mask] = task.first_observation(np, self.anatomy, fresh, sensed)

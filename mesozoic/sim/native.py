@@ -1,0 +1,99 @@
+"""The CPU engine: native MuJoCo, stepped in batches on a thread pool by mjbatch."""
+
+from __future__ import annotations
+
+import numpy as np
+from mjbatch import Batch
+from numpy.typing import NDArray
+
+from mesozoic.species import Species
+from mesozoic.species.anatomy import Anatomy, anatomy_of
+from mesozoic.task.arrays import Sensed
+
+MAX_SPEED = 1e4
+"""m/s or rad/s; no animal moves like that, a world that does has diverged."""
+
+
+class NativeEngine:
+    """`n` worlds on `threads` cores (0: all). Every world steps bit for bit like `mujoco.mj_step`.
+
+    Attributes:
+        n: worlds; dt: control period in seconds; anatomy: constants of the body.
+    """
+
+    def __init__(self, species: Species, n: int, threads: int = 0) -> None:
+        self.model = species.load_model()
+        self.anatomy: Anatomy = anatomy_of(species, self.model)
+        self.n = n
+        self.dt = self.anatomy.dt
+        self._batch = Batch(self.model, n, threads)
+        self._state = self._batch.bind("state")
+        self._qpos = self._batch.bind("qpos")
+        self._qvel = self._batch.bind("qvel")
+        self._ctrl = self._batch.bind("ctrl")
+        self._force = self._batch.bind("xfrc_applied")
+        self._warning = self._batch.bind("warning")
+        self._sensordata = self._batch.bind("sensordata")
+        self._actuator_force = self._batch.bind("actuator_force")
+        self._site_pos = self._batch.bind("site_xpos")
+        self._foot_force = np.zeros((n, len(self.anatomy.foot_sensors)))
+        self._sites = list(self.anatomy.strike_site_ids)
+
+    def reset(self, mask: NDArray[np.bool_], qpos: NDArray[np.float32], qvel: NDArray[np.float32]) -> None:
+        """Place the worlds of `mask` [n] at `qpos` [m, nq], `qvel` [m, nv]."""
+        if not mask.any():
+            return
+        self._force[mask] = 0.0
+        self._warning[mask] = 0
+        self._batch.reset(mask)
+        self._qpos[mask], self._qvel[mask] = qpos, qvel
+        self._ctrl[mask] = self.anatomy.home_ctrl
+        self._batch.forward(mask)
+        self._foot_force[mask] = self._feet()[mask]
+
+    def step(
+        self, ctrl: NDArray[np.float32], push: NDArray[np.float32], active: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Advance one control period: servo targets [n, nu], torso forces [n, 3] in newtons.
+
+        `active` [n] restricts it to some worlds; the others stay as they are.
+        """
+        self._ctrl[:] = ctrl
+        self._force[:, self.anatomy.torso_id, :3] = push
+        total = np.zeros_like(self._foot_force)
+        for _ in range(self.anatomy.substeps):
+            self._batch.step(active)
+            total += self._feet()
+        self._foot_force = total / self.anatomy.substeps
+
+    def sensed(self) -> Sensed:
+        """What the worlds look like now, float32."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            fastest = np.abs(self._qvel).max(axis=1)
+            broken = ~(fastest < MAX_SPEED) | ~np.isfinite(self._qpos.sum(axis=1))
+            return Sensed(
+                qpos=self._qpos.astype(np.float32),
+                qvel=self._qvel.astype(np.float32),
+                foot_force=self._foot_force.astype(np.float32),
+                actuator_force=self._actuator_force.astype(np.float32),
+                site_pos=self._site_pos[:, self._sites].astype(np.float32),
+                diverged=broken | self._warning[:, :, 1].any(axis=1),
+            )
+
+    def state(self) -> dict[str, NDArray]:
+        """Integration states (with warm starts), warnings and mean foot forces; continuing is bitwise exact."""
+        return {
+            "physics": self._state.copy(),
+            "warning": self._warning.copy(),
+            "foot_force": self._foot_force.copy(),
+        }
+
+    def set_state(self, state: dict[str, NDArray]) -> None:
+        """Continue from what `state()` returned, on an engine of the same animal and `n`."""
+        self._state[:] = state["physics"]
+        self._warning[:] = state["warning"]
+        self._foot_force = state["foot_force"].copy()
+
+    def _feet(self) -> NDArray[np.float64]:
+        """Vertical floor force on each foot at the last sub-step, [n, nfeet]."""
+        return np.stack([self._sensordata[:, list(s)].sum(axis=1) for s in self.anatomy.foot_sensors], axis=1)

@@ -1,0 +1,112 @@
+"""What an animal is: the facts beside its MJCF, read from `facts.toml`.
+
+A species is a folder with two files. `model.xml` is the body; `facts.toml` names the parts of it
+that the rest of the package needs (feet, strike sites, action ranges) and the sources of its sizes.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mesozoic.errors import UserError
+
+if TYPE_CHECKING:
+    import mujoco
+
+FACTS_FILE = "facts.toml"
+MODEL_FILE = "model.xml"
+
+
+@dataclass(frozen=True)
+class Foot:
+    """One foot: every geom of it that can bear load.
+
+    For each geom `g` the model has a contact sensor named `load_g` (geom against floor, net force).
+    """
+
+    name: str
+    geoms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Size:
+    """A measured proportion of the animal and where the figure comes from."""
+
+    quantity: str
+    value: float
+    unit: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Species:
+    """The facts of one animal.
+
+    Attributes:
+        name: registry name, for example `velociraptor`.
+        title: scientific name.
+        behaviour: what the animal does in stage 3: `strike`, `bite` or `food_reach`.
+        folder: where `model.xml` and `facts.toml` lie.
+        torso: body with the free joint; its frame (x forward, y left, z up) is the animal's own.
+        hip_height: leg length h of the standing animal in metres; speeds scale with sqrt(g*h).
+        feet: the feet, in the order of every per-foot array.
+        strike_sites: sites that do the striking, biting or reaching in stage 3.
+        action_scale: half-range of the action around home per actuator in radians; a key is an
+            actuator's name, or the name without its `left_`/`right_`/`front_left_`... prefix.
+        sizes: proportions with their sources.
+    """
+
+    name: str
+    title: str
+    behaviour: str
+    folder: Path
+    torso: str
+    hip_height: float
+    feet: tuple[Foot, ...]
+    strike_sites: tuple[str, ...]
+    action_scale: dict[str, float]
+    sizes: tuple[Size, ...]
+
+    @property
+    def model_path(self) -> Path:
+        return self.folder / MODEL_FILE
+
+    def load_model(self) -> mujoco.MjModel:
+        """Compile the MJCF. The keyframe `home` is the pose that a zero action holds."""
+        import mujoco
+
+        return mujoco.MjModel.from_xml_path(str(self.model_path))
+
+
+def load_species(folder: Path) -> Species:
+    """Read a species folder.
+
+    Raises:
+        UserError: `facts.toml` is missing, is not TOML, or lacks a field.
+    """
+    path = folder / FACTS_FILE
+    try:
+        facts = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Species(
+            name=facts["name"],
+            title=facts["title"],
+            behaviour=facts["behaviour"],
+            folder=folder,
+            torso=facts["torso"],
+            hip_height=float(facts["hip_height"]),
+            feet=tuple(Foot(foot["name"], tuple(foot["geoms"])) for foot in facts["feet"]),
+            strike_sites=tuple(facts["strike_sites"]),
+            action_scale={key: float(value) for key, value in facts["action_scale"].items()},
+            sizes=tuple(Size(**size) for size in facts["sizes"]),
+        )
+    except FileNotFoundError:
+        raise UserError(f"species folder {folder} has no {FACTS_FILE}; add one as in the README") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is not valid TOML ({error}); correct that line") from None
+    except KeyError as error:
+        raise UserError(f"{path} lacks the field {error}; add it as in the README") from None
+    except TypeError as error:
+        raise UserError(f"{path} has a malformed entry ({error}); compare it with the README") from None

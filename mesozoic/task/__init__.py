@@ -1,0 +1,30 @@
+"""The decision process as pure functions over `[n, ...]` arrays of numpy or jax.numpy."""
+
+from mesozoic.task.arrays import Memory, Sensed, Step
+from mesozoic.task.control import clip_action, servo_targets
+from mesozoic.task.observe import Block, observation_layout, observation_size
+from mesozoic.task.pushes import push_force
+from mesozoic.task.reset import reset, uniforms_per_reset
+from mesozoic.task.reward import TERMS, active_terms, weight_key
+from mesozoic.task.step import first_observation, step
+from mesozoic.task.termination import REASONS
+
+__all__ = [
+    "REASONS",
+    "TERMS",
+    "Block",
+    "Memory",
+    "Sensed",
+    "Step",
+    "active_terms",
+    "clip_action",
+    "first_observation",
+    "observation_layout",
+    "observation_size",
+    "push_force",
+    "reset",
+    "servo_targets",
+    "step",
+    "uniforms_per_reset",
+    "weight_key",
+]

@@ -1,0 +1,100 @@
+"""Array types of the task, and the one place that says which array libraries it runs on.
+
+Every function of the task takes `xp`, the module `numpy` or `jax.numpy`, and arrays `[n, ...]` of it.
+No function writes into an array it was given.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Array = Any
+"""A float32, int32 or bool array of numpy or jax.numpy."""
+
+XP = Any
+"""The module `numpy` or `jax.numpy`."""
+
+
+class Sensed(NamedTuple):
+    """What an engine reports after a control step. Positions and velocities are current.
+
+    Attributes:
+        qpos [n, nq], qvel [n, nv]: MuJoCo's generalised position and velocity.
+        foot_force [n, nfeet]: vertical floor force on each foot in newtons, mean over the sub-steps.
+        actuator_force [n, nu]: servo torques in N*m at the last sub-step.
+        site_pos [n, nsites, 3]: world positions of the strike sites, one sub-step old.
+        diverged [n]: the physics of this world broke down (MuJoCo warning or a value that is not finite).
+    """
+
+    qpos: Array
+    qvel: Array
+    foot_force: Array
+    actuator_force: Array
+    site_pos: Array
+    diverged: Array
+
+
+class Memory(NamedTuple):
+    """The task's own state of each world.
+
+    Attributes:
+        step [n] int32: control steps since the reset.
+        prev_action [n, nu]: the last action, clipped to [-1, 1].
+        origin [n, 2]: where the episode began, metres.
+        target [n, 3]: world point that the animal should face, metres.
+        push_start [n, k] int32: step at which each push of the episode begins.
+        push_velocity [n, k, 2]: velocity change that each push gives, world frame, m/s.
+    """
+
+    step: Array
+    prev_action: Array
+    origin: Array
+    target: Array
+    push_start: Array
+    push_velocity: Array
+
+
+class Kinematics(NamedTuple):
+    """The torso seen from the animal itself; speeds are divided by sqrt(g*h), lengths by h.
+
+    Attributes:
+        gravity [n, 3]: direction of gravity in the torso frame; (0, 0, -1) when upright.
+        lin_vel, ang_vel [n, 3]: velocities in the torso frame.
+        yaw_rate [n]: turning speed about the vertical.
+        height [n]: torso height over the home height, 1 when standing.
+        ground_speed [n]: horizontal speed in any direction.
+        target_dir [n, 2]: cosine and sine of the bearing of the target from the torso's heading.
+        target_distance [n]: horizontal distance to the target.
+        displacement [n]: horizontal distance from where the episode began.
+        foot_load [n, nfeet]: floor force on each foot as a share of body weight.
+    """
+
+    gravity: Array
+    lin_vel: Array
+    ang_vel: Array
+    yaw_rate: Array
+    height: Array
+    ground_speed: Array
+    target_dir: Array
+    target_distance: Array
+    displacement: Array
+    foot_load: Array
+
+
+class Step(NamedTuple):
+    """What one control step means.
+
+    Attributes:
+        memory: the next memory.
+        observation [n, nobs]: float32.
+        rewards: reward term -> [n], weights applied; the reward is their sum.
+        reasons: why an episode ended -> [n] bool.
+        terminated, truncated [n] bool: the episode failed, or ran out of time.
+    """
+
+    memory: Memory
+    observation: Array
+    rewards: dict[str, Array]
+    reasons: dict[str, Array]
+    terminated: Array
+    truncated: Array

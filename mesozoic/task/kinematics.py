@@ -1,0 +1,48 @@
+"""Egocentric view of the torso: the world's own yaw and position never enter an observation."""
+
+from __future__ import annotations
+
+from mesozoic.species.anatomy import Anatomy
+from mesozoic.task.arrays import XP, Array, Kinematics, Memory, Sensed
+
+TINY = 1e-6
+
+
+def kinematics(xp: XP, anatomy: Anatomy, memory: Memory, sensed: Sensed) -> Kinematics:
+    """Compute the torso's kinematics in its own frame.
+
+    A MuJoCo free joint has `qpos = [x y z | w x y z]` and `qvel = [v in the world frame | angular
+    velocity in the body frame]` (MuJoCo documentation, "Floating objects").
+    """
+    qpos, qvel = sensed.qpos, sensed.qvel
+    w, x, y, z = (qpos[:, i] for i in (3, 4, 5, 6))
+    # Rows of the rotation matrix from torso to world frame.
+    r00, r01, r02 = 1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)
+    r10, r11, r12 = 2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)
+    r20, r21, r22 = 2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)
+    speed, length = anatomy.speed_unit, anatomy.hip_height
+    vx, vy, vz = (qvel[:, i] / speed for i in (0, 1, 2))
+    wx, wy, wz = (qvel[:, i] * anatomy.time_unit for i in (3, 4, 5))
+    lin_vel = [r00 * vx + r10 * vy + r20 * vz, r01 * vx + r11 * vy + r21 * vz, r02 * vx + r12 * vy + r22 * vz]
+    dx, dy = memory.target[:, 0] - qpos[:, 0], memory.target[:, 1] - qpos[:, 1]
+    distance = xp.sqrt(dx * dx + dy * dy)
+    heading = xp.sqrt(r00 * r00 + r10 * r10)
+    scale = xp.maximum(heading * distance, TINY)
+    ox, oy = qpos[:, 0] - memory.origin[:, 0], qpos[:, 1] - memory.origin[:, 1]
+    return Kinematics(
+        gravity=xp.stack([-r20, -r21, -r22], axis=1),
+        lin_vel=xp.stack(lin_vel, axis=1),
+        ang_vel=xp.stack([wx, wy, wz], axis=1),
+        yaw_rate=r20 * wx + r21 * wy + r22 * wz,
+        height=qpos[:, 2] / anatomy.home_qpos[2],
+        ground_speed=xp.sqrt(vx * vx + vy * vy),
+        target_dir=xp.stack([(r00 * dx + r10 * dy) / scale, (r00 * dy - r10 * dx) / scale], axis=1),
+        target_distance=distance / length,
+        displacement=xp.sqrt(ox * ox + oy * oy) / length,
+        foot_load=sensed.foot_force / anatomy.weight,
+    )
+
+
+def tilt_cosine(kin: Kinematics) -> Array:
+    """Cosine of the angle between the torso's up axis and the vertical, [n]."""
+    return -kin.gravity[:, 2]

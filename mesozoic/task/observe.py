@@ -1,0 +1,60 @@
+"""The observation: its layout, and how it is filled."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mesozoic.species.anatomy import FREE_QPOS, FREE_QVEL, Anatomy
+from mesozoic.task.arrays import XP, Array, Kinematics, Memory, Sensed
+
+TARGET_REACH = 10.0
+"""Distances to the target are observed up to this many hip heights."""
+
+
+class Block(NamedTuple):
+    """A named run of the observation."""
+
+    name: str
+    size: int
+
+
+def observation_layout(anatomy: Anatomy) -> tuple[Block, ...]:
+    """Names and sizes of the observation's parts, in order. The same in every stage of an animal."""
+    joints = anatomy.nj
+    return (
+        Block("gravity", 3),
+        Block("lin_vel", 3),
+        Block("ang_vel", 3),
+        Block("height", 1),
+        Block("joint_pos", joints),
+        Block("joint_vel", joints),
+        Block("foot_load", len(anatomy.foot_names)),
+        Block("prev_action", anatomy.nu),
+        Block("target_dir", 2),
+        Block("target_distance", 1),
+    )
+
+
+def observation_size(anatomy: Anatomy) -> int:
+    """Length of one observation."""
+    return sum(block.size for block in observation_layout(anatomy))
+
+
+def observe(xp: XP, anatomy: Anatomy, memory: Memory, sensed: Sensed, kin: Kinematics) -> Array:
+    """Fill the observation, float32 [n, nobs]. Everything in it is egocentric and of order one."""
+    joint_pos = sensed.qpos[:, FREE_QPOS:] - anatomy.home_qpos[FREE_QPOS:]
+    joint_vel = sensed.qvel[:, FREE_QVEL:] * anatomy.time_unit
+    reach = xp.minimum(kin.target_distance, TARGET_REACH) / TARGET_REACH
+    parts = [
+        kin.gravity,
+        kin.lin_vel,
+        kin.ang_vel,
+        kin.height[:, None] - 1.0,
+        joint_pos,
+        joint_vel,
+        kin.foot_load,
+        memory.prev_action,
+        kin.target_dir,
+        reach[:, None],
+    ]
+    return xp.concatenate(parts, axis=1)
