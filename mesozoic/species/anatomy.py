@@ -38,7 +38,7 @@ class Anatomy:
         action_scale [nu]: radians of servo target per unit of action.
         actuator_qvel [nu]: index into `qvel` of the joint that each actuator drives.
         foot_names: feet in the order of `Sensed.foot_force`.
-        foot_sensors [nfeet][k]: `sensordata` index of the vertical force of each load-bearing geom.
+        foot_sensors [nfeet][k]: `sensordata` indices whose sum is the vertical force on each foot.
         strike_site_ids [nsites]: ids of the strike sites.
         torso_id: body id of the torso.
         gravity: m/s^2; hip_height: m; mass: kg; weight: N.
@@ -97,12 +97,21 @@ def _action_scale(species: Species, actuator: str) -> float:
     raise UserError(f"{species.folder}/facts.toml: [action_scale] lacks '{part}' (actuator '{actuator}'); add it")
 
 
-def _load_sensor(model: mujoco.MjModel, species: Species, geom: str) -> int:
-    """Index of the vertical component of the sensor `load_<geom>`."""
+def _load_sensors(model: mujoco.MjModel, species: Species, geom: str) -> list[int]:
+    """Indices of the normal force of every contact that the sensor `load_<geom>` reports.
+
+    A contact force is given in the contact's own frame, normal first (MuJoCo documentation,
+    "sensor/contact"); on a level floor the normal is the vertical. Summing `maxforce` slots instead
+    of asking for `netforce` is what MJX's JAX implementation supports as well.
+    """
     index = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_SENSOR, f"load_{geom}")
-    if index < 0 or model.sensor_dim[index] != 3:
-        raise UserError(f"{species.model_path} lacks a contact sensor 'load_{geom}' with data=\"force\"; add it")
-    return int(model.sensor_adr[index]) + 2
+    if index < 0 or model.sensor_type[index] != mujoco.mjtSensor.mjSENS_CONTACT or model.sensor_dim[index] % 3:
+        raise UserError(
+            f"{species.model_path} lacks the sensor 'load_{geom}'; add <contact name=\"load_{geom}\""
+            f' geom1="floor" geom2="{geom}" num="2" data="force" reduce="maxforce"/>'
+        )
+    first = int(model.sensor_adr[index])
+    return list(range(first, first + int(model.sensor_dim[index]), 3))
 
 
 def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
@@ -135,7 +144,9 @@ def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
         action_scale=_f32([_action_scale(species, name) for name in actuators]),
         actuator_qvel=model.jnt_dofadr[model.actuator_trnid[:, 0]].astype(np.int64),
         foot_names=tuple(foot.name for foot in species.feet),
-        foot_sensors=tuple(tuple(_load_sensor(model, species, g) for g in foot.geoms) for foot in species.feet),
+        foot_sensors=tuple(
+            tuple(i for geom in foot.geoms for i in _load_sensors(model, species, geom)) for foot in species.feet
+        ),
         strike_site_ids=tuple(model.site(name).id for name in species.strike_sites),
         torso_id=model.body(species.torso).id,
         gravity=float(-model.opt.gravity[2]),

@@ -24,7 +24,7 @@ MODEL_FILE = "model.xml"
 class Foot:
     """One foot: every geom of it that can bear load.
 
-    For each geom `g` the model has a contact sensor named `load_g` (geom against floor, net force).
+    For each geom `g` the model has a contact sensor named `load_g` against the floor, with one slot for each contact point it can have.
     """
 
     name: str
