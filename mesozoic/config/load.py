@@ -36,7 +36,9 @@ def stage_files(species: str) -> dict[int, Path]:
     folder = configs_folder() / species
     if not folder.is_dir():
         known = sorted(path.name for path in configs_folder().iterdir() if path.is_dir())
-        raise UserError(f"no stage files for species '{species}'{did_you_mean(species, known)} known: {', '.join(known)}")
+        raise UserError(
+            f"no stage files for species '{species}'{did_you_mean(species, known)} (known: {', '.join(known)})"
+        )
     return {int(path.name[5]): path for path in sorted(folder.glob("stage[1-3]_*.toml"))}
 
 
@@ -63,9 +65,11 @@ def load_file(path: Path, overrides: Iterable[Override] = (), stage: int | None 
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {path} ({error.strerror}); check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, too many digits or brackets
         raise UserError(f"{where} is not valid TOML ({error}); correct it") from None
     _reject_unknown(raw, where)
+    if stage is None:
+        stage = raw.get("stage", {}).get("number")
     for override in overrides:
         if override.stage is None or override.stage == stage:
             raw.setdefault(override.section, {})[override.key] = override.value

@@ -21,6 +21,9 @@ SECTIONS = tuple(StageConfig.model_fields)
 IGNORED = ("_wandb",)
 """Arguments that sweep agents inject and that carry nothing for us."""
 
+PYTHON_CONSTANTS = {"True": True, "False": False, "None": None}
+"""Sweep services written in Python spell values as Python does."""
+
 RENAMED = {
     "jax.num_envs": "stage.n_envs",
     "jax.rollout_len": "ppo.n_steps",
@@ -64,9 +67,11 @@ def unknown_key(section: str, key: str, where: str) -> UserError:
 
 def parse_value(text: str) -> object:
     """Read a value as TOML does (numbers, booleans, lists, quoted strings); anything else is a string."""
+    if text in PYTHON_CONSTANTS:
+        return PYTHON_CONSTANTS[text]
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # not TOML, too many digits, too many brackets
         pass
     try:
         return float(text)  # '1e4' and '.5' are numbers to everyone but TOML
@@ -84,9 +89,10 @@ def parse_override(text: str) -> Override:
     parts = path.strip().split(".")
     stage: int | None = None
     if parts[0].isdigit():
-        stage = int(parts.pop(0))
-        if stage not in (1, 2, 3):
-            raise UserError(f"override '{text}': there is no stage {stage}; write 1, 2 or 3 in front of the section")
+        number = parts.pop(0)
+        if number not in ("1", "2", "3"):
+            raise UserError(f"override '{text}': there is no stage {number}; write 1, 2 or 3 in front of the section")
+        stage = int(number)
     if not equals or len(parts) != 2 or not all(parts):
         raise UserError(f"override '{text}' is not of the form section.key=value, for example ppo.learning_rate=1e-4")
     section, key = parts
@@ -108,7 +114,8 @@ def parse_flag(name: str, value: str) -> Override | None:
     for section in SECTIONS:
         if name.startswith(f"{section}_"):
             return parse_override(f"{section}.{name.removeprefix(f'{section}_')}={value}")
-    raise UserError(f"unknown option '--{name}'")
+    known = [f"{section}_{key}" for section in SECTIONS for key in section_keys(section)]
+    raise UserError(f"unknown option '--{name}'{did_you_mean(name, known).replace(chr(39), chr(39) + '--', 1)}")
 
 
 def parse_overrides(texts: Sequence[str]) -> tuple[Override, ...]:

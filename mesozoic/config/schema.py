@@ -6,6 +6,7 @@ All models are immutable; `StageConfig` is what the rest of the package receives
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
@@ -22,15 +23,21 @@ def _integral(value: object) -> object:
 def _net_arch(value: object) -> object:
     if isinstance(value, str) and value in NET_PRESETS:
         return value
-    if isinstance(value, list | tuple) and value and all(isinstance(w, int) and 1 <= w <= 4096 for w in value):
+    if isinstance(value, list | tuple) and value and all(type(w) is int and 1 <= w <= 4096 for w in value):
         return tuple(value)
-    raise PydanticCustomError("net_arch", f"should be one of {', '.join(NET_PRESETS)} or a list of widths like [64, 64]")
+    presets = ", ".join(NET_PRESETS)
+    raise PydanticCustomError("net_arch", f"should be one of {presets} or a list of widths like [64, 64]")
 
 
 Int = Annotated[int, Strict(), BeforeValidator(_integral)]
 Float = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Weight = Annotated[Float, Field(ge=0.0)]
 NetArch = Annotated[str | tuple[int, ...], BeforeValidator(_net_arch)]
+
+
+def _largest_divisor(number: int, limit: int) -> int:
+    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return max(d for d in [*small, *(number // d for d in small)] if d <= limit)
 
 
 class Section(BaseModel):
@@ -89,7 +96,7 @@ class PPOSection(Section):
     learning_rate_end: Annotated[Float, Field(ge=0.0, le=1.0)] | None = Field(
         None, description="if set, the step size falls linearly to this value"
     )
-    n_steps: Int = Field(64, ge=2, description="steps per world in one rollout")
+    n_steps: Int = Field(64, ge=2, le=65536, description="steps per world in one rollout")
     batch_size: Int = Field(1024, ge=1, description="samples in one gradient step")
     n_epochs: Int = Field(5, ge=1, le=100, description="passes over one rollout")
     gamma: Float = Field(0.99, gt=0.0, lt=1.0, description="discount factor")
@@ -159,7 +166,7 @@ class StageConfig(Section):
     def _check(self) -> Self:
         rollout = self.stage.n_envs * self.ppo.n_steps
         if rollout % self.ppo.batch_size:
-            fits = max(size for size in range(1, min(self.ppo.batch_size, rollout) + 1) if rollout % size == 0)
+            fits = _largest_divisor(rollout, self.ppo.batch_size)
             raise ValueError(
                 f"a rollout of stage.n_envs * ppo.n_steps = {self.stage.n_envs} * {self.ppo.n_steps} = {rollout} steps"
                 f" does not divide into batches of ppo.batch_size = {self.ppo.batch_size};"

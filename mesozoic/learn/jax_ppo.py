@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mesozoic import task
 from mesozoic.config import StageConfig
+from mesozoic.errors import UserError
 from mesozoic.learn.episodes import EpisodeTracker
 from mesozoic.learn.learner import State
 from mesozoic.learn.network_presets import hidden_widths
@@ -171,14 +172,17 @@ def _unflatten(arrays: dict[str, NDArray[Any]], like: Any) -> Any:
     """Parameters of the structure and shapes of `like` from arrays by path.
 
     Raises:
-        ValueError: a parameter is missing or has another shape.
+        UserError: a parameter is missing or has another shape.
     """
 
     def pick(path: tuple[Any, ...], leaf: jax.Array) -> jax.Array:
         value = arrays.get(_path(path))
         if value is None or value.shape != leaf.shape:
             found = "nothing" if value is None else list(value.shape)
-            raise ValueError(f"network parameter {_path(path)} should be {list(leaf.shape)}, but there is {found}")
+            raise UserError(
+                f"network parameter {_path(path)} should have the shape {list(leaf.shape)}, but there is {found};"
+                " set ppo.net_arch to what the policy was trained with"
+            )
         return jnp.asarray(value)
 
     return jax.tree_util.tree_map_with_path(pick, like)

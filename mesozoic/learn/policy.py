@@ -59,6 +59,11 @@ class Policy:
         return sum(name.startswith("actor/") and name.endswith("/kernel") for name in self.arrays)
 
     @property
+    def hidden(self) -> tuple[int, ...]:
+        """Hidden layer widths of the actor."""
+        return tuple(int(self.arrays[f"actor/{i}/bias"].shape[0]) for i in range(self.layers - 1))
+
+    @property
     def action_size(self) -> int:
         return int(self.arrays[f"actor/{self.layers - 1}/bias"].shape[0])
 

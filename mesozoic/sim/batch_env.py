@@ -75,6 +75,11 @@ class BatchEnv:
         """The current observation [n, nobs]."""
         return self._observation
 
+    def restart(self, seed: int) -> None:
+        """Take a new seed and count episodes from 0 again; the next `reset` begins episode 0."""
+        self._seed = seed
+        self._episode[:] = -1
+
     def reset(self) -> NDArray[np.float32]:
         """Begin the next episode in every world."""
         self._begin(np.ones(self.n, dtype=bool))
@@ -96,9 +101,8 @@ class BatchEnv:
         self._observation = outcome.observation
         done = outcome.terminated | outcome.truncated
         if self._auto_reset and done.any():
-            self._observation = outcome.observation.copy()
             self._begin(done)
-        reward = np.sum(list(outcome.rewards.values()), axis=0, dtype=np.float32)
+        reward = sum(outcome.rewards.values(), np.zeros(self.n, dtype=np.float32))
         return Transition(
             observation=self._observation,
             reward=reward,
@@ -137,4 +141,5 @@ class BatchEnv:
             merged[name][mask] = new
         self.memory = task.Memory(**merged)
         sensed = task.Sensed(*(part[mask] for part in self.engine.sensed()))
+        self._observation = self._observation.copy()  # callers keep the old one
         self._observation[mask] = task.first_observation(np, self.anatomy, fresh, sensed)

@@ -38,14 +38,16 @@ class NativeEngine:
         self._site_pos = self._batch.bind("site_xpos")
         self._foot_force = np.zeros((n, len(self.anatomy.foot_sensors)))
         self._sites = list(self.anatomy.strike_site_ids)
+        self._batch.reset()
+        self._blank = self._state[0].copy()
 
     def reset(self, mask: NDArray[np.bool_], qpos: NDArray[np.float32], qvel: NDArray[np.float32]) -> None:
         """Place the worlds of `mask` [n] at `qpos` [m, nq], `qvel` [m, nv]."""
         if not mask.any():
             return
-        self._force[mask] = 0.0
+        # Not `batch.reset`: it applies writes made since the last step, such as those of `set_state`, on top.
+        self._state[mask] = self._blank
         self._warning[mask] = 0
-        self._batch.reset(mask)
         self._qpos[mask], self._qvel[mask] = qpos, qvel
         self._ctrl[mask] = self.anatomy.home_ctrl
         self._batch.forward(mask)

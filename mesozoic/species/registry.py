@@ -42,4 +42,4 @@ def get_species(name: str) -> Species:
         if entry.name == name:
             return load_species(Path(entry.load()))
     known = species_names()
-    raise UserError(f"unknown species '{name}'{did_you_mean(name, known)} known species: {', '.join(known)}")
+    raise UserError(f"unknown species '{name}'{did_you_mean(name, known)} (known: {', '.join(known)})")

@@ -24,7 +24,8 @@ MODEL_FILE = "model.xml"
 class Foot:
     """One foot: every geom of it that can bear load.
 
-    For each geom `g` the model has a contact sensor named `load_g` against the floor, with one slot for each contact point it can have.
+    For each geom `g` the model has a contact sensor named `load_g` against the floor, with one slot for
+    each contact point it can have.
     """
 
     name: str
@@ -108,5 +109,5 @@ def load_species(folder: Path) -> Species:
         raise UserError(f"{path} is not valid TOML ({error}); correct that line") from None
     except KeyError as error:
         raise UserError(f"{path} lacks the field {error}; add it as in the README") from None
-    except TypeError as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} has a malformed entry ({error}); compare it with the README") from None

@@ -15,7 +15,7 @@ def push_count(anatomy: Anatomy, env: EnvSection) -> int:
     """Pushes in one full episode; 0 when they are turned off."""
     if env.push_velocity_max == 0.0:
         return 0
-    return max(1, math.floor(env.max_episode_steps * anatomy.dt / env.push_interval))
+    return max(1, math.floor(env.max_episode_steps * anatomy.dt / env.push_interval + 1e-9))
 
 
 def push_steps(anatomy: Anatomy, env: EnvSection) -> int:

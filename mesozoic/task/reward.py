@@ -32,7 +32,7 @@ class Moment(NamedTuple):
 
 def _alive(xp: XP, m: Moment) -> Array:
     standing = xp.sum(m.kin.foot_load, axis=1) > LOADED
-    return xp.where(standing & ~m.fallen, 1.0, 0.0)
+    return (standing & ~m.fallen).astype(xp.float32)
 
 
 def _posture(xp: XP, m: Moment) -> Array:
@@ -71,7 +71,7 @@ def _energy_penalty(xp: XP, m: Moment) -> Array:
 
 
 def _fall_penalty(xp: XP, m: Moment) -> Array:
-    return xp.where(m.fallen, -1.0, 0.0)
+    return -m.fallen.astype(xp.float32)
 
 
 TERMS: dict[str, Callable[[XP, Moment], Array]] = {

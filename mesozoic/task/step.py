@@ -21,9 +21,9 @@ def step(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sens
     """Judge the control step that `action` [n, nu] led to.
 
     A world whose physics diverged counts as fallen and ends; it is observed as if it stood at home,
-    so that nothing of it that is not finite leaves this function.
+    so that nothing of it that is not finite leaves this function, not even its action.
     """
-    action = clip_action(xp, action)
+    action = xp.where(sensed.diverged[:, None], 0.0, clip_action(xp, action))
     sensed = _mask_diverged(xp, anatomy, sensed)
     prev_action = memory.prev_action
     memory = memory._replace(step=memory.step + 1, prev_action=action)

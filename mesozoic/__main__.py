@@ -1,0 +1,5 @@
+"""`python -m mesozoic`."""
+
+from mesozoic.cli.app import main
+
+main()

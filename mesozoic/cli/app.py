@@ -1,0 +1,67 @@
+"""The `mesozoic` command: its subcommands, and how errors become exit codes.
+
+Exit codes: 0 done, 1 evaluated but not passed (`--check`), 2 bad input or a full disk, 128 + signal
+when interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+import typer
+
+import mesozoic
+from mesozoic.cli import bench_command, eval_command, render_command, species_command, train_command
+from mesozoic.errors import UserError
+
+app = typer.Typer(
+    help="Train simulated dinosaurs: balance, then walk, then strike, bite or reach food.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""Sweep services add options of their own (`--ppo_learning_rate 1e-4`); `train` reads them as overrides."""
+
+app.command("train", context_settings=PASS_THROUGH)(train_command.train)
+app.command("eval")(eval_command.evaluate)
+app.command("render")(render_command.render)
+app.command("species")(species_command.species)
+app.command("bench")(bench_command.bench)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        typer.echo(f"mesozoic {mesozoic.__version__}")
+        raise typer.Exit()
+
+
+def main() -> None:
+    """Run the command line; turn what users can mend into one sentence and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        _fail(str(error), 2)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        where = f" at {error.filename}" if error.filename else ""
+        _fail(f"{error.strerror}{where}; make room or choose another place, then run the same command to go on", 2)
+    except Exception as error:
+        code = getattr(error, "exit_code", None)  # run.interrupt.Interrupted, not imported here: it would cost time
+        if type(error).__name__ != "Interrupted" or code is None:
+            raise
+        _fail(str(error), code)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"error: {message}" if code == 2 else message, file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,49 @@
+"""What `eval` and `render` are given: a policy file or a run folder, and its stage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mesozoic.errors import UserError
+
+if TYPE_CHECKING:
+    from mesozoic.config import StageConfig
+    from mesozoic.learn.policy import Policy
+    from mesozoic.species import Species
+
+
+def open_policy(
+    path: Path, species: str | None, overrides: list[str]
+) -> tuple[Policy, Species, StageConfig]:
+    """Load the policy at `path`, its animal, and its stage: the run's own configuration when the
+    policy lies in a run folder, else the shipped stage file; `overrides` on top.
+
+    Raises:
+        UserError: no policy there, or it is of another species or layout.
+    """
+    from mesozoic import task
+    from mesozoic.config import load_stage, parse_overrides, validate
+    from mesozoic.learn.policy import check_policy_fits, load_policy
+    from mesozoic.run.folder import find_policy
+    from mesozoic.species import get_species
+    from mesozoic.species.anatomy import anatomy_of
+
+    file = find_policy(path)
+    policy = load_policy(file)
+    animal = get_species(species or policy.species)
+    anatomy = anatomy_of(animal, animal.load_model())
+    check_policy_fits(policy, animal.name, task.observation_layout(anatomy), anatomy.nu)
+    chosen = parse_overrides(overrides)
+    beside = file.parent.parent / "stage_config.json"
+    if not beside.is_file():
+        return policy, animal, load_stage(policy.species, policy.stage, chosen)
+    try:
+        raw = json.loads(beside.read_text(encoding="utf-8"))["config"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{beside} is damaged ({error}); copy the policy elsewhere to use the shipped stage") from None
+    for one in chosen:
+        if one.stage is None or one.stage == policy.stage:
+            raw.setdefault(one.section, {})[one.key] = one.value
+    return policy, animal, validate(raw, beside.name)

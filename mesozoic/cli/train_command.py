@@ -1,0 +1,96 @@
+"""`mesozoic train`: train one stage."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DEFAULT_SPECIES = "velociraptor"
+
+
+def train(
+    context: typer.Context,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[SPECIES=velociraptor] [section.key=value]...", show_default=False)
+    ] = None,
+    stage: Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour.")] = 1,
+    timesteps: Annotated[int | None, typer.Option(help="Budget in environment steps.")] = None,
+    n_envs: Annotated[int | None, typer.Option(help="Worlds simulated side by side.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    backend: Annotated[str, typer.Option(help="auto or jax.")] = "auto",
+    algorithm: Annotated[str, typer.Option(help="ppo.")] = "ppo",
+    eval_freq: Annotated[int | None, typer.Option(help="Environment steps between evaluations.")] = None,
+    save_freq: Annotated[int | None, typer.Option(help="Environment steps between checkpoints.")] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Run folder; wins over --log-dir.")] = None,
+    log_dir: Annotated[Path | None, typer.Option(help="Where a run folder named by the time is made.")] = None,
+    load: Annotated[Path | None, typer.Option(help="Policy file or run folder to start from.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the run folder's checkpoint, if it holds one.")] = True,
+    override: Annotated[list[str] | None, typer.Option(help="section.key=value; several may follow.")] = None,
+    wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as well.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train one stage until its gate passes or its budget ends.
+
+    Run the same command again to continue a run that was stopped or killed.
+    """
+    from mesozoic.cli.arguments import sort_arguments
+    from mesozoic.config import Override, load_stage
+    from mesozoic.errors import UserError
+    from mesozoic.species import get_species
+
+    options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
+    tokens = [*(arguments or []), *context.args]
+    species, overrides = sort_arguments(tokens, override or [], options, DEFAULT_SPECIES)
+    flags = {
+        ("curriculum", "timesteps"): timesteps,
+        ("stage", "n_envs"): n_envs,
+        ("curriculum", "eval_freq"): eval_freq,
+        ("curriculum", "save_freq"): save_freq,
+    }
+    overrides += [Override(section, key, value) for (section, key), value in flags.items() if value is not None]
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed {seed} is out of range; give a number from 0 to {2**32 - 1}")
+    get_species(species)
+    config = load_stage(species, stage, overrides)
+
+    from mesozoic.learn.make import choose_backend
+    from mesozoic.run.folder import choose_run_folder, find_policy
+    from mesozoic.run.identity import Identity
+    from mesozoic.run.train_stage import train_stage
+
+    identity = Identity(
+        species=species,
+        seed=seed,
+        backend=choose_backend(backend, algorithm),
+        algorithm=algorithm,
+        config=config,
+        load=None if load is None else find_policy(load),
+    )
+    run = choose_run_folder(output_dir, log_dir, f"{species}-stage{stage}")
+    began = time.monotonic()
+    result = train_stage(identity, run, resume=resume, wandb=wandb)
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        typer.echo(_report(result, time.monotonic() - began))
+
+
+def _report(result: dict[str, Any], seconds: float) -> str:
+    """A few lines for a person."""
+    figures = result["evaluation"]
+    solved = "passed its gate" if result["stage_passed"] else "did NOT pass its gate"
+    lines = [
+        f"{result['species']} stage {result['stage']} ({result['stage_name']}) {solved}"
+        f" after {result['timesteps']:,} steps, {result['wall_seconds']:.0f} s"
+        f" ({result['steps_per_second']:,.0f} steps/s; this call {seconds:.0f} s)",
+        f"  survival {figures['survival']:.3f} (95 % {figures['survival_low']:.3f} to {figures['survival_high']:.3f}),"
+        f" statue {result['baselines']['statue']['survival']:.3f}, random {result['baselines']['random']['survival']:.3f}",
+    ]
+    if not result["stage_passed"]:
+        lines += [f"  not met: {c['name']} = {c['value']:.4g}, needs {c['threshold']:.4g}" for c in result["gate"] if not c["passed"]]
+    lines.append(f"  policy {result['final_policy']}")
+    return "\n".join(lines)

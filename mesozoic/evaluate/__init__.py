@@ -1,0 +1,1 @@
+"""Batched evaluation of portable policies, baselines and video. Knows no learner."""

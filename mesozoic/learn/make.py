@@ -1,0 +1,43 @@
+"""Chooses a learner by backend and algorithm."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from mesozoic.config import StageConfig
+from mesozoic.errors import UserError, did_you_mean
+from mesozoic.learn.learner import Learner
+from mesozoic.learn.policy import Policy
+from mesozoic.sim.batch_env import BatchEnv
+
+BACKENDS = ("auto", "jax")
+ALGORITHMS = {"jax": ("ppo",)}
+
+
+def choose_backend(backend: str, algorithm: str) -> str:
+    """Resolve `auto` and check that the backend has the algorithm and is installed.
+
+    Raises:
+        UserError: it is unknown, lacks the algorithm, or is not installed.
+    """
+    if backend not in BACKENDS:
+        raise UserError(
+            f"unknown backend '{backend}'{did_you_mean(backend, BACKENDS)} this version has: {', '.join(BACKENDS)}"
+        )
+    chosen = "jax" if backend == "auto" else backend
+    if algorithm not in ALGORITHMS[chosen]:
+        raise UserError(
+            f"backend '{chosen}' has no algorithm '{algorithm}'; it has: {', '.join(ALGORITHMS[chosen])}"
+        )
+    if find_spec("jax") is None:
+        raise UserError("backend 'jax' needs JAX, which is not installed; run: pip install mesozoic")
+    return chosen
+
+
+def make_learner(
+    backend: str, env: BatchEnv, config: StageConfig, species: str, seed: int, warm_start: Policy | None
+) -> Learner:
+    """Build the learner of a backend that `choose_backend` returned."""
+    from mesozoic.learn.jax_ppo import JaxPPO
+
+    return JaxPPO(env, config, species, seed, warm_start)

@@ -1,0 +1,1 @@
+"""A run on disk: folder, checkpoints, resume, signals, metric sinks. Knows no algorithm."""

@@ -1,0 +1,96 @@
+"""Where the files of a run lie."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from mesozoic.errors import UserError
+
+
+@dataclass(frozen=True)
+class StageFolder:
+    """The folder `<run>/stageN` of one stage."""
+
+    run: Path
+    stage: int
+
+    @property
+    def path(self) -> Path:
+        return self.run / f"stage{self.stage}"
+
+    @property
+    def models(self) -> Path:
+        return self.path / "models"
+
+    @property
+    def final_policy(self) -> Path:
+        return self.models / f"stage{self.stage}_final.zip"
+
+    @property
+    def best_policy(self) -> Path:
+        return self.models / "best_model.zip"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def config(self) -> Path:
+        return self.path / "stage_config.json"
+
+    def create(self) -> None:
+        """Make the folders.
+
+        Raises:
+            UserError: they cannot be made or written to.
+        """
+        try:
+            for folder in (self.models, self.checkpoints):
+                folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.path, os.W_OK | os.X_OK):
+                raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            raise UserError(f"cannot write to {self.path} ({error.strerror}); give another --output-dir") from None
+
+    def set_aside(self) -> Path | None:
+        """Rename an existing stage folder to a free name, so that a new run loses nothing of it."""
+        if not self.path.exists():
+            return None
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.old{number}")).exists():
+            number += 1
+        try:
+            self.path.rename(aside)
+        except OSError as error:
+            raise UserError(f"cannot move {self.path} aside ({error.strerror}); give another --output-dir") from None
+        return aside
+
+
+def choose_run_folder(output_dir: Path | None, log_dir: Path | None, name: str) -> Path:
+    """`--output-dir` wins; else `--log-dir`/<name>-<time>; else `runs`/<name>-<time>."""
+    if output_dir is not None:
+        return output_dir
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    return (log_dir or Path("runs")) / f"{name}-{stamp}"
+
+
+def find_policy(path: Path) -> Path:
+    """The policy file that a file, stage folder or run folder stands for: the last stage's final policy.
+
+    Raises:
+        UserError: there is none.
+    """
+    if not path.is_dir():
+        return path
+    for pattern in ("models/stage?_final.zip", "stage?/models/stage?_final.zip", "models/best_model.zip", "stage?/models/best_model.zip"):
+        found = sorted(path.glob(pattern))
+        if found:
+            return found[-1]
+    raise UserError(f"{path} holds no policy yet (no models/*.zip); train first, or give the policy file itself")

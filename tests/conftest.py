@@ -1,0 +1,42 @@
+"""What all tests share: processor-only JAX, software rendering, and one loaded animal."""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import sys
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+    os.environ.setdefault("MUJOCO_GL", "osmesa" if ctypes.util.find_library("OSMesa") else "egl")
+
+import pytest
+
+from mesozoic.config import EnvSection
+from mesozoic.species import Species, get_species
+from mesozoic.species.anatomy import Anatomy, anatomy_of
+from mesozoic.task import TERMS, weight_key
+
+
+@pytest.fixture(scope="session")
+def species() -> Species:
+    return get_species("velociraptor")
+
+
+@pytest.fixture(scope="session")
+def anatomy(species: Species) -> Anatomy:
+    return anatomy_of(species, species.load_model())
+
+
+@pytest.fixture(scope="session")
+def busy_env() -> EnvSection:
+    """Short episodes with everything on: noise, pushes and every reward term."""
+    weights = {weight_key(term): 0.1 * (i + 1) for i, term in enumerate(TERMS)}
+    return EnvSection(
+        max_episode_steps=60,
+        push_interval=0.4,
+        push_duration=0.1,
+        push_velocity_min=0.1,
+        push_velocity_max=0.4,
+        **weights,
+    )

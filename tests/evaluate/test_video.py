@@ -1,0 +1,283 @@
+"""Videos, strips, the arrow of a push and the choice of OpenGL."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mesozoic.config import StageConfig, load_stage, parse_overrides
+from mesozoic.errors import UserError
+from mesozoic.evaluate import gl, scene, video
+from mesozoic.evaluate.actors import statue
+from mesozoic.evaluate.video import Recording, record, render_strip, render_video, strip_moments
+from mesozoic.sim.samples import Stream
+from mesozoic.species import Species, get_species
+
+NAME = "velociraptor"
+ACTIONS = 10
+
+
+@pytest.fixture(scope="module")
+def species() -> Species:
+    return get_species(NAME)
+
+
+@pytest.fixture(scope="module")
+def config() -> StageConfig:
+    # The animal may lie down as it likes: these tests are about what is recorded, not about who falls.
+    task = ("env.fall_height=0.01", "env.fall_tilt=179.0", "env.push_interval=0.5", "env.max_episode_steps=60")
+    return load_stage(NAME, 1, parse_overrides((*task, "curriculum.min_avg_episode_length=0")))
+
+
+@pytest.fixture(scope="module")
+def recording(species: Species, config: StageConfig) -> Recording:
+    return record(species, config, statue(species.load_model().nu), seed=3)
+
+
+@pytest.fixture(scope="module")
+def opengl() -> str:
+    try:
+        return gl.choose_gl()
+    except UserError as error:
+        pytest.skip(f"rendering cannot be tested on this machine: {error}")
+
+
+@pytest.fixture(scope="module")
+def movie(opengl: str, recording: Recording, species: Species, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("movie") / "new folder" / "episode.mp4"
+    render_video(recording, species, path, width=320, height=180)
+    return path
+
+
+def made_up(species: Species, push_at: int, steps: int = 100) -> Recording:
+    """Standing still, with one push."""
+    home = species.load_model().key_qpos[0].astype(np.float32)
+    push = np.zeros((steps, 3), dtype=np.float32)
+    push[push_at : push_at + 5, 1] = 0.5
+    return Recording(0.02, np.repeat(home[None], steps + 1, axis=0), push * 100, push, np.zeros(steps), "timeout")
+
+
+class TestChooseGl:
+    def test_takes_a_set_variable_without_trying(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(gl, "_probe", lambda name: pytest.fail("tried"))
+        monkeypatch.setenv("MUJOCO_GL", "OSMesa")
+        assert gl.choose_gl() == "osmesa"
+
+    def test_prefers_the_first_that_works_and_sets_the_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "platform", "linux")
+        monkeypatch.setenv("MUJOCO_GL", "")
+        monkeypatch.setattr(gl, "_probe", lambda name: "no driver" if name == "egl" else None)
+        assert gl.choose_gl() == "osmesa"
+        assert gl.os.environ["MUJOCO_GL"] == "osmesa"
+
+    def test_says_what_to_install_when_nothing_works(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "platform", "linux")
+        monkeypatch.setenv("MUJOCO_GL", "")
+        monkeypatch.setattr(gl, "_probe", lambda name: f"lib{name} is missing")
+        with pytest.raises(UserError, match="apt-get install libegl1 libgl1-mesa-dri libosmesa6") as error:
+            gl.choose_gl()
+        assert "egl: libegl is missing; osmesa: libosmesa is missing" in str(error.value)
+        assert gl.os.environ["MUJOCO_GL"] == ""
+
+    @pytest.mark.parametrize(("value", "part"), [("off", "turns rendering off"), ("vulkan", "names no OpenGL backend")])
+    def test_refuses_values_that_cannot_render(self, monkeypatch: pytest.MonkeyPatch, value: str, part: str) -> None:
+        monkeypatch.setenv("MUJOCO_GL", value)
+        with pytest.raises(UserError, match=part):
+            gl.choose_gl()
+
+    def test_a_crash_of_the_driver_stays_in_its_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(gl, "PROBE", "import os; os.abort()")
+        assert gl._probe("egl") == "exit code -6"
+
+    def test_reports_why_a_backend_fails(self) -> None:
+        assert "vulkan" in str(gl._probe("vulkan"))
+
+    def test_reports_a_set_backend_that_does_not_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MUJOCO_GL", "egl")
+        monkeypatch.setitem(sys.modules, "mujoco.egl", None)
+        with pytest.raises(UserError, match=r"MUJOCO_GL=egl does not work here .* run 'unset MUJOCO_GL'"):
+            gl.open_context(16, 16)
+
+
+class TestRecord:
+    def test_shapes_and_pushes(self, recording: Recording, species: Species, config: StageConfig) -> None:
+        model = species.load_model()
+        assert recording.ended == "timeout"
+        assert recording.steps == config.env.max_episode_steps
+        assert recording.qpos.shape == (61, model.nq)
+        assert recording.push_force.shape == recording.push_velocity.shape == (60, 3)
+        assert recording.reward.shape == (60,)
+        assert recording.seconds == pytest.approx(1.2)
+        # Two intervals of half a second, one push of five steps in each.
+        assert np.count_nonzero(recording.push_force.any(axis=1)) == 10
+        speed = np.linalg.norm(recording.push_velocity, axis=1).max() / math.sqrt(9.81 * species.hip_height)
+        assert config.env.push_velocity_min <= speed <= config.env.push_velocity_max
+        mass = model.body_subtreemass[1]
+        assert recording.push_force.sum(axis=0) * 0.02 == pytest.approx(
+            mass * recording.push_velocity.sum(axis=0) / 5, rel=1e-3
+        )
+
+    def test_equal_seeds_give_equal_episodes(self, recording: Recording, species: Species, config: StageConfig) -> None:
+        actor = statue(species.load_model().nu)
+        again = record(species, config, actor, seed=3, max_steps=20)
+        assert np.array_equal(again.qpos, recording.qpos[:21])
+        assert again.ended == "cut"
+        for other in (
+            record(species, config, actor, seed=4, max_steps=1),
+            record(species, config, actor, seed=3, stream=Stream.GATE, max_steps=1),
+            record(species, config, actor, seed=3, episode_world=2, max_steps=1),
+        ):
+            assert not np.array_equal(other.qpos[0], recording.qpos[0])
+
+    def test_a_world_plays_the_episode_that_an_evaluation_counts(self, species: Species) -> None:
+        from mesozoic.evaluate.episodes import run_episodes
+
+        stage = load_stage(NAME, 1)
+        actor = statue(species.load_model().nu)
+        counted = run_episodes(actor, species, stage, seed=5, stream=Stream.EVAL, episodes=3)
+        played = record(species, stage, actor, seed=5, episode_world=2)
+        assert played.steps == counted.length[2]
+        assert float(played.reward.sum()) == pytest.approx(counted.reward[2], rel=1e-5)
+        assert played.ended == "+".join(name for name, mask in counted.ends.items() if mask[2]) or "timeout"
+
+    @pytest.mark.parametrize("numbers", [{"episode_world": -1}, {"max_steps": 0}])
+    def test_refuses_senseless_numbers(self, species: Species, config: StageConfig, numbers: dict[str, int]) -> None:
+        with pytest.raises(UserError, match="give"):
+            record(species, config, statue(ACTIONS), seed=0, **numbers)
+
+
+class TestArrow:
+    def test_stays_during_the_push_and_fades_after_it(self, species: Species) -> None:
+        still = made_up(species, push_at=50)
+        arrows = scene.push_arrows(still.push_velocity, still.dt)
+        assert not arrows[:50].any()
+        assert (arrows[50:56, 3] == 1.0).all()
+        assert (np.diff(arrows[55:71, 3]) < 0.0).all()
+        assert not arrows[71:].any()
+        assert (arrows[50:70, 1] == np.float32(0.5)).all()
+
+    def test_is_drawn_red_and_longer_for_a_stronger_push(self, opengl: str, species: Species) -> None:
+        still = made_up(species, push_at=50)
+        with scene.SceneRenderer(species, 320, 180) as renderer:
+            lookat, azimuth = renderer.camera_path(still.qpos, still.dt)
+
+            def red(push: list[float]) -> int:
+                frame = renderer.frame(still.qpos[0], lookat[0], azimuth, np.array(push)).astype(int)
+                assert frame.std() > 10.0
+                return int(((frame[..., 0] > 180) & (frame[..., 1:].max(axis=2) < 90)).sum())
+
+            none, weak, strong = red([0, 0, 0, 0]), red([0, 0.3, 0, 1]), red([0, 0.6, 0, 1])
+            assert none < 20
+            assert weak > none + 40
+            assert strong > weak + 40
+        renderer.close()
+
+
+class TestStrip:
+    def test_is_a_grid_of_different_pictures(
+        self, opengl: str, recording: Recording, species: Species, tmp_path: Path
+    ) -> None:
+        image = importlib.import_module("PIL.Image")
+        path, seen = tmp_path / "strip.png", []
+        render_strip(recording, species, path, width=160, height=120, on_frame=lambda *done: seen.append(done))
+        with image.open(path) as picture:
+            assert picture.format == "PNG"
+            pixels = np.asarray(picture)
+        assert pixels.shape == (240, 480, 3)
+        tiles = [pixels[y : y + 120, x : x + 160] for y in (0, 120) for x in (0, 160, 320)]
+        assert all(tile.std() > 10.0 for tile in tiles)
+        assert all(not np.array_equal(a, b) for a, b in itertools.pairwise(tiles))
+        assert seen == [(i, 6) for i in range(1, 7)]
+        assert [file.name for file in tmp_path.iterdir()] == ["strip.png"]
+
+    def test_moments_are_equally_spaced_and_cover_a_push(self, species: Species) -> None:
+        assert strip_moments(made_up(species, push_at=18), 6) == [0, 20, 40, 60, 80, 100]
+        # The arrow of this one is gone by step 100 but starts after step 50: it lies between the moments.
+        assert strip_moments(made_up(species, push_at=52), 3) == [0, 57, 100]
+        quiet = made_up(species, push_at=200)
+        assert strip_moments(quiet, 3) == [0, 50, 100]
+        assert strip_moments(quiet, 1) == [0]
+
+    def test_refuses_an_empty_strip(self, recording: Recording, species: Species, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="0 frames"):
+            render_strip(recording, species, tmp_path / "strip.png", frames=0)
+
+
+class TestVideo:
+    def test_plays_in_real_time(self, movie: Path, recording: Recording) -> None:
+        reader = importlib.import_module("imageio_ffmpeg").read_frames(str(movie))
+        facts = next(reader)
+        frames = [np.frombuffer(frame, dtype=np.uint8) for frame in reader]
+        assert facts["fps"] == 25.0
+        assert facts["size"] == (320, 180)
+        assert facts["codec"] == "h264"
+        assert facts["pix_fmt"].startswith("yuv420p")
+        assert len(frames) == 31  # 1.2 s, both ends included
+        assert all(frame.std() > 10.0 for frame in frames)
+        assert [file.name for file in movie.parent.iterdir()] == ["episode.mp4"]
+
+    def test_failure_leaves_the_old_file_and_nothing_else(
+        self, opengl: str, recording: Recording, species: Species, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "episode.mp4"
+        path.write_text("old")
+
+        def stop(done: int, total: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            render_video(recording, species, path, width=64, height=64, fps=50, on_frame=stop)
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_without_the_extra_names_it(
+        self, monkeypatch: pytest.MonkeyPatch, recording: Recording, species: Species, tmp_path: Path
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+        with pytest.raises(UserError, match=r"needs the \[viz\] extra; run pip install 'mesozoic\[viz\]'"):
+            render_video(recording, species, tmp_path / "episode.mp4")
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("numbers", [{"fps": 60.0}, {"fps": 0.0}, {"width": 321}, {"height": 0}])
+    def test_refuses_senseless_numbers(
+        self, recording: Recording, species: Species, tmp_path: Path, numbers: dict[str, int]
+    ) -> None:
+        with pytest.raises(UserError, match="give"):
+            render_video(recording, species, tmp_path / "episode.mp4", **numbers)
+
+    def test_refuses_a_place_that_cannot_be_written(
+        self, recording: Recording, species: Species, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(UserError, match=r"cannot write .*; give another path"):
+            render_video(recording, species, tmp_path / "file" / "episode.mp4")
+
+
+def test_importing_is_light_and_rendering_leaves_no_complaints(opengl: str, tmp_path: Path) -> None:
+    script = f"""
+import sys
+from mesozoic.evaluate import gl, video
+heavy = {{"mujoco", "imageio_ffmpeg", "PIL"}} & set(sys.modules)
+assert not heavy, heavy
+from pathlib import Path
+from mesozoic.config import load_stage
+from mesozoic.evaluate.actors import statue
+from mesozoic.species import get_species
+animal = get_species("{NAME}")
+episode = video.record(animal, load_stage("{NAME}", 1), statue(animal.load_model().nu), seed=0, max_steps=2)
+for _ in range(2):
+    video.render_strip(episode, animal, Path("strip.png").absolute(), frames=2, width=64, height=48)
+"""
+    path = [str(Path(video.__file__).parents[2]), *sys.path]
+    environment = {**gl.os.environ, "PYTHONPATH": ":".join(path), "MUJOCO_GL": opengl}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,0 +1,189 @@
+"""The batched environment: reproducible episodes, exact continuation, independent worlds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mesozoic.config import EnvSection
+from mesozoic.sim.batch_env import BatchEnv, Transition
+from mesozoic.sim.samples import Stream
+from mesozoic.species import Species
+
+N = 4
+
+
+def _actions(steps: int, size: int, n: int = N, seed: int = 0) -> NDArray[np.float32]:
+    """Random actions [steps, n, size]; the first worlds get the same ones for any n."""
+    rngs = [np.random.default_rng([seed, world]) for world in range(n)]
+    return np.stack([rng.uniform(-1, 1, (steps, size)).astype(np.float32) for rng in rngs], axis=1)
+
+
+def _assert_same(a: Transition, b: Transition, worlds: object = slice(None)) -> None:
+    for name in ("observation", "reward", "terminated", "truncated", "final_observation"):
+        np.testing.assert_array_equal(getattr(a, name)[worlds], getattr(b, name)[worlds], err_msg=name)
+    for kind in ("terms", "reasons"):
+        for name, value in getattr(a, kind).items():
+            np.testing.assert_array_equal(value[worlds], getattr(b, kind)[name][worlds], err_msg=name)
+
+
+def test_saved_and_restored_it_continues_bit_for_bit(species: Species, busy_env: EnvSection) -> None:
+    env = BatchEnv(species, busy_env, N, seed=3)
+    env.reset()
+    actions = _actions(100, env.action_size)
+    for action in actions[:60]:
+        env.step(action)
+    saved = env.state()
+    expected = [env.step(action) for action in actions[60:]]
+    other = BatchEnv(species, busy_env, N, seed=3)
+    other.set_state(saved)
+    for action, transition in zip(actions[60:], expected, strict=True):
+        _assert_same(other.step(action), transition)
+    assert sum((t.terminated | t.truncated).sum() for t in expected) > 0, "no episode ended: nothing was tested"
+
+
+def test_a_saved_state_does_not_follow_the_environment(species: Species, busy_env: EnvSection) -> None:
+    env = BatchEnv(species, busy_env, N, seed=3)
+    env.reset()
+    saved = env.state()
+    position, step = saved["engine"]["physics"].copy(), saved["memory"]["step"].copy()
+    for action in _actions(3, env.action_size):
+        env.step(action)
+    np.testing.assert_array_equal(saved["engine"]["physics"], position)
+    np.testing.assert_array_equal(saved["memory"]["step"], step)
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e9])
+def test_a_broken_world_ends_alone_and_begins_anew(species: Species, busy_env: EnvSection, value: float) -> None:
+    broken, healthy = (BatchEnv(species, busy_env, N, seed=1) for _ in range(2))
+    broken.reset(), healthy.reset()
+    others = np.array([0, 1, 3])
+    for i, action in enumerate(_actions(30, broken.action_size)):
+        if i == 10:
+            state = broken.engine.state()
+            state["physics"][2, 1 + broken.anatomy.nq : 4 + broken.anatomy.nq] = value
+            broken.engine.set_state(state)
+        a, b = broken.step(action), healthy.step(action)
+        _assert_same(a, b, others)
+        assert np.isfinite(a.observation).all()
+        assert np.isfinite(a.reward).all()
+        assert np.isfinite(a.final_observation).all()
+        assert a.reasons["diverged"].tolist() == [False, False, i == 10, False]
+        if i == 10:
+            assert a.terminated[2]
+            np.testing.assert_allclose(broken.engine.sensed().qpos[2, 2], broken.anatomy.home_qpos[2], rtol=1e-5)
+        if i == 11:
+            assert not a.terminated[2]
+            assert not a.reasons["diverged"][2]
+
+
+def test_an_action_that_is_no_number_ends_its_world_alone(species: Species, busy_env: EnvSection) -> None:
+    broken, healthy = (BatchEnv(species, busy_env, N, seed=1) for _ in range(2))
+    broken.reset(), healthy.reset()
+    for i, action in enumerate(_actions(5, broken.action_size)):
+        bad = action.copy()
+        bad[0, 1] = np.nan if i == 2 else bad[0, 1]
+        a, b = broken.step(bad), healthy.step(action)
+        _assert_same(a, b, np.array([1, 2, 3]))
+        assert a.reasons["diverged"].tolist() == [i == 2, False, False, False]
+        assert np.isfinite(a.reward).all()
+        assert np.isfinite(a.final_observation).all()
+
+
+def test_a_world_draws_the_same_episodes_in_any_company(species: Species, busy_env: EnvSection) -> None:
+    few, many = BatchEnv(species, busy_env, 4, seed=9), BatchEnv(species, busy_env, 16, seed=9)
+    np.testing.assert_array_equal(few.reset(), many.reset()[:4])
+    ended = np.zeros(4, dtype=int)
+    for action in _actions(150, few.action_size, 16):
+        a, b = few.step(action[:4]), many.step(action)
+        np.testing.assert_array_equal(a.observation, b.observation[:4])
+        np.testing.assert_array_equal(a.reward, b.reward[:4])
+        ended += a.terminated | a.truncated
+    assert (ended >= 2).all()
+
+
+def test_streams_seeds_worlds_and_episodes_all_differ(species: Species, busy_env: EnvSection) -> None:
+    starts = []
+    for stream in Stream:
+        for seed in (0, 1):
+            env = BatchEnv(species, busy_env, 2, seed, stream)
+            starts += [*env.reset(), *env.reset()]
+    distances = np.abs(np.array(starts)[:, None] - np.array(starts)[None]).max(axis=2)
+    assert (distances[~np.eye(len(starts), dtype=bool)] > 1e-3).all()
+
+
+def test_restart_begins_the_episodes_of_a_seed_again(species: Species, busy_env: EnvSection) -> None:
+    env, fresh = BatchEnv(species, busy_env, N, seed=0), BatchEnv(species, busy_env, N, seed=5)
+    env.reset()
+    for action in _actions(20, env.action_size):
+        env.step(action)
+    env.restart(5)
+    np.testing.assert_array_equal(env.reset(), fresh.reset())
+    action = _actions(1, env.action_size)[0]
+    _assert_same(env.step(action), fresh.step(action))
+
+
+def test_what_was_handed_out_is_never_overwritten(species: Species, busy_env: EnvSection) -> None:
+    env = BatchEnv(species, busy_env, N, seed=0)
+    kept = [env.reset(), env.reset()]
+    kept += [env.step(action).observation for action in _actions(70, env.action_size)]
+    copies = [observation.copy() for observation in kept]
+    env.reset()
+    for observation, copy in zip(kept, copies, strict=True):
+        np.testing.assert_array_equal(observation, copy)
+    assert not np.array_equal(kept[0], kept[1])
+
+
+def test_at_the_end_of_an_episode_both_observations_are_there(species: Species, busy_env: EnvSection) -> None:
+    """Against the same worlds without automatic resets."""
+    auto, manual = BatchEnv(species, busy_env, N, seed=2), BatchEnv(species, busy_env, N, seed=2, auto_reset=False)
+    auto.reset(), manual.reset()
+    running, seen = np.ones(N, dtype=bool), set()
+    for action in 0.1 * _actions(busy_env.max_episode_steps, auto.action_size):
+        a, b = auto.step(action), manual.step(action)
+        np.testing.assert_array_equal(a.final_observation[running], b.observation[running])
+        ended = running & (a.terminated | a.truncated)
+        np.testing.assert_array_equal(a.observation[running & ~ended], a.final_observation[running & ~ended])
+        assert (np.abs(a.observation - a.final_observation)[ended].max(axis=1, initial=1.0) > 0.01).all()
+        seen |= {"truncated"} if (ended & a.truncated).any() else set()
+        running &= ~ended
+    assert seen == {"truncated"}
+    assert (auto.memory.step[a.truncated] == 0).all()
+    assert (manual.memory.step == busy_env.max_episode_steps).all()
+
+
+def test_stagger_spreads_the_first_truncations(species: Species) -> None:
+    calm = EnvSection(max_episode_steps=40, reset_noise_scale=0.0)
+    together, spread = (BatchEnv(species, calm, 16, seed=0, stagger=stagger) for stagger in (False, True))
+    ends = []
+    for env in (together, spread):
+        env.reset()
+        action = np.zeros((16, env.action_size), dtype=np.float32)
+        ends.append([int(env.step(action).truncated.sum()) for _ in range(calm.max_episode_steps)])
+    assert ends[0] == [0] * 39 + [16]
+    assert sum(ends[1]) == 16
+    assert max(ends[1]) <= 4
+
+
+def test_worlds_left_out_keep_their_physics(species: Species, busy_env: EnvSection) -> None:
+    env = BatchEnv(species, busy_env, N, seed=0, auto_reset=False)
+    env.reset()
+    before, active = env.engine.sensed(), np.array([True, True, False, True])
+    for action in _actions(10, env.action_size):
+        env.step(action, active)
+    after = env.engine.sensed()
+    np.testing.assert_array_equal(after.qpos[~active], before.qpos[~active])
+    np.testing.assert_array_equal(after.qvel[~active], before.qvel[~active])
+    assert (np.abs(after.qpos - before.qpos)[active].max(axis=1) > 1e-3).all()
+
+
+def test_reward_is_the_sum_of_its_terms(species: Species, busy_env: EnvSection) -> None:
+    env = BatchEnv(species, busy_env, N, seed=0)
+    env.reset()
+    transition = env.step(_actions(1, env.action_size)[0])
+    np.testing.assert_allclose(transition.reward, sum(transition.terms.values()), rtol=1e-6)
+    nothing = EnvSection(alive_bonus=0.0)
+    bare = BatchEnv(species, nothing, N, seed=0)
+    bare.reset()
+    assert bare.step(_actions(1, env.action_size)[0]).reward.tolist() == [0.0] * N

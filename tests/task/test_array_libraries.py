@@ -1,0 +1,77 @@
+"""The task means the same under numpy and under jax.numpy, plain and compiled, and stays float32."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mesozoic import task
+from mesozoic.config import EnvSection
+from mesozoic.species.anatomy import Anatomy
+
+Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
+
+
+def _assert_same(ours: object, theirs: object) -> None:
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+        np.testing.assert_allclose(np.asarray(b), np.asarray(a), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_reset(anatomy: Anatomy, busy_env: EnvSection, uniforms: NDArray[np.float32], compiled: bool) -> None:
+    theirs = partial(task.reset, jnp, anatomy, busy_env)
+    theirs = jax.jit(theirs) if compiled else theirs
+    _assert_same(task.reset(np, anatomy, busy_env, uniforms), theirs(jnp.asarray(uniforms)))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_step(anatomy: Anatomy, busy_env: EnvSection, scene: Scene, compiled: bool) -> None:
+    theirs = partial(task.step, jnp, anatomy, busy_env)
+    theirs = jax.jit(theirs) if compiled else theirs
+    ours = task.step(np, anatomy, busy_env, *scene)
+    _assert_same(ours, theirs(*jax.tree.map(jnp.asarray, scene)))
+    assert ours.terminated.any()
+    assert not ours.terminated.all()
+
+
+def test_push_force(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
+    memory, _, _ = scene
+    ours = task.push_force(np, anatomy, busy_env, memory)
+    _assert_same(ours, task.push_force(jnp, anatomy, busy_env, jax.tree.map(jnp.asarray, memory)))
+    assert ours.any()
+
+
+def test_servo_targets(anatomy: Anatomy, scene: Scene) -> None:
+    _, _, action = scene
+    _assert_same(task.servo_targets(np, anatomy, action), task.servo_targets(jnp, anatomy, jnp.asarray(action)))
+
+
+def test_first_observation(anatomy: Anatomy, scene: Scene) -> None:
+    memory, sensed, _ = scene
+    healthy = sensed._replace(diverged=np.zeros_like(sensed.diverged))
+    ours = task.first_observation(np, anatomy, memory, healthy)
+    _assert_same(ours, task.first_observation(jnp, anatomy, *jax.tree.map(jnp.asarray, (memory, healthy))))
+
+
+def test_every_number_is_float32(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
+    memory, sensed, action = scene
+    step = task.step(np, anatomy, busy_env, memory, sensed, action)
+    force = task.push_force(np, anatomy, busy_env, memory)
+    targets = task.servo_targets(np, anatomy, action)
+    arrays = {"observation": step.observation, "push": force, "targets": targets, **step.rewards}
+    wrong = {name: array.dtype for name, array in arrays.items() if array.dtype != np.float32}
+    assert not wrong
+
+
+def test_no_input_is_written_to(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
+    before = jax.tree.map(np.copy, scene)
+    task.push_force(np, anatomy, busy_env, scene[0])
+    task.step(np, anatomy, busy_env, *scene)
+    jax.tree.map(np.testing.assert_array_equal, scene, before)

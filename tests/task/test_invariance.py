@@ -1,0 +1,99 @@
+"""The world's own heading and position mean nothing to the animal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mesozoic import task
+from mesozoic.config import EnvSection
+from mesozoic.species.anatomy import Anatomy
+
+Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
+
+
+def _turn(points: NDArray, yaw: NDArray) -> NDArray[np.float32]:
+    """Turn the horizontal part of [n, ..., 2 or 3] points about the vertical."""
+    turned = points.astype(np.float64)
+    cos, sin = (f(yaw).reshape(-1, *[1] * (points.ndim - 2)) for f in (np.cos, np.sin))
+    turned[..., 0] = cos * points[..., 0] - sin * points[..., 1]
+    turned[..., 1] = sin * points[..., 0] + cos * points[..., 1]
+    return turned.astype(np.float32)
+
+
+def _turn_quaternion(q: NDArray, yaw: NDArray) -> NDArray:
+    """The product of a turn by `yaw` about the vertical and `q`."""
+    c, s = np.cos(yaw / 2), np.sin(yaw / 2)
+    w, x, y, z = q.astype(np.float64).T
+    return np.stack([c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w], axis=1)
+
+
+def _turned(scene: Scene, yaw: NDArray) -> Scene:
+    memory, sensed, action = scene
+    qpos, qvel = sensed.qpos.copy(), sensed.qvel.copy()
+    qpos[:, :3], qvel[:, :3] = _turn(qpos[:, :3], yaw), _turn(qvel[:, :3], yaw)
+    qpos[:, 3:7] = _turn_quaternion(qpos[:, 3:7], yaw)
+    memory = memory._replace(
+        origin=_turn(memory.origin, yaw),
+        target=_turn(memory.target, yaw),
+        push_velocity=_turn(memory.push_velocity, yaw),
+    )
+    return memory, sensed._replace(qpos=qpos, qvel=qvel, site_pos=_turn(sensed.site_pos, yaw)), action
+
+
+def _moved(scene: Scene, offset: NDArray[np.float32]) -> Scene:
+    memory, sensed, action = scene
+    qpos, target, sites = sensed.qpos.copy(), memory.target.copy(), sensed.site_pos.copy()
+    qpos[:, :2] += offset
+    target[:, :2] += offset
+    sites[:, :, :2] += offset[:, None]
+    memory = memory._replace(origin=memory.origin + offset, target=target)
+    return memory, sensed._replace(qpos=qpos, site_pos=sites), action
+
+
+def _assert_same_step(anatomy: Anatomy, env: EnvSection, scene: Scene, other: Scene) -> None:
+    scene, other = (
+        (memory, sensed._replace(diverged=np.zeros_like(sensed.diverged)), action)
+        for memory, sensed, action in (scene, other)
+    )
+    a, b = (task.step(np, anatomy, env, *s) for s in (scene, other))
+    np.testing.assert_allclose(b.observation, a.observation, atol=1e-5)
+    for term in a.rewards:
+        np.testing.assert_allclose(b.rewards[term], a.rewards[term], atol=1e-5, err_msg=term)
+    np.testing.assert_array_equal(b.terminated, a.terminated)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_turning_the_scene_changes_nothing(
+    anatomy: Anatomy, busy_env: EnvSection, make_scene: Callable[[int, float], Scene], seed: int
+) -> None:
+    scene = make_scene(seed, 0.4)
+    yaw = np.random.default_rng(seed).uniform(-np.pi, np.pi, len(scene[2]))
+    turned = _turned(scene, yaw)
+    _assert_same_step(anatomy, busy_env, scene, turned)
+    force = task.push_force(np, anatomy, busy_env, scene[0])
+    turned_force = task.push_force(np, anatomy, busy_env, turned[0])
+    np.testing.assert_allclose(turned_force, _turn(force, yaw), atol=1e-5 * anatomy.weight)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_moving_the_scene_changes_nothing(
+    anatomy: Anatomy, busy_env: EnvSection, make_scene: Callable[[int, float], Scene], seed: int
+) -> None:
+    scene = make_scene(seed, 0.4)
+    offset = np.random.default_rng(seed).uniform(-3, 3, (len(scene[2]), 2)).astype(np.float32)
+    _assert_same_step(anatomy, busy_env, scene, _moved(scene, offset))
+
+
+def test_turning_only_the_animal_does_change_what_it_sees(
+    anatomy: Anatomy, busy_env: EnvSection, make_scene: Callable[[int, float], Scene]
+) -> None:
+    """The invariance is not bought by ignoring the heading."""
+    memory, sensed, action = make_scene(0, 0.4)
+    turned = _turned((memory, sensed, action), np.full(len(action), 0.5))[1]
+    a, b = (task.step(np, anatomy, busy_env, memory, s, action) for s in (sensed, turned))
+    upright = ~sensed.diverged
+    assert (np.abs(a.observation - b.observation)[upright].max(axis=1) > 0.01).all()
