@@ -1,4 +1,66 @@
-"""`mesozoic bench`."""
+"""`mesozoic bench`: how fast this machine simulates and trains."""
+
 from __future__ import annotations
-def bench() -> None:
-    """Stub until the benchmark is there."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def bench(
+    species: Annotated[str, typer.Argument(help="Which animal.")] = "velociraptor",
+    stage: Annotated[int, typer.Option(help="Which stage file.")] = 1,
+    n_envs: Annotated[int | None, typer.Option(help="Worlds side by side.", min=1)] = None,
+    backend: Annotated[str, typer.Option(help="auto or jax.")] = "auto",
+    seconds: Annotated[float, typer.Option(help="Seconds of each measurement.", min=0.1)] = 2.0,
+    rounds: Annotated[int, typer.Option(help="Measurements of each; the median counts.", min=1)] = 5,
+    peer: Annotated[bool, typer.Option("--peer", help="Also measure SB3 PPO on Humanoid-v5.")] = False,
+    override: Annotated[list[str] | None, typer.Option(help="section.key=value of the stage.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the JSON to this file as well.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure physics, environment and training, as steps per second and as a share of raw physics."""
+    from mesozoic.config import Override, load_stage, parse_overrides
+    from mesozoic.learn.make import choose_backend
+    from mesozoic.species import get_species
+
+    animal = get_species(species)
+    overrides = list(parse_overrides(override or []))
+    if n_envs is not None:
+        overrides.append(Override("stage", "n_envs", n_envs))
+    config = load_stage(species, stage, overrides)
+    chosen = choose_backend(backend, "ppo")
+
+    from mesozoic.bench.peer import measure_peer
+    from mesozoic.bench.rates import measure
+    from mesozoic.run.files import write_json
+    from mesozoic.run.versions import cores, versions
+
+    result: dict[str, Any] = {"species": species, "stage": stage, "cores": cores(), "versions": versions()}
+    peer_result = measure_peer(rollouts=3) if peer else None
+    result |= measure(animal, config, chosen, seconds, rounds)
+    if peer_result is not None:
+        ratio = result["steps_per_second"]["training"] / peer_result["steps_per_second"]
+        result["peer"] = {**peer_result, "training_over_peer": ratio}
+    if output is not None:
+        write_json(output, result)
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        _print_table(result)
+
+
+def _print_table(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{result['species']} stage {result['stage']}, {result['worlds']} worlds, {result['cores']} cores"
+    table = Table("", "steps/s", "of physics", title=title)
+    for name, rate in result["steps_per_second"].items():
+        table.add_row(name, f"{rate:,.0f}", f"{result['share_of_physics'][name]:.2f}")
+    if "peer" in result:
+        peer = result["peer"]
+        table.add_row(peer["name"], f"{peer['steps_per_second']:,.0f}", f"training is {peer['training_over_peer']:.1f}x")
+    Console().print(table)

@@ -65,6 +65,7 @@ class EnvSection(Section):
     push_velocity_max: Float = Field(0.0, ge=0.0, le=2.0, description="strongest push; 0 means no pushes")
     alive_bonus: Weight = Field(1.0, description="upright, at height and with loaded feet")
     posture_weight: Weight = Field(0.0, description="torso level as at home")
+    pose_weight: Weight = Field(0.0, description="joints as at home")
     nosedive_weight: Weight = Field(0.0, description="pitching forward beyond home")
     heading_weight: Weight = Field(0.0, description="facing the target")
     drift_penalty_weight: Weight = Field(0.0, description="distance from the start, in hip heights")
@@ -72,7 +73,6 @@ class EnvSection(Section):
     spin_penalty_weight: Weight = Field(0.0, description="yaw rate squared, per sqrt(h/g)")
     smoothness_weight: Weight = Field(0.0, description="mean squared change of the action")
     energy_penalty_weight: Weight = Field(0.0, description="mechanical power, per weight times sqrt(g*h)")
-    fall_penalty_weight: Weight = Field(0.0, description="once, when a fall ends the episode")
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -120,6 +120,9 @@ class JaxPPO:
 
     def _warm_start(self, policy: Policy) -> None:
         self._params = _unflatten(policy.arrays, self._params)
+        needed = {f"normaliser/{n}" for n in self._normaliser.state()} | {f"value_scale/{n}" for n in ValueScale._fields}
+        if missing := needed - policy.arrays.keys():
+            raise UserError(f"the policy lacks {min(missing)}, so it can act but not be trained on; train a new one")
         self._normaliser.set_state({n: policy.arrays[f"normaliser/{n}"] for n in ("count", "mean", "var")})
         self._scale = ValueScale(*(jnp.asarray(policy.arrays[f"value_scale/{n}"]) for n in ValueScale._fields))
 

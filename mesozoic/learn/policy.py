@@ -93,7 +93,7 @@ class Policy:
             archive.writestr(zipfile.ZipInfo("policy.json", EPOCH), json.dumps(meta, indent=1, sort_keys=True))
             for name in sorted(self.arrays):
                 data = io.BytesIO()
-                np.lib.format.write_array(data, np.ascontiguousarray(self.arrays[name]), allow_pickle=False)
+                np.lib.format.write_array(data, np.asarray(self.arrays[name], order="C"), allow_pickle=False)
                 archive.writestr(zipfile.ZipInfo(f"{name}.npy", EPOCH), data.getvalue())
         return buffer.getvalue()
 
@@ -124,15 +124,29 @@ def load_policy(path: Path) -> Policy:
             arrays=arrays,
             info=meta["info"],
         )
-        if policy.activation not in ACTIVATIONS or arrays["actor/0/kernel"].shape[0] != policy.observation_size:
+        if not _complete(policy):
             raise UserError(f"{path} is damaged: its network does not fit its observation layout; use another copy")
         return policy
     except FileNotFoundError:
         raise UserError(f"no policy file {path}; give a run folder or a models/*.zip of one") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder, not a policy file; give a models/*.zip of a run") from None
-    except (zipfile.BadZipFile, EOFError, KeyError, ValueError, OSError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # a damaged zip raises anything: zlib.error, RuntimeError, NotImplementedError, ...
         raise UserError(f"{path} is not a readable policy ({error}); use another copy") from None
+
+
+def _complete(policy: Policy) -> bool:
+    """Whether `act` works: the normaliser and every layer are there, of the right shapes, in floats."""
+    size, arrays = policy.observation_size, policy.arrays
+    shapes = {"norm/mean": (size,), "norm/std": (size,)}
+    for i in range(policy.layers):
+        width = arrays[f"actor/{i}/kernel"].shape[-1]
+        shapes |= {f"actor/{i}/kernel": (size, width), f"actor/{i}/bias": (width,)}
+        size = width
+    fits = all(arrays[name].shape == shape and arrays[name].dtype.kind == "f" for name, shape in shapes.items())
+    return fits and policy.layers > 0 and policy.activation in ACTIVATIONS
 
 
 def check_policy_fits(policy: Policy, species: str, layout: tuple[tuple[str, int], ...], actions: int) -> None:

@@ -33,6 +33,7 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], manifest: di
     arrays, scalars = _split(state)
     final = folder / f"step-{step:012d}"
     aside = folder / f".{final.name}.tmp"
+    replaced = folder / f".{final.name}.old"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
@@ -43,12 +44,16 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], manifest: di
         hashes = {name: _digest(aside / name) for name in ("arrays.npz", "state.json")}
         write_json(aside / "manifest.json", {"format": FORMAT, "step": step, "sha256": hashes, **manifest})
         sync_folder(aside)
+        shutil.rmtree(replaced, ignore_errors=True)
         if final.exists():  # the same step again, from a resumed run: its contents are the same
-            shutil.rmtree(final)
+            os.rename(final, replaced)
         os.rename(aside, final)
+        shutil.rmtree(replaced, ignore_errors=True)
         sync_folder(folder)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
+        if replaced.exists() and not final.exists():
+            os.rename(replaced, final)
         raise
     for old in checkpoints(folder):
         if old != final:

@@ -195,7 +195,7 @@ def _finished(folder: StageFolder, identity: Identity) -> dict[str, Any] | None:
     try:
         result: dict[str, Any] = json.loads(folder.metrics.read_text(encoding="utf-8"))
         other = result["identity"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder.metrics} is damaged ({error}); remove it or start over with --no-resume") from None
     identity.check(other, folder.path)
     return result

@@ -1,10 +1,4 @@
-"""Gymnasium ids of every animal and stage. Cheap to import: no engine and no model is loaded.
-
-Gymnasium 1.x has no plugin entry points. An id becomes known by importing this module, which
-`gymnasium.make` does itself for ids of the form `module:id`::
-
-    gymnasium.make("mesozoic.sim.registration:mesozoic/Velociraptor-Balance-v0")
-"""
+"""Gymnasium ids of every animal and stage. Cheap: no engine and no model is loaded."""
 
 from __future__ import annotations
 
@@ -41,5 +35,3 @@ def register_envs() -> None:
             if name not in gymnasium.registry:
                 gymnasium.register(name, ENTRY_POINT, kwargs={"species": species, "stage": stage})
 
-
-register_envs()

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mesozoic.config import EnvSection
-from mesozoic.species.anatomy import Anatomy
+from mesozoic.species.anatomy import FREE_QPOS, Anatomy
 from mesozoic.task.arrays import XP, Array, Kinematics, Sensed
 
 LOADED = 0.1
 """Feet that carry less than this share of body weight do not count as standing."""
 POSTURE_WIDTH = 0.3
 """Tilt (as the sine of its angle) at which the posture bonus falls to 1/e: about 17 degrees."""
+POSE_WIDTH = 0.2
+"""Root mean square distance of the joints from home, in radians, at which the pose bonus falls to 1/e."""
 
 
 class Moment(NamedTuple):
@@ -38,6 +40,11 @@ def _alive(xp: XP, m: Moment) -> Array:
 def _posture(xp: XP, m: Moment) -> Array:
     gx, gy = m.kin.gravity[:, 0], m.kin.gravity[:, 1]
     return xp.exp(-(gx * gx + gy * gy) / POSTURE_WIDTH**2)
+
+
+def _pose(xp: XP, m: Moment) -> Array:
+    error = m.sensed.qpos[:, FREE_QPOS:] - m.anatomy.home_qpos[FREE_QPOS:]
+    return xp.exp(-xp.mean(error * error, axis=1) / POSE_WIDTH**2)
 
 
 def _nosedive(xp: XP, m: Moment) -> Array:
@@ -70,13 +77,10 @@ def _energy_penalty(xp: XP, m: Moment) -> Array:
     return -xp.minimum(xp.sum(power, axis=1) / (m.anatomy.weight * m.anatomy.speed_unit), 1.0)
 
 
-def _fall_penalty(xp: XP, m: Moment) -> Array:
-    return -m.fallen.astype(xp.float32)
-
-
 TERMS: dict[str, Callable[[XP, Moment], Array]] = {
     "alive": _alive,
     "posture": _posture,
+    "pose": _pose,
     "nosedive": _nosedive,
     "heading": _heading,
     "drift_penalty": _drift_penalty,
@@ -84,7 +88,6 @@ TERMS: dict[str, Callable[[XP, Moment], Array]] = {
     "spin_penalty": _spin_penalty,
     "smoothness": _smoothness,
     "energy_penalty": _energy_penalty,
-    "fall_penalty": _fall_penalty,
 }
 
 

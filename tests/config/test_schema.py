@@ -61,7 +61,9 @@ def test_a_value_of_wrong_type_or_range_is_named_with_its_key(section: str, key:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize(("section", "key"), [("ppo", "learning_rate"), ("env", "fall_tilt"), ("ppo", "n_steps")])
+@pytest.mark.parametrize(
+    ("section", "key"), [("curriculum", "min_avg_reward"), ("env", "fall_tilt"), ("ppo", "n_steps")]
+)
 def test_numbers_that_are_not_finite_are_refused(section: str, key: str, value: float) -> None:
     assert f"{section}.{key}" in _message(**{section: {key: value}})
 

@@ -41,4 +41,3 @@ def test_a_broken_world_ends_and_touches_no_other(
     assert not broken.truncated[BROKEN]
     assert [name for name, ended in broken.reasons.items() if ended[BROKEN]] == ["diverged"]
     assert broken.rewards["alive"][BROKEN] == 0
-    assert broken.rewards["fall_penalty"][BROKEN] < 0

@@ -74,6 +74,7 @@ def test_zero_action_holds_the_home_pose(anatomy: Anatomy) -> None:
 
 def test_actions_beyond_one_are_clipped(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
     memory, sensed, _ = scene
+    sensed = sensed._replace(diverged=np.zeros_like(sensed.diverged))
     sign = np.where(np.arange(anatomy.nu) % 2, 1.0, -1.0).astype(np.float32)
     unit = np.tile(sign, (len(memory.step), 1))
     np.testing.assert_array_equal(task.servo_targets(np, anatomy, 7 * unit), task.servo_targets(np, anatomy, unit))

@@ -22,6 +22,7 @@ ENVS = [
     EnvSection(push_velocity_min=0.15, push_velocity_max=0.3),
     EnvSection(push_interval=0.31, push_duration=0.3, push_velocity_max=1.0),
     EnvSection(push_interval=0.1, push_duration=0.02, push_velocity_min=0.5, push_velocity_max=0.5),
+    EnvSection(push_interval=1.0, push_duration=0.05, push_velocity_max=0.3),  # no whole number of steps
     EnvSection(push_interval=50.0, push_duration=1.0, push_velocity_max=0.2),
 ]
 
@@ -54,7 +55,7 @@ def test_strength_is_within_limits_and_direction_is_any(anatomy: Anatomy, env: E
     assert (np.bincount(quadrants.ravel(), minlength=4) > 0.15 * quadrants.size).all()
 
 
-@pytest.mark.parametrize("env", ENVS[:3])
+@pytest.mark.parametrize("env", ENVS[:4])
 def test_an_episode_delivers_the_impulse_of_its_pushes(anatomy: Anatomy, env: EnvSection) -> None:
     memory = _begin(anatomy, env)
     impulse = np.zeros((N, 3))

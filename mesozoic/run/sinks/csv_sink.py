@@ -22,8 +22,8 @@ class CsvSink:
         self._columns = ["step"]
         rows: list[dict[str, str]] = []
         if resume_step and path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.DictReader(file) if (row["step"] or "").isdigit()]
+            whole, _, _ = path.read_bytes().decode(errors="replace").rpartition("\n")  # a last line may be torn
+            rows = [row for row in csv.DictReader(whole.splitlines()) if (row.get("step") or "").isdecimal()]
             rows = [row for row in rows if int(row["step"]) <= resume_step]
             self._columns = list(rows[0]) if rows else self._columns
         self._rewrite(rows)

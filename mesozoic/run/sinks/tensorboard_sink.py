@@ -12,7 +12,7 @@ class TensorBoardSink:
     def __init__(self, folder: Path, resume_step: int = 0) -> None:
         from tensorboardX import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder), purge_step=resume_step + 1 if resume_step else None)
+        self._writer = SummaryWriter(str(folder), purge_step=resume_step + 1)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         for name, value in metrics.items():

@@ -51,11 +51,12 @@ def open_wandb(folder: Path, name: str, config: dict[str, Any], warn: Callable[[
             config=config,
             settings=wandb.Settings(silent=True, console="off"),
         )
+        run.define_metric("env_step")
+        run.define_metric("*", step_metric="env_step")
     except Exception as error:  # whatever W&B does wrong, training goes on
-        warn(f"--wandb: could not start ({str(error).splitlines()[0]}), so nothing is sent; training goes on")
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        warn(f"--wandb: could not start ({reason}), so nothing is sent; training goes on")
         return None
-    run.define_metric("env_step")
-    run.define_metric("*", step_metric="env_step")
     return WandbSink(run)
 
 

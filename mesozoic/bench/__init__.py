@@ -1,0 +1,1 @@
+"""Speed measurements: rates of one machine in one run, meant to be read as ratios."""

@@ -1,0 +1,44 @@
+"""Every spelling of an override reaches the same place, and the precedence is as the README says."""
+
+from __future__ import annotations
+
+import pytest
+
+from mesozoic.cli.arguments import sort_arguments
+from mesozoic.config import load_stage
+from mesozoic.errors import UserError
+
+OPTIONS = ["--stage", "--timesteps", "--override"]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "overrides"),
+    [
+        (["ppo.gamma=0.9", "ppo.n_epochs=3"], []),
+        ([], ["ppo.gamma=0.9", "ppo.n_epochs=3"]),
+        (["ppo.n_epochs=3"], ["ppo.gamma=0.9"]),
+        (["--ppo.gamma=0.9", "--ppo.n_epochs=3"], []),
+        (["--ppo_gamma", "0.9", "--ppo_n_epochs", "3.0"], []),
+        (["--ppo_gamma=0.9", "velociraptor", "--_wandb=1", "1.ppo.n_epochs=3"], []),
+    ],
+)
+def test_spellings(tokens: list[str], overrides: list[str]) -> None:
+    species, found = sort_arguments(tokens, overrides, OPTIONS, "velociraptor")
+    config = load_stage(species, 1, found)
+    assert (config.ppo.gamma, config.ppo.n_epochs) == (0.9, 3)
+
+
+def test_species_stands_anywhere() -> None:
+    assert sort_arguments(["ppo.gamma=0.9", "trex"], [], OPTIONS, "velociraptor")[0] == "trex"
+    assert sort_arguments(["ppo.gamma=0.9"], [], OPTIONS, "velociraptor")[0] == "velociraptor"
+
+
+def test_a_negative_value_is_a_value() -> None:
+    _, found = sort_arguments(["--ppo_log_std_init", "-2.5"], [], OPTIONS, "velociraptor")
+    assert load_stage("velociraptor", 1, found).ppo.log_std_init == -2.5
+
+
+@pytest.mark.parametrize("token", ["-x", "--overide", "--timesteps2=4"])
+def test_unknown_options(token: str) -> None:
+    with pytest.raises(UserError, match="unknown option"):
+        sort_arguments([token, "1"], [], OPTIONS, "velociraptor")

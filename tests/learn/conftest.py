@@ -1,0 +1,56 @@
+"""A stage so small that an update takes milliseconds, and learners on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mesozoic.config import StageConfig, load_stage, parse_overrides
+from mesozoic.learn.jax_ppo import JaxPPO
+from mesozoic.learn.policy import Policy
+from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.samples import Stream
+from mesozoic.species import Species
+
+TINY = (
+    "stage.n_envs=8",
+    "env.max_episode_steps=20",
+    "ppo.n_steps=8",
+    "ppo.batch_size=32",
+    "ppo.n_epochs=2",
+    "ppo.target_kl=None",
+    "ppo.net_arch=[16, 16]",
+    "curriculum.timesteps=256",
+)
+
+MakeConfig = Callable[..., StageConfig]
+MakeLearner = Callable[..., tuple[BatchEnv, JaxPPO]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compile each program once for all tests, away from the user's own cache."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("MESOZOIC_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def config() -> MakeConfig:
+    """The tiny stage 1 with more overrides."""
+    return lambda *overrides: load_stage("velociraptor", 1, parse_overrides([*TINY, *overrides]))
+
+
+@pytest.fixture(scope="session")
+def make(species: Species, config: MakeConfig) -> MakeLearner:
+    """A fresh environment and a learner on it."""
+
+    def build(
+        *overrides: str, seed: int = 0, warm_start: Policy | None = None, stage: StageConfig | None = None
+    ) -> tuple[BatchEnv, JaxPPO]:
+        stage = config(*overrides) if stage is None else stage
+        env = BatchEnv(species, stage.env, stage.stage.n_envs, seed, Stream.TRAIN, stagger=True)
+        env.reset()
+        return env, JaxPPO(env, stage, "velociraptor", seed, warm_start)
+
+    return build

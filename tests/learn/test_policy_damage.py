@@ -1,0 +1,140 @@
+"""Whatever a file holds, `load_policy` returns a policy that acts, or raises a `UserError`."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from mesozoic.errors import UserError
+from mesozoic.learn.policy import Policy, load_policy
+
+ARRAYS: dict[str, np.ndarray] = {
+    "norm/mean": np.zeros(3, np.float32),
+    "norm/std": np.ones(3, np.float32),
+    "actor/0/kernel": np.ones((3, 4), np.float32),
+    "actor/0/bias": np.zeros(4, np.float32),
+    "actor/1/kernel": np.ones((4, 2), np.float32),
+    "actor/1/bias": np.zeros(2, np.float32),
+}
+VALID = Policy("velociraptor", 1, (("a", 1), ("b", 2)), "elu", ARRAYS, {"step": 1}).to_bytes()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+META = ("format", "version", "species", "stage", "layout", "activation", "info")
+ANY_FILE = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None, print_blob=False
+)
+
+
+def acts_or_explains(path: Path, content: bytes) -> bool:
+    """Whether it was taken; any error but a `UserError`, then or later in `act`, fails the test."""
+    path.write_bytes(content)
+    try:
+        policy = load_policy(path)
+    except UserError as error:
+        assert str(path) in str(error)
+        return False
+    assert policy.act(np.zeros((1, policy.observation_size), np.float32)).shape == (1, policy.action_size)
+    assert len(policy.hidden) == policy.layers - 1
+    return True
+
+
+def archive(meta: Any, arrays: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as out:
+        out.writestr("policy.json", meta if isinstance(meta, str | bytes) else json.dumps(meta))
+        for name, array in arrays.items():
+            data = io.BytesIO()
+            np.save(data, array, allow_pickle=True)
+            out.writestr(f"{name}.npy", data.getvalue())
+    return buffer.getvalue()
+
+
+def valid_meta() -> dict[str, Any]:
+    with zipfile.ZipFile(io.BytesIO(VALID)) as file:
+        return json.loads(file.read("policy.json"))
+
+
+def test_the_untouched_file_is_taken(tmp_path: Path) -> None:
+    assert acts_or_explains(tmp_path / "p.zip", VALID)
+    assert acts_or_explains(tmp_path / "p.zip", archive(valid_meta(), ARRAYS))
+
+
+@ANY_FILE
+@given(st.binary(max_size=200))
+@example(b"")
+@example(b"PK\x05\x06" + bytes(18))
+def test_any_bytes(tmp_path: Path, content: bytes) -> None:
+    assert not acts_or_explains(tmp_path / "p.zip", content)
+
+
+@ANY_FILE
+@given(st.integers(0, len(VALID) - 1))
+def test_a_truncated_file(tmp_path: Path, size: int) -> None:
+    assert not acts_or_explains(tmp_path / "p.zip", VALID[:size])
+
+
+@ANY_FILE
+@given(st.lists(st.tuples(st.integers(0, len(VALID) - 1), st.integers(0, 255)), min_size=1, max_size=3))
+def test_overwritten_bytes(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
+    content = bytearray(VALID)
+    for place, value in changes:
+        content[place] = value
+    acts_or_explains(tmp_path / "p.zip", bytes(content))
+
+
+@ANY_FILE
+@given(st.sampled_from(META), JSON)
+@example("layout", None)
+@example("layout", [["a", float("inf")]])
+@example("stage", float("inf"))
+@example("activation", ["elu"])
+def test_any_json_value_in_the_metadata(tmp_path: Path, key: str, value: Any) -> None:
+    acts_or_explains(tmp_path / "p.zip", archive(valid_meta() | {key: value}, ARRAYS))
+
+
+@pytest.mark.parametrize("meta", ["", "[]", "3", "null", "{}", "{", "[" * 100_000, b"\xff\xfe", '{"format": "other"}'])
+def test_metadata_that_is_no_metadata(tmp_path: Path, meta: str | bytes) -> None:
+    assert not acts_or_explains(tmp_path / "p.zip", archive(meta, ARRAYS))
+
+
+@pytest.mark.parametrize("key", META)
+def test_missing_metadata(tmp_path: Path, key: str) -> None:
+    meta = valid_meta()
+    del meta[key]
+    assert not acts_or_explains(tmp_path / "p.zip", archive(meta, ARRAYS))
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize(
+    "value",
+    [None, np.zeros(()), np.zeros((5, 5)), np.array(["x"] * 3), np.array([None, {}, 1], dtype=object)],
+    ids=["missing", "scalar", "shape", "text", "pickle"],
+)
+def test_arrays_that_do_not_fit(tmp_path: Path, name: str, value: np.ndarray | None) -> None:
+    arrays = {other: array for other, array in ARRAYS.items() if other != name}
+    if value is not None:
+        arrays[name] = value
+    assert not acts_or_explains(tmp_path / "p.zip", archive(valid_meta(), arrays))
+
+
+def test_paths_that_hold_no_policy_say_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no policy file"):
+        load_policy(tmp_path / "none.zip")
+    with pytest.raises(UserError, match="is a folder"):
+        load_policy(tmp_path)
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(other, "w") as file:
+        file.writestr("readme.txt", "hello")
+    with pytest.raises(UserError, match="no mesozoic policy"):
+        load_policy(other)
