@@ -17,9 +17,9 @@ SCRIPTS = ("bash scripts/quickstart.sh", "bash scripts/test.sh", "bash .ci/run",
 """These install and train for minutes; the quickstart has a test of its own, marked slow."""
 
 SMALL = {
-    "train": ["--timesteps", "512", "--n-envs", "8", "ppo.n_steps=32", "ppo.batch_size=128", "env.max_episode_steps=50"]
-    + ["curriculum.eval_episodes=8", "curriculum.min_survival=0.1", "curriculum.min_avg_episode_length=0"],
-    "bench": ["--seconds", "0.1", "--rounds", "1"],
+    "train": "--timesteps 512 --n-envs 8 ppo.n_steps=32 ppo.batch_size=128 env.max_episode_steps=50"
+    " curriculum.eval_episodes=8 curriculum.min_survival=0.1 curriculum.min_avg_episode_length=0",
+    "bench": "--seconds 0.1 --rounds 1",
 }
 
 
@@ -41,7 +41,7 @@ def test_every_command_runs(tmp_path: Path) -> None:
             continue
         words = shlex.split(command)
         assert words[0] == "mesozoic", command
-        words += SMALL.get(words[1], []) if "--help" not in words else []
+        words += SMALL.get(words[1], "").split() if "--help" not in words else []
         result = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
         expected = (0, 1) if "--check" in words else (0,)  # a policy trained this little passes no gate
         assert result.returncode in expected, f"{command}\n{result.stderr}"
@@ -60,6 +60,16 @@ def test_quickstart(tmp_path: Path) -> None:
     """The quickstart's training passes its gate; later seeds likewise."""
     for seed in (0, 1, 2):
         run = tmp_path / f"seed{seed}"
-        train = [sys.executable, "-m", "mesozoic", "train", "velociraptor", "--seed", str(seed), "--output-dir", str(run)]
+        train = [
+            sys.executable,
+            "-m",
+            "mesozoic",
+            "train",
+            "velociraptor",
+            "--seed",
+            str(seed),
+            "--output-dir",
+            str(run),
+        ]
         subprocess.run(train, check=True, timeout=1800)
         subprocess.run([sys.executable, "-m", "mesozoic", "eval", str(run), "--check"], check=True, timeout=300)

@@ -35,7 +35,9 @@ def sort_arguments(
         if token.startswith("--"):
             name, equals, value = token[2:].partition("=")
             if not _is_override(name):
-                raise UserError(f"unknown option '--{name}'{did_you_mean(f'--{name}', options)} see 'mesozoic train --help'")
+                raise UserError(
+                    f"unknown option '--{name}'{did_you_mean(f'--{name}', options)} see 'mesozoic train --help'"
+                )
             if not equals:
                 if not left:
                     raise UserError(f"option '{token}' needs a value, for example {token}=1e-4")

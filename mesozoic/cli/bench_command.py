@@ -62,5 +62,7 @@ def _print_table(result: dict[str, Any]) -> None:
         table.add_row(name, f"{rate:,.0f}", f"{result['share_of_physics'][name]:.2f}")
     if "peer" in result:
         peer = result["peer"]
-        table.add_row(peer["name"], f"{peer['steps_per_second']:,.0f}", f"training is {peer['training_over_peer']:.1f}x")
+        table.add_row(
+            peer["name"], f"{peer['steps_per_second']:,.0f}", f"training is {peer['training_over_peer']:.1f}x"
+        )
     Console().print(table)

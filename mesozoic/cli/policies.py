@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from mesozoic.species import Species
 
 
-def open_policy(
-    path: Path, species: str | None, overrides: list[str]
-) -> tuple[Policy, Species, StageConfig]:
+def open_policy(path: Path, species: str | None, overrides: list[str]) -> tuple[Policy, Species, StageConfig]:
     """Load the policy at `path`, its animal, and its stage: the run's own configuration when the
     policy lies in a run folder, else the shipped stage file; `overrides` on top.
 
@@ -34,7 +32,7 @@ def open_policy(
     policy = load_policy(file)
     animal = get_species(species or policy.species)
     anatomy = anatomy_of(animal, animal.load_model())
-    check_policy_fits(policy, animal.name, task.observation_layout(anatomy), anatomy.nu)
+    check_policy_fits(policy, animal.name, task.layout_of(anatomy), anatomy.nu)
     chosen = parse_overrides(overrides)
     beside = file.parent.parent / "stage_config.json"
     if not beside.is_file():

@@ -19,7 +19,9 @@ def species(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
         has_stages = (configs_folder() / name).is_dir()
         stages = [path.stem for path in stage_files(name).values()] if has_stages else []
         sizes = [f"{size.quantity} {size.value:g} {size.unit} ({size.source})" for size in animal.sizes]
-        rows.append({"name": name, "title": animal.title, "behaviour": animal.behaviour, "stages": stages, "sizes": sizes})
+        rows.append(
+            {"name": name, "title": animal.title, "behaviour": animal.behaviour, "stages": stages, "sizes": sizes}
+        )
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return

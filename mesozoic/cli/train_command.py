@@ -81,16 +81,20 @@ def train(
 
 def _report(result: dict[str, Any], seconds: float) -> str:
     """A few lines for a person."""
-    figures = result["evaluation"]
+    figures, others = result["evaluation"], result["baselines"]
     solved = "passed its gate" if result["stage_passed"] else "did NOT pass its gate"
     lines = [
         f"{result['species']} stage {result['stage']} ({result['stage_name']}) {solved}"
         f" after {result['timesteps']:,} steps, {result['wall_seconds']:.0f} s"
         f" ({result['steps_per_second']:,.0f} steps/s; this call {seconds:.0f} s)",
         f"  survival {figures['survival']:.3f} (95 % {figures['survival_low']:.3f} to {figures['survival_high']:.3f}),"
-        f" statue {result['baselines']['statue']['survival']:.3f}, random {result['baselines']['random']['survival']:.3f}",
+        f" statue {others['statue']['survival']:.3f}, random {others['random']['survival']:.3f}",
     ]
     if not result["stage_passed"]:
-        lines += [f"  not met: {c['name']} = {c['value']:.4g}, needs {c['threshold']:.4g}" for c in result["gate"] if not c["passed"]]
+        lines += [
+            f"  not met: {c['name']} = {c['value']:.4g}, needs {c['threshold']:.4g}"
+            for c in result["gate"]
+            if not c["passed"]
+        ]
     lines.append(f"  policy {result['final_policy']}")
     return "\n".join(lines)

@@ -110,6 +110,10 @@ class PPOSection(Section):
         None, description="if set, an update stops once the policy has moved this far"
     )
     log_std_init: Float = Field(-1.0, ge=-5.0, le=1.0, description="log standard deviation of the first policy")
+    log_std_end: Annotated[Float, Field(ge=-5.0, le=1.0)] | None = Field(
+        None, description="if set, it falls linearly to this in log_std_fraction of the budget instead of being learned"
+    )
+    log_std_fraction: Float = Field(0.5, gt=0.0, le=1.0, description="share of the budget in which log_std falls")
     net_arch: NetArch = Field("small", description="a preset or a list of hidden layer widths")
 
 

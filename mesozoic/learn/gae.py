@@ -19,7 +19,9 @@ def advantages(
     """
     alive = 1.0 - done.astype(jnp.float32)
 
-    def back(carry: tuple[jax.Array, jax.Array], now: tuple[jax.Array, ...]) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    def back(
+        carry: tuple[jax.Array, jax.Array], now: tuple[jax.Array, ...]
+    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         next_advantage, next_value = carry
         reward, value, going = now
         delta = reward + gamma * next_value * going - value

@@ -20,7 +20,15 @@ from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.learn.networks import ACTIVATION, ActorCritic
 from mesozoic.learn.normaliser import Normaliser
 from mesozoic.learn.policy import Policy
-from mesozoic.learn.ppo_update import Knobs, Rollout, ValueScale, initial_value_scale, make_optimiser, make_update, normalise
+from mesozoic.learn.ppo_update import (
+    Knobs,
+    Rollout,
+    ValueScale,
+    initial_value_scale,
+    make_optimiser,
+    make_update,
+    normalise,
+)
 from mesozoic.sim.batch_env import BatchEnv
 
 
@@ -41,17 +49,22 @@ class JaxPPO:
         warm_start: policy to begin from.
     """
 
-    def __init__(self, env: BatchEnv, config: StageConfig, species: str, seed: int, warm_start: Policy | None = None) -> None:
+    def __init__(
+        self, env: BatchEnv, config: StageConfig, species: str, seed: int, warm_start: Policy | None = None
+    ) -> None:
         use_compilation_cache()
         jax.config.update("jax_default_matmul_precision", config.jax.matmul_precision)
         self.step = 0
         self._env, self._config, self._species = env, config, species
-        self._layout = tuple((b.name, b.size) for b in task.observation_layout(env.anatomy))
+        blocks = task.observation_layout(env.anatomy)
+        self._layout = task.layout_of(env.anatomy)
         self._net = ActorCritic(hidden_widths(config.ppo.net_arch), env.observation_size, env.action_size)
         self._key = jax.random.key(seed)
         self._updates = 0
         self._params = self._net.init(jax.random.fold_in(self._key, 2**31), config.ppo.log_std_init)
-        self._normaliser = Normaliser(env.observation_size)
+        self._normaliser = Normaliser(
+            env.observation_size, np.repeat([block.standardise for block in blocks], [block.size for block in blocks])
+        )
         self._scale = initial_value_scale()
         if warm_start is not None:
             self._warm_start(warm_start)
@@ -72,6 +85,8 @@ class JaxPPO:
         metrics: dict[str, float] = {}
         while self.step < until_step:
             knobs = self._knobs()
+            if self._config.ppo.log_std_end is not None:
+                self._params["log_std"] = jnp.full_like(self._params["log_std"], self._scheduled_log_std())
             noise_key, batch_key = jax.random.split(jax.random.fold_in(self._key, self._updates))
             norm = self._normaliser.shift_and_scale()
             rollout = self._collect(norm, np.asarray(self._noise(noise_key)))
@@ -120,7 +135,9 @@ class JaxPPO:
 
     def _warm_start(self, policy: Policy) -> None:
         self._params = _unflatten(policy.arrays, self._params)
-        needed = {f"normaliser/{n}" for n in self._normaliser.state()} | {f"value_scale/{n}" for n in ValueScale._fields}
+        needed = {f"normaliser/{n}" for n in self._normaliser.state()} | {
+            f"value_scale/{n}" for n in ValueScale._fields
+        }
         if missing := needed - policy.arrays.keys():
             raise UserError(f"the policy lacks {min(missing)}, so it can act but not be trained on; train a new one")
         self._normaliser.set_state({n: policy.arrays[f"normaliser/{n}"] for n in ("count", "mean", "var")})
@@ -133,7 +150,14 @@ class JaxPPO:
         end = ppo.learning_rate if ppo.learning_rate_end is None else ppo.learning_rate_end
         entropy = ppo.ent_coef * max(0.0, 1.0 - progress / ppo.ent_anneal_fraction)
         rate = ppo.learning_rate + progress * (end - ppo.learning_rate)
-        return Knobs(np.float32(rate), np.float32(entropy))
+        return Knobs(float(rate), float(entropy))
+
+    def _scheduled_log_std(self) -> float:
+        """Exploration that shrinks with the budget: a policy that leans on its own noise is no use without it."""
+        ppo = self._config.ppo
+        assert ppo.log_std_end is not None
+        share = min(1.0, self.step / (self._config.curriculum.timesteps * ppo.log_std_fraction))
+        return ppo.log_std_init + share * (ppo.log_std_end - ppo.log_std_init)
 
     def _act_function(self, params: Any, norm: Any, observation: jax.Array, noise: jax.Array) -> jax.Array:
         return self._net.mean(params, normalise(observation, *norm)) + jnp.exp(params["log_std"]) * noise

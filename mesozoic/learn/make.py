@@ -26,9 +26,7 @@ def choose_backend(backend: str, algorithm: str) -> str:
         )
     chosen = "jax" if backend == "auto" else backend
     if algorithm not in ALGORITHMS[chosen]:
-        raise UserError(
-            f"backend '{chosen}' has no algorithm '{algorithm}'; it has: {', '.join(ALGORITHMS[chosen])}"
-        )
+        raise UserError(f"backend '{chosen}' has no algorithm '{algorithm}'; it has: {', '.join(ALGORITHMS[chosen])}")
     if find_spec("jax") is None:
         raise UserError("backend 'jax' needs JAX, which is not installed; run: pip install mesozoic")
     return chosen

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from mesozoic.learn.normaliser import CLIP
 
 FORMAT = "mesozoic-policy"
 VERSION = 1
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
     "tanh": np.tanh,
     "relu": lambda x: np.maximum(x, 0),
@@ -140,13 +141,14 @@ def load_policy(path: Path) -> Policy:
 def _complete(policy: Policy) -> bool:
     """Whether `act` works: the normaliser and every layer are there, of the right shapes, in floats."""
     size, arrays = policy.observation_size, policy.arrays
-    shapes = {"norm/mean": (size,), "norm/std": (size,)}
+    shapes: dict[str, tuple[int, ...]] = {"norm/mean": (size,), "norm/std": (size,)}
     for i in range(policy.layers):
         width = arrays[f"actor/{i}/kernel"].shape[-1]
         shapes |= {f"actor/{i}/kernel": (size, width), f"actor/{i}/bias": (width,)}
         size = width
     fits = all(arrays[name].shape == shape and arrays[name].dtype.kind == "f" for name, shape in shapes.items())
-    return fits and policy.layers > 0 and policy.activation in ACTIVATIONS
+    surplus = {name for name in arrays if name.startswith("actor/")} - shapes.keys()
+    return fits and not surplus and policy.layers > 0 and policy.activation in ACTIVATIONS
 
 
 def check_policy_fits(policy: Policy, species: str, layout: tuple[tuple[str, int], ...], actions: int) -> None:

@@ -77,8 +77,12 @@ def make_update(net: ActorCritic, ppo: PPOSection, jax_options: JaxSection) -> C
     """
     optimiser = make_optimiser(ppo)
 
-    def loss(params: Params, sample: dict[str, jax.Array], ent_coef: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def loss(
+        params: Params, sample: dict[str, jax.Array], ent_coef: jax.Array
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
         log_std = params["log_std"]
+        if ppo.log_std_end is not None:  # scheduled, not learned
+            log_std = jax.lax.stop_gradient(log_std)
         log_ratio = log_likelihood(net.mean(params, sample["observation"]), log_std, sample["action"])
         log_ratio = log_ratio - sample["log_likelihood"]
         ratio = jnp.exp(log_ratio)

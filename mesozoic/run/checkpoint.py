@@ -38,7 +38,7 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], manifest: di
     aside.mkdir(parents=True)
     try:
         buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
+        np.savez(buffer, allow_pickle=False, **arrays)
         write_bytes(aside / "arrays.npz", buffer.getvalue())
         write_json(aside / "state.json", scalars)
         hashes = {name: _digest(aside / name) for name in ("arrays.npz", "state.json")}

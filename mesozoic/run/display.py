@@ -47,7 +47,7 @@ class Display:
 
     def trained(self, step: int, metrics: Mapping[str, float], steps_per_second: float) -> None:
         """Move the bar."""
-        fields = {"speed": f"{steps_per_second:,.0f} steps/s" if steps_per_second else ""}
+        speed = f"{steps_per_second:,.0f} steps/s" if steps_per_second else ""
+        self._progress.update(self._task, completed=step, speed=speed)
         if "rollout/episode_length" in metrics:
-            fields["length"] = f"episode {metrics['rollout/episode_length']:.0f}"
-        self._progress.update(self._task, completed=step, **fields)
+            self._progress.update(self._task, length=f"episode {metrics['rollout/episode_length']:.0f}")

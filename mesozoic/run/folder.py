@@ -89,7 +89,12 @@ def find_policy(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    for pattern in ("models/stage?_final.zip", "stage?/models/stage?_final.zip", "models/best_model.zip", "stage?/models/best_model.zip"):
+    for pattern in (
+        "models/stage?_final.zip",
+        "stage?/models/stage?_final.zip",
+        "models/best_model.zip",
+        "stage?/models/best_model.zip",
+    ):
         found = sorted(path.glob(pattern))
         if found:
             return found[-1]

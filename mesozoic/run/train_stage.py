@@ -178,7 +178,7 @@ def _warm_start(identity: Identity, species: Species) -> Policy | None:
         return None
     policy = load_policy(identity.load)
     anatomy = anatomy_of(species, species.load_model())
-    check_policy_fits(policy, identity.species, task.observation_layout(anatomy), anatomy.nu)
+    check_policy_fits(policy, identity.species, task.layout_of(anatomy), anatomy.nu)
     widths = hidden_widths(identity.config.ppo.net_arch)
     if policy.hidden != widths:
         raise UserError(
@@ -194,7 +194,7 @@ def _finished(folder: StageFolder, identity: Identity) -> dict[str, Any] | None:
         return None
     try:
         result: dict[str, Any] = json.loads(folder.metrics.read_text(encoding="utf-8"))
-        other = result["identity"]
+        other = dict(result["identity"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder.metrics} is damaged ({error}); remove it or start over with --no-resume") from None
     identity.check(other, folder.path)

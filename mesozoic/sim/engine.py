@@ -16,8 +16,11 @@ class Engine(Protocol):
     def reset(self, mask: Array, qpos: Array, qvel: Array) -> None:
         """Place the worlds of `mask` [n] bool at `qpos` [m, nq], `qvel` [m, nv], m = mask.sum()."""
 
-    def step(self, ctrl: Array, push: Array) -> None:
-        """Advance one control period under servo targets [n, nu] and torso forces [n, 3] in newtons."""
+    def step(self, ctrl: Array, push: Array, active: Array | None = None) -> None:
+        """Advance one control period under servo targets [n, nu] and torso forces [n, 3] in newtons.
+
+        `active` [n] bool restricts it to some worlds; the others stay as they are.
+        """
 
     def sensed(self) -> Sensed:
         """What the worlds look like now."""

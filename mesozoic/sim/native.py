@@ -51,7 +51,7 @@ class NativeEngine:
         self._qpos[mask], self._qvel[mask] = qpos, qvel
         self._ctrl[mask] = self.anatomy.home_ctrl
         self._batch.forward(mask)
-        self._foot_force[mask] = self._feet()[mask]
+        self._foot_force[mask] = self._feet(self._sensordata)[mask]
 
     def step(
         self, ctrl: NDArray[np.float32], push: NDArray[np.float32], active: NDArray[np.bool_] | None = None
@@ -62,11 +62,11 @@ class NativeEngine:
         """
         self._ctrl[:] = ctrl
         self._force[:, self.anatomy.torso_id, :3] = push
-        total = np.zeros_like(self._foot_force)
+        total = np.zeros_like(self._sensordata)
         for _ in range(self.anatomy.substeps):
             self._batch.step(active)
-            total += self._feet()
-        self._foot_force = total / self.anatomy.substeps
+            total += self._sensordata
+        self._foot_force = self._feet(total) / self.anatomy.substeps
 
     def sensed(self) -> Sensed:
         """What the worlds look like now, float32."""
@@ -96,6 +96,6 @@ class NativeEngine:
         self._warning[:] = state["warning"]
         self._foot_force = state["foot_force"].copy()
 
-    def _feet(self) -> NDArray[np.float64]:
-        """Vertical floor force on each foot at the last sub-step, [n, nfeet]."""
-        return np.stack([self._sensordata[:, list(s)].sum(axis=1) for s in self.anatomy.foot_sensors], axis=1)
+    def _feet(self, sensordata: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Vertical floor force on each foot, [n, nfeet]."""
+        return np.stack([sensordata[:, list(s)].sum(axis=1) for s in self.anatomy.foot_sensors], axis=1)

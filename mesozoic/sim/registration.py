@@ -34,4 +34,3 @@ def register_envs() -> None:
             name = env_id(species, path.stem.partition("_")[2])
             if name not in gymnasium.registry:
                 gymnasium.register(name, ENTRY_POINT, kwargs={"species": species, "stage": stage})
-

@@ -2,7 +2,7 @@
 
 from mesozoic.task.arrays import Memory, Sensed, Step
 from mesozoic.task.control import clip_action, servo_targets
-from mesozoic.task.observe import Block, observation_layout, observation_size
+from mesozoic.task.observe import Block, layout_of, observation_layout, observation_size
 from mesozoic.task.pushes import push_force
 from mesozoic.task.reset import reset, uniforms_per_reset
 from mesozoic.task.reward import TERMS, active_terms, weight_key
@@ -19,6 +19,7 @@ __all__ = [
     "active_terms",
     "clip_action",
     "first_observation",
+    "layout_of",
     "observation_layout",
     "observation_size",
     "push_force",

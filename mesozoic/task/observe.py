@@ -12,10 +12,15 @@ TARGET_REACH = 10.0
 
 
 class Block(NamedTuple):
-    """A named run of the observation."""
+    """A named run of the observation.
+
+    `standardise` says whether a learner may shift and scale it by its running mean and deviation. A
+    command must not be: it hardly varies in one stage and ranges widely in the next.
+    """
 
     name: str
     size: int
+    standardise: bool = True
 
 
 def observation_layout(anatomy: Anatomy) -> tuple[Block, ...]:
@@ -30,9 +35,14 @@ def observation_layout(anatomy: Anatomy) -> tuple[Block, ...]:
         Block("joint_vel", joints),
         Block("foot_load", len(anatomy.foot_names)),
         Block("prev_action", anatomy.nu),
-        Block("target_dir", 2),
-        Block("target_distance", 1),
+        Block("target_dir", 2, standardise=False),
+        Block("target_distance", 1, standardise=False),
     )
+
+
+def layout_of(anatomy: Anatomy) -> tuple[tuple[str, int], ...]:
+    """The layout as policy files state it: names and sizes."""
+    return tuple((block.name, block.size) for block in observation_layout(anatomy))
 
 
 def observation_size(anatomy: Anatomy) -> int:

@@ -13,7 +13,19 @@ from pathlib import Path
 import pytest
 
 COMMAND = [
-    *(sys.executable, "-m", "mesozoic", "train", "velociraptor", "--seed", "3", "--n-envs", "16", "--timesteps", "12288"),
+    *(
+        sys.executable,
+        "-m",
+        "mesozoic",
+        "train",
+        "velociraptor",
+        "--seed",
+        "3",
+        "--n-envs",
+        "16",
+        "--timesteps",
+        "12288",
+    ),
     *("--eval-freq", "4096", "--save-freq", "2048", "ppo.n_steps=16", "ppo.batch_size=128", "env.max_episode_steps=60"),
     *("curriculum.eval_episodes=8", "curriculum.min_survival=0.1", "curriculum.min_avg_episode_length=0"),
 ]
@@ -27,7 +39,9 @@ def finish(folder: Path) -> dict[str, bytes]:
 
 
 def start_and_wait_for_checkpoint(folder: Path) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([*COMMAND, "--output-dir", str(folder)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*COMMAND, "--output-dir", str(folder)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 200
     while not list((folder / "stage1" / "checkpoints").glob("step-*")):
         assert process.poll() is None, "it ended before its first checkpoint"

@@ -28,9 +28,7 @@ def test_every_command_has_help() -> None:
 
 
 def test_module_errors_go_to_stderr_with_code_2() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "mesozoic", "train", "velocirapter"], capture_output=True, text=True
-    )
+    result = subprocess.run([sys.executable, "-m", "mesozoic", "train", "velocirapter"], capture_output=True, text=True)
     assert result.returncode == 2
     assert result.stderr.startswith("error: unknown species")
     assert result.stdout == ""

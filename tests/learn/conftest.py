@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -22,6 +22,7 @@ TINY = (
     "ppo.target_kl=None",
     "ppo.net_arch=[16, 16]",
     "curriculum.timesteps=256",
+    "curriculum.min_avg_episode_length=0",
 )
 
 MakeConfig = Callable[..., StageConfig]
@@ -29,10 +30,11 @@ MakeLearner = Callable[..., tuple[BatchEnv, JaxPPO]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Compile each program once for all tests, away from the user's own cache."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("MESOZOIC_CACHE", str(tmp_path_factory.mktemp("cache")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESOZOIC_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -61,8 +61,12 @@ def test_a_truncated_step_with_its_bootstrap_is_worth_what_going_on_would_be() -
     )
 
 
-@pytest.mark.parametrize(("gae_lambda", "expected"), [(0.0, 1.0 + 0.5 * 3.0 - 2.0), (1.0, 1.0 + 0.5 * (1.0 + 0.5 * 4.0) - 2.0)])
+@pytest.mark.parametrize(
+    ("gae_lambda", "expected"), [(0.0, 1.0 + 0.5 * 3.0 - 2.0), (1.0, 1.0 + 0.5 * (1.0 + 0.5 * 4.0) - 2.0)]
+)
 def test_lambda_goes_from_one_step_to_the_whole_return(gae_lambda: float, expected: float) -> None:
     values = np.array([[2.0], [3.0]], np.float32)
-    got = advantages(np.ones((2, 1), np.float32), values, np.full(1, 4.0, np.float32), np.zeros((2, 1), bool), 0.5, gae_lambda)
+    got = advantages(
+        np.ones((2, 1), np.float32), values, np.full(1, 4.0, np.float32), np.zeros((2, 1), bool), 0.5, gae_lambda
+    )
     assert float(got[0, 0]) == pytest.approx(expected)

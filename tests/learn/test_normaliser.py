@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from mesozoic.learn.normaliser import STD_FLOOR, Normaliser
 
 
-@given(st.lists(st.integers(1, 20), min_size=1, max_size=6), st.integers(0, 2**31), st.floats(-1e3, 1e3), st.floats(0.0, 50.0))
+@given(
+    st.lists(st.integers(1, 20), min_size=1, max_size=6),
+    st.integers(0, 2**31),
+    st.floats(-1e3, 1e3),
+    st.floats(0.0, 50.0),
+)
 def test_batches_merge_to_the_whole(sizes: list[int], seed: int, shift: float, spread: float) -> None:
     data = (np.random.default_rng(seed).normal(size=(sum(sizes), 3)) * spread + shift).astype(np.float32)
     merged = Normaliser(3)

@@ -42,8 +42,7 @@ def acts_or_explains(path: Path, content: bytes) -> bool:
     try:
         policy = load_policy(path)
     except UserError as error:
-        assert str(path) in str(error)
-        return False
+        return str(path) not in str(error)  # it has to say which file
     assert policy.act(np.zeros((1, policy.observation_size), np.float32)).shape == (1, policy.action_size)
     assert len(policy.hidden) == policy.layers - 1
     return True

@@ -20,12 +20,12 @@ from mesozoic.learn.ppo_update import normalise
 LAYOUT = (("gravity", 3), ("joints", 4))
 
 
-def random_policy(seed: int = 0, gain: float = 1.0) -> Policy:
+def random_policy(seed: int = 0) -> Policy:
     """A policy with random weights that Flax initialised."""
     rng = np.random.default_rng(seed)
     params = ActorCritic((8, 6), 7, 2).init(jax.random.key(seed), -1.0)
     arrays = {
-        f"actor/{layer}/{name}": np.asarray(array) * gain + rng.normal(size=array.shape).astype(np.float32)
+        f"actor/{layer}/{name}": np.asarray(array) + 0.2 * rng.normal(size=array.shape).astype(np.float32)
         for layer, table in params["actor"].items()
         for name, array in table.items()
     }
@@ -97,7 +97,12 @@ def test_a_fitting_policy_is_accepted() -> None:
     ("species", "layout", "actions", "reason"),
     [
         ("trex", LAYOUT, 2, "of species 'velociraptor', not 'trex'"),
-        ("velociraptor", (("gravity", 3), ("joints", 5)), 2, r"observes 7 values, the task gives 8 \(differing: joints\)"),
+        (
+            "velociraptor",
+            (("gravity", 3), ("joints", 5)),
+            2,
+            r"observes 7 values, the task gives 8 \(differing: joints\)",
+        ),
         ("velociraptor", (("gravity", 3), ("feet", 4)), 2, "differing: feet, joints"),
         ("velociraptor", LAYOUT[::-1], 2, "differing: their order"),
         ("velociraptor", LAYOUT, 3, "has 2 actions, the animal 3"),

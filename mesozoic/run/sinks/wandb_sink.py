@@ -15,16 +15,25 @@ RUN_FILE = "wandb.json"
 
 
 class WandbSink:
-    """Logs to one W&B run; a resumed training continues the same one."""
+    """Logs to one W&B run; a resumed training continues the same one. After an error it logs no more."""
 
-    def __init__(self, run: Any) -> None:
-        self._run = run
+    def __init__(self, run: Any, warn: Callable[[str], None]) -> None:
+        self._run, self._warn = run, warn
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        self._run.log({**metrics, "env_step": step}, step=step)
+        self._attempt(lambda run: run.log({**metrics, "env_step": step}, step=step))
 
     def close(self) -> None:
-        self._run.finish(quiet=True)
+        self._attempt(lambda run: run.finish(quiet=True))
+
+    def _attempt(self, action: Callable[[Any], None]) -> None:
+        if self._run is None:
+            return
+        try:
+            action(self._run)
+        except Exception as error:  # its service died, its disk is full: training goes on
+            self._run = None
+            self._warn(f"--wandb: stopped working ({_reason(error)}), so nothing more is sent; training goes on")
 
 
 def open_wandb(folder: Path, name: str, config: dict[str, Any], warn: Callable[[str], None]) -> WandbSink | None:
@@ -54,10 +63,14 @@ def open_wandb(folder: Path, name: str, config: dict[str, Any], warn: Callable[[
         run.define_metric("env_step")
         run.define_metric("*", step_metric="env_step")
     except Exception as error:  # whatever W&B does wrong, training goes on
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        warn(f"--wandb: could not start ({reason}), so nothing is sent; training goes on")
+        warn(f"--wandb: could not start ({_reason(error)}), so nothing is sent; training goes on")
         return None
-    return WandbSink(run)
+    return WandbSink(run, warn)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of its message, or its name if it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _has_key() -> bool:

@@ -1,0 +1,225 @@
+"""The loop of a stage with a scripted learner: when it stops, what it keeps, and how it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from mesozoic.config import CurriculumSection
+from mesozoic.curriculum.gate import Gate, Verdict
+from mesozoic.curriculum.loop import Progress, StageLoop
+from mesozoic.evaluate.episodes import Summary
+from mesozoic.evaluate.wilson import wilson
+from mesozoic.learn.learner import State
+from mesozoic.learn.policy import Policy
+
+ROLLOUT = 10
+EPISODES = 64
+Score = Callable[[int], float]
+
+
+class ScriptedLearner:
+    """A `Learner` whose policy is the step it was made at."""
+
+    def __init__(self) -> None:
+        self.step = 0
+
+    def learn(self, until_step: int) -> Mapping[str, float]:
+        while self.step < until_step:
+            self.step += ROLLOUT
+        return {"train/loss": 1.0 / self.step}
+
+    def policy(self) -> Policy:
+        return Policy("velociraptor", 1, (), "elu", {}, {"step": self.step})
+
+    def state(self) -> State:
+        return {"step": self.step}
+
+    def set_state(self, state: State) -> None:
+        self.step = state["step"]
+
+
+class Notes:
+    """A `Recorder` that writes down what it is told; it asks to stop at step `stop_at`."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self._stop_at = stop_at
+        self.step = 0
+        self.steps: list[int] = []
+        self.phases: list[str] = []
+        self.evaluations: list[tuple[int, float, bool, int]] = []
+        self.kept: list[int] = []
+        self.saved: list[tuple[int, dict[str, Any]]] = []
+
+    def phase(self, name: str) -> None:
+        self.phases.append(name)
+
+    def trained(self, step: int, metrics: Mapping[str, float]) -> None:
+        assert metrics == {"train/loss": 1.0 / step}
+        self.step = step
+        self.steps.append(step)
+
+    def evaluated(self, step: int, summary: Summary, verdict: Verdict, consecutive: int) -> None:
+        self.evaluations.append((step, summary["score"], verdict.passed, consecutive))
+
+    def best(self, policy: Policy) -> None:
+        self.kept.append(policy.info["step"])
+
+    def checkpoint(self, step: int, progress: dict[str, Any]) -> None:
+        self.saved.append((step, progress))
+
+    def interrupted(self) -> bool:
+        return self._stop_at is not None and self.step >= self._stop_at
+
+
+def plan(**changes: Any) -> CurriculumSection:
+    return CurriculumSection(
+        **{"timesteps": 200, "eval_freq": 20, "save_freq": 50, "required_consecutive": 3, "min_survival": 0.8} | changes
+    )
+
+
+def figures(share: float) -> Summary:
+    survivors = round(share * EPISODES)
+    low, high = wilson(survivors, EPISODES)
+    return {
+        "score": survivors / EPISODES,
+        "survival_low": low,
+        "survival_high": high,
+        "avg_reward": 1.0 + share,
+        "avg_episode_length": 100.0 * share,
+    }
+
+
+def loop(
+    notes: Notes, score: Score, section: CurriculumSection, progress: Progress | None = None, step: int = 0
+) -> StageLoop:
+    learner = ScriptedLearner()
+    learner.set_state({"step": step})
+    gate = Gate(section, figures(0.0))
+    return StageLoop(learner, lambda policy: figures(score(policy.info["step"])), gate, section, notes, progress)
+
+
+def test_stops_after_enough_passes_in_a_row() -> None:
+    notes = Notes()
+    stage = loop(notes, lambda step: 1.0, plan())
+    assert stage.run()
+    assert [step for step, *_ in notes.evaluations] == [20, 40, 60]
+    assert [consecutive for *_, consecutive in notes.evaluations] == [1, 2, 3]
+    assert stage.progress.passed
+    assert stage.progress.finished
+    assert notes.steps[-1] == 60
+
+
+def test_one_failure_starts_the_count_again() -> None:
+    notes = Notes()
+    stage = loop(notes, lambda step: 0.5 if step == 60 else 1.0, plan())
+    assert stage.run()
+    assert [consecutive for *_, consecutive in notes.evaluations] == [1, 2, 0, 1, 2, 3]
+    assert notes.evaluations[2][2] is False
+    assert stage.progress.passed
+
+
+def test_stops_at_the_budget_without_passing() -> None:
+    notes = Notes()
+    stage = loop(notes, lambda step: 0.5, plan())
+    assert stage.run()
+    assert notes.steps[-1] == 200
+    assert not stage.progress.passed
+    assert stage.progress.finished
+    assert any(not criterion["passed"] for criterion in stage.progress.verdict)
+
+
+def test_passing_at_the_very_end_of_the_budget_counts() -> None:
+    stage = loop(Notes(), lambda step: 1.0, plan(timesteps=55))
+    stage.run()
+    assert stage.progress.passed
+
+
+def test_passes_that_are_one_too_few_at_the_end_do_not_count() -> None:
+    notes = Notes()
+    stage = loop(notes, lambda step: 1.0, plan(timesteps=40))
+    assert stage.run()
+    assert (stage.progress.consecutive, stage.progress.passed) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("eval_freq", "expected"),
+    [(20, [20, 40, 60, 70]), (15, [20, 30, 50, 60, 70]), (5, [*range(10, 71, 10)]), (1000, [70])],
+)
+def test_evaluates_when_due_and_at_the_end(eval_freq: int, expected: list[int]) -> None:
+    notes = Notes()
+    loop(notes, lambda step: 0.0, plan(timesteps=65, eval_freq=eval_freq)).run()
+    assert [step for step, *_ in notes.evaluations] == expected
+
+
+def test_keeps_the_best_policy_and_of_equals_the_later() -> None:
+    scores = {20: 0.25, 40: 0.5, 60: 0.25, 80: 0.5, 100: 0.375}
+    notes = Notes()
+    stage = loop(notes, scores.__getitem__, plan(timesteps=100))
+    stage.run()
+    assert notes.kept == [20, 40, 80]
+    assert (stage.progress.best_score, stage.progress.best_step) == (0.5, 80)
+    assert stage.progress.best_mean_reward == 1.5
+    assert stage.progress.best_mean_episode_length == 50.0
+    assert stage.progress.evaluations == 5
+
+
+def test_saves_when_due_and_at_the_end() -> None:
+    notes = Notes()
+    loop(notes, lambda step: 0.0, plan(timesteps=120)).run()
+    assert [step for step, _ in notes.saved] == [50, 100, 120]
+    assert [progress["finished"] for _, progress in notes.saved] == [False, False, True]
+
+
+def test_an_interrupt_saves_and_stops() -> None:
+    notes = Notes(stop_at=70)
+    stage = loop(notes, lambda step: 0.5, plan())
+    assert stage.run() is False
+    assert notes.steps[-1] == 70
+    step, progress = notes.saved[-1]
+    assert step == 70
+    assert progress["finished"] is False
+    assert progress["evaluations"] == 3
+
+
+def test_an_interrupt_in_the_last_step_changes_nothing() -> None:
+    notes = Notes(stop_at=200)
+    assert loop(notes, lambda step: 0.5, plan()).run() is True
+    assert notes.saved[-1][1]["finished"] is True
+
+
+@pytest.mark.parametrize("stop_at", range(10, 120, 10))
+def test_goes_on_as_if_never_interrupted(stop_at: int) -> None:
+    def score(step: int) -> float:
+        return {40: 0.9375, 60: 0.5}.get(step, 1.0)
+
+    whole = Notes()
+    through = loop(whole, score, plan())
+    assert through.run()
+    first, second = Notes(stop_at), Notes()
+    assert not loop(first, score, plan()).run()
+    step, saved = first.saved[-1]
+    rest = loop(second, score, plan(), Progress(**saved), step)
+    assert rest.run()
+    assert first.evaluations + second.evaluations == whole.evaluations
+    assert first.kept + second.kept == whole.kept
+    assert first.steps + second.steps == whole.steps
+    assert rest.progress == through.progress
+
+
+def test_a_finished_stage_is_not_trained_again() -> None:
+    notes = Notes()
+    stage = loop(notes, lambda step: 1.0, plan())
+    stage.run()
+    again = Notes()
+    assert loop(again, lambda step: 1.0, plan(), stage.progress, step=60).run()
+    assert again.steps == []
+    assert again.saved == []
+
+
+def test_says_what_it_is_doing() -> None:
+    notes = Notes()
+    loop(notes, lambda step: 0.0, plan(timesteps=20, save_freq=20)).run()
+    assert notes.phases == ["compiling", "training", "evaluating", "saving", "training"]

@@ -1,0 +1,47 @@
+"""A stage that trains from begin to end in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mesozoic.config import load_stage, parse_overrides
+from mesozoic.run.identity import Identity
+
+TINY = (
+    "stage.n_envs=8",
+    "env.max_episode_steps=20",
+    "ppo.n_steps=8",
+    "ppo.batch_size=32",
+    "ppo.n_epochs=2",
+    "ppo.target_kl=None",
+    "ppo.net_arch=[16, 16]",
+    "curriculum.timesteps=256",
+    "curriculum.eval_freq=128",
+    "curriculum.save_freq=128",
+    "curriculum.eval_episodes=8",
+    "curriculum.required_consecutive=3",
+    "curriculum.min_survival=0",
+    "curriculum.min_avg_episode_length=0",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compile each program once for all tests, away from the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESOZOIC_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def identity() -> Callable[..., Identity]:
+    """A run of the tiny stage 1 with more overrides; `seed=...` and `load=...` change the rest."""
+
+    def build(*overrides: str, **changes: object) -> Identity:
+        config = load_stage("velociraptor", 1, parse_overrides([*TINY, *overrides]))
+        values = {"species": "velociraptor", "seed": 0, "backend": "jax", "algorithm": "ppo", "config": config}
+        return Identity(**values | changes)  # type: ignore[arg-type]
+
+    return build
