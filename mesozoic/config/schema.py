@@ -113,6 +113,9 @@ class PPOSection(Section):
     log_std_end: Annotated[Float, Field(ge=-5.0, le=1.0)] | None = Field(
         None, description="if set, it falls linearly to this in log_std_fraction of the budget instead of being learned"
     )
+    average_updates: Int = Field(
+        1, ge=1, description="the policy evaluated and saved has the mean weights of about so many last updates"
+    )
     log_std_fraction: Float = Field(0.5, gt=0.0, le=1.0, description="share of the budget in which log_std falls")
     net_arch: NetArch = Field("small", description="a preset or a list of hidden layer widths")
 
@@ -138,6 +141,7 @@ class JaxSection(Section):
 
     normalize_value: bool = Field(True, strict=True, description="the critic predicts standardised returns")
     normalize_advantage: bool = Field(True, strict=True, description="advantages are standardised in each minibatch")
+    mirror: bool = Field(True, strict=True, description="learn from the mirror image of half of the samples as well")
     matmul_precision: Literal["default", "high", "highest"] = Field(
         "highest", description="'default' allows TF32 on GPUs, which hurts locomotion policies"
     )

@@ -91,13 +91,12 @@ def baselines(
     species: Species, config: StageConfig, seed: int, stream: Stream, episodes: int | None = None
 ) -> dict[str, Summary]:
     """Summaries of the statue, of the statue left in peace (no pushes), and of random actions."""
-    quiet = config.model_copy(
-        update={"env": config.env.model_copy(update={"push_velocity_min": 0.0, "push_velocity_max": 0.0})}
-    )
+    calm = config.env.model_copy(update={"push_velocity_min": 0.0, "push_velocity_max": 0.0})
+    quiet = config.model_copy(update={"env": calm})
     size = species.load_model().nu
     runs = {
         "statue": (statue(size), config),
-        "statue, no pushes": (statue(size), quiet),
+        "statue, undisturbed": (statue(size), quiet),
         "random": (random_actor(size, seed), config),
     }
     return {

@@ -68,12 +68,15 @@ class JaxPPO:
         self._scale = initial_value_scale()
         if warm_start is not None:
             self._warm_start(warm_start)
+        self._average = jax.tree.map(jnp.copy, self._params["actor"])  # the update consumes its arguments
         self._opt_state = make_optimiser(config.ppo).init(self._params)
         self._episodes = EpisodeTracker(env.n)
-        self._update = jax.jit(make_update(self._net, config.ppo, config.jax), donate_argnums=(0, 1))
+        mirrors = task.mirror_observation(env.anatomy), task.mirror_action(env.anatomy)
+        self._update = jax.jit(make_update(self._net, config.ppo, config.jax, mirrors), donate_argnums=(0, 1))
         self._noise = jax.jit(lambda key: jax.random.normal(key, (config.ppo.n_steps, env.n, env.action_size)))
         self._act = jax.jit(self._act_function)
         self._value = jax.jit(self._value_function)
+        self._blend = jax.jit(lambda old, new, share: jax.tree.map(lambda a, b: a + share * (b - a), old, new))
 
     @property
     def rollout_steps(self) -> int:
@@ -95,6 +98,8 @@ class JaxPPO:
             )
             self._normaliser.update(rollout.observations.reshape(-1, self._env.observation_size))
             self._updates += 1
+            share = 1.0 / min(self._updates, self._config.ppo.average_updates)
+            self._average = self._blend(self._average, self._params["actor"], share)
             self.step += self.rollout_steps
             metrics = {f"train/{name}": float(value) for name, value in jax.device_get(info).items()}
             metrics |= {"train/learning_rate": float(knobs.learning_rate), "train/ent_coef": float(knobs.ent_coef)}
@@ -103,7 +108,8 @@ class JaxPPO:
     def policy(self) -> Policy:
         """The current policy, with the critic for warm starts."""
         mean, std = self._normaliser.shift_and_scale()
-        arrays: dict[str, NDArray[Any]] = {"norm/mean": mean, "norm/std": std, **_flatten(self._params)}
+        arrays: dict[str, NDArray[Any]] = {"norm/mean": mean, "norm/std": std}
+        arrays |= _flatten({**self._params, "actor": self._average})
         arrays |= {f"normaliser/{name}": np.asarray(value) for name, value in self._normaliser.state().items()}
         arrays |= {f"value_scale/{name}": np.asarray(value) for name, value in self._scale._asdict().items()}
         stage = self._config.stage.number
@@ -116,6 +122,7 @@ class JaxPPO:
             "step": self.step,
             "updates": self._updates,
             "params": _flatten(self._params),
+            "average": _flatten(self._average),
             "optimiser": {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(self._opt_state))},
             "normaliser": self._normaliser.state(),
             "value_scale": {name: np.asarray(value) for name, value in self._scale._asdict().items()},
@@ -126,6 +133,7 @@ class JaxPPO:
         """Continue from what `state()` returned."""
         self.step, self._updates = int(state["step"]), int(state["updates"])
         self._params = _unflatten(state["params"], self._params)
+        self._average = _unflatten(state["average"], self._average)
         leaves, tree = jax.tree.flatten(self._opt_state)
         saved = [jnp.asarray(state["optimiser"][str(i)]) for i in range(len(leaves))]
         self._opt_state = jax.tree.unflatten(tree, saved)

@@ -13,9 +13,12 @@ from mesozoic.config import JaxSection, PPOSection
 from mesozoic.learn.gae import advantages
 from mesozoic.learn.networks import ActorCritic, Params
 from mesozoic.learn.normaliser import CLIP
+from mesozoic.task.mirror import Mirror
 
 VALUE_MEMORY = 0.02
 """Share of the newest rollout in the running mean and variance of returns, once it has settled."""
+MAX_LOG_RATIO = 20.0
+"""Keeps the probability ratio finite for actions that the policy has long left behind."""
 LOG_2PI = 1.8378770664093453
 
 
@@ -69,8 +72,12 @@ def make_optimiser(ppo: PPOSection) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(ppo.max_grad_norm), optax.scale_by_adam(eps=1e-5))
 
 
-def make_update(net: ActorCritic, ppo: PPOSection, jax_options: JaxSection) -> Callable[..., Any]:
-    """Compile-ready `update(params, opt_state, scale, norm, rollout, key, knobs)`.
+def make_update(
+    net: ActorCritic, ppo: PPOSection, jax_options: JaxSection, mirrors: tuple[Mirror, Mirror]
+) -> Callable[..., Any]:
+    """`mirrors` are the mirror images of observations and actions.
+
+    Compile-ready `update(params, opt_state, scale, norm, rollout, key, knobs)`.
 
     It returns new parameters, optimiser state and value scale, and a dictionary of metrics. All
     epochs run in one `lax.scan`; once the policy has moved past `target_kl` the rest is skipped.
@@ -84,7 +91,7 @@ def make_update(net: ActorCritic, ppo: PPOSection, jax_options: JaxSection) -> C
         if ppo.log_std_end is not None:  # scheduled, not learned
             log_std = jax.lax.stop_gradient(log_std)
         log_ratio = log_likelihood(net.mean(params, sample["observation"]), log_std, sample["action"])
-        log_ratio = log_ratio - sample["log_likelihood"]
+        log_ratio = jnp.clip(log_ratio - sample["log_likelihood"], -MAX_LOG_RATIO, MAX_LOG_RATIO)
         ratio = jnp.exp(log_ratio)
         gain = sample["advantage"]
         if jax_options.normalize_advantage:
@@ -98,8 +105,8 @@ def make_update(net: ActorCritic, ppo: PPOSection, jax_options: JaxSection) -> C
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy,
-            "approx_kl": jnp.mean(ratio - 1.0 - log_ratio),
-            "clip_fraction": jnp.mean((jnp.abs(ratio - 1.0) > ppo.clip_range).astype(jnp.float32)),
+            "approx_kl": jnp.average(ratio - 1.0 - log_ratio, weights=sample["original"]),
+            "clip_fraction": jnp.average(jnp.abs(ratio - 1.0) > ppo.clip_range, weights=sample["original"]),
         }
 
     def rescale(scale: ValueScale, returns: jax.Array) -> ValueScale:
@@ -109,6 +116,23 @@ def make_update(net: ActorCritic, ppo: PPOSection, jax_options: JaxSection) -> C
         mean = scale.mean + share * (returns.mean() - scale.mean)
         var = scale.var + share * (jnp.square(returns - mean).mean() - scale.var)
         return ValueScale(mean, var, scale.count + 1.0)
+
+    def mirror(
+        samples: dict[str, jax.Array], norm: tuple[jax.Array, jax.Array], rollout: Rollout
+    ) -> dict[str, jax.Array]:
+        """Mirror images of samples. They keep the likelihood of the original, which is theirs too for a
+        symmetric policy: what worked on one side is learned on the other (Mittal et al. 2024, "Symmetry
+        considerations for learning task symmetric robot policies")."""
+        seen, done = mirrors
+        size = rollout.rewards.size
+        observation = normalise(rollout.observations[..., seen.source] * seen.sign, *norm)
+        action = rollout.actions[..., done.source] * done.sign
+        return {
+            **samples,
+            "observation": observation.reshape(size, -1),
+            "action": action.reshape(size, -1),
+            "original": jnp.zeros(size),
+        }
 
     def update(
         params: Params,
@@ -133,10 +157,15 @@ def make_update(net: ActorCritic, ppo: PPOSection, jax_options: JaxSection) -> C
             "action": rollout.actions.reshape(size, -1),
             "log_likelihood": old.reshape(size),
             "advantage": gains.reshape(size),
+            "original": jnp.ones(size),
             "target": (returns.reshape(size) - scale.mean) / (jnp.sqrt(scale.var) + 1e-6),
         }
-        order = jax.vmap(lambda k: jax.random.permutation(k, size))(jax.random.split(key, ppo.n_epochs))
+        order_key, side_key = jax.random.split(key)
+        order = jax.vmap(lambda k: jax.random.permutation(k, size))(jax.random.split(order_key, ppo.n_epochs))
         order = order.reshape(-1, ppo.batch_size)
+        if jax_options.mirror:  # in each epoch a coin decides whether a sample or its mirror image is seen
+            samples = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), samples, mirror(samples, norm, rollout))
+            order = order + size * jax.random.bernoulli(side_key, shape=order.shape)
 
         def one(carry: tuple[Any, ...], index: jax.Array) -> tuple[tuple[Any, ...], dict[str, jax.Array]]:
             def go(state: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, jax.Array]]:

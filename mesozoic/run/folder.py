@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -59,10 +63,30 @@ class StageFolder:
         except OSError as error:
             raise UserError(f"cannot write to {self.path} ({error.strerror}); give another --output-dir") from None
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out of an existing stage folder; the lock goes with the process.
+
+        Raises:
+            UserError: another process is training in it.
+        """
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in (errno.EAGAIN, errno.EACCES):
+                    raise UserError(
+                        f"another process is training in {self.path}; wait for it, or give another --output-dir"
+                    ) from None
+                # Network file systems may have no locks; then there is nothing to hold.
+            yield
+
     def set_aside(self) -> Path | None:
         """Rename an existing stage folder to a free name, so that a new run loses nothing of it."""
         if not self.path.exists():
             return None
+        with self.locked():
+            pass  # nobody is at work in there
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.old{number}")).exists():
             number += 1

@@ -69,8 +69,8 @@ def train_stage(identity: Identity, run: Path, resume: bool = True, wandb: bool 
             Display("", 1).say(f"the earlier run is kept as {aside}")
     folder.create()
     record = {"identity": identity.to_json(), "versions": versions(), "cores": cores()}
-    write_json(folder.config, {**record, "config": identity.config.model_dump(mode="json")})
-    with Interrupts() as interrupts:
+    with folder.locked(), Interrupts() as interrupts:
+        write_json(folder.config, {**record, "config": identity.config.model_dump(mode="json")})
         return _train(identity, folder, species, warm_start, saved, record, interrupts, wandb)
 
 

@@ -5,6 +5,7 @@ The task and the engines index arrays with these; neither looks anything up by n
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import mujoco
@@ -37,6 +38,9 @@ class Anatomy:
         ctrl_low, ctrl_high [nu]: servo target limits in radians.
         action_scale [nu]: radians of servo target per unit of action.
         actuator_qvel [nu]: index into `qvel` of the joint that each actuator drives.
+        joint_mirror [nj]: index among the joints of each joint's mirror image (its own, on the midline).
+        joint_mirror_sign [nj]: +1 if a joint and its mirror image turn by equal numbers, else -1.
+        foot_mirror [nfeet]: index of the foot on the other side.
         foot_names: feet in the order of `Sensed.foot_force`.
         foot_sensors [nfeet][k]: `sensordata` indices whose sum is the vertical force on each foot.
         strike_site_ids [nsites]: ids of the strike sites.
@@ -56,6 +60,9 @@ class Anatomy:
     ctrl_high: NDArray[np.float32]
     action_scale: NDArray[np.float32]
     actuator_qvel: NDArray[np.int64]
+    joint_mirror: NDArray[np.int64]
+    joint_mirror_sign: NDArray[np.float32]
+    foot_mirror: NDArray[np.int64]
     foot_names: tuple[str, ...]
     foot_sensors: tuple[tuple[int, ...], ...]
     strike_site_ids: tuple[int, ...]
@@ -114,6 +121,32 @@ def _load_sensors(model: mujoco.MjModel, species: Species, geom: str) -> list[in
     return list(range(first, first + int(model.sensor_dim[index]), 3))
 
 
+def _other_side(names: list[str], species: Species) -> NDArray[np.int64]:
+    """Index of the name with left and right swapped; its own for a name without a side."""
+    swapped = [re.sub("left|right", lambda m: "right" if m[0] == "left" else "left", name) for name in names]
+    missing = sorted(set(swapped) - set(names))
+    if missing:
+        raise UserError(
+            f"{species.folder}: '{missing[0]}' is missing, the mirror image of a part that is there; add it"
+        )
+    return np.array([names.index(name) for name in swapped], dtype=np.int64)
+
+
+def _mirror_signs(model: mujoco.MjModel, key: int, mirror: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Whether each joint's axis at home, mirrored in the plane y = 0, points as its partner's does.
+
+    A hinge axis is a pseudovector: mirrored in y it keeps y and turns x and z around; a slide axis
+    is a vector: the other way about.
+    """
+    data = mujoco.MjData(model)
+    mujoco.mj_resetDataKeyframe(model, data, key)
+    mujoco.mj_kinematics(model, data)
+    axes = data.xaxis[1:]
+    hinge = (model.jnt_type[1:] == mujoco.mjtJoint.mjJNT_HINGE)[:, None]
+    mirrored = axes * np.where(hinge, [-1.0, 1.0, -1.0], [1.0, -1.0, 1.0])
+    return np.where((mirrored * axes[mirror]).sum(axis=1) > 0, 1.0, -1.0).astype(np.float32)
+
+
 def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
     """Read the constants of `species` from its compiled `model`.
 
@@ -129,6 +162,8 @@ def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
     free, rest = model.jnt_type[0], model.jnt_type[1:]
     if free != mujoco.mjtJoint.mjJNT_FREE or not np.isin(rest, SINGLE_DOF_JOINTS).all():
         raise UserError(f"{species.model_path}: the first joint must be free, all others hinges or slides")
+    joint_mirror = _other_side([model.joint(j).name for j in range(1, model.njnt)], species)
+    joint_sign = _mirror_signs(model, key, joint_mirror)
     actuators = [model.actuator(i).name for i in range(model.nu)]
     return Anatomy(
         name=species.name,
@@ -143,6 +178,9 @@ def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
         ctrl_high=_f32(model.actuator_ctrlrange[:, 1]),
         action_scale=_f32([_action_scale(species, name) for name in actuators]),
         actuator_qvel=model.jnt_dofadr[model.actuator_trnid[:, 0]].astype(np.int64),
+        joint_mirror=joint_mirror,
+        joint_mirror_sign=joint_sign,
+        foot_mirror=_other_side([foot.name for foot in species.feet], species),
         foot_names=tuple(foot.name for foot in species.feet),
         foot_sensors=tuple(
             tuple(i for geom in foot.geoms for i in _load_sensors(model, species, geom)) for foot in species.feet

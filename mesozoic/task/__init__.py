@@ -2,6 +2,7 @@
 
 from mesozoic.task.arrays import Memory, Sensed, Step
 from mesozoic.task.control import clip_action, servo_targets
+from mesozoic.task.mirror import Mirror, mirror_action, mirror_observation
 from mesozoic.task.observe import Block, layout_of, observation_layout, observation_size
 from mesozoic.task.pushes import push_force
 from mesozoic.task.reset import reset, uniforms_per_reset
@@ -14,12 +15,15 @@ __all__ = [
     "TERMS",
     "Block",
     "Memory",
+    "Mirror",
     "Sensed",
     "Step",
     "active_terms",
     "clip_action",
     "first_observation",
     "layout_of",
+    "mirror_action",
+    "mirror_observation",
     "observation_layout",
     "observation_size",
     "push_force",

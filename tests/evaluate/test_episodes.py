@@ -104,8 +104,8 @@ def test_no_reward_weight_enters_the_score(species: Species, config: StageConfig
 def test_standing_still_is_no_solution_of_the_shipped_stage(species: Species) -> None:
     shipped = load_stage("velociraptor", 1)
     figures = baselines(species, shipped, 0, Stream.GATE, episodes=64)
-    assert set(figures) == {"statue", "statue, no pushes", "random"}
-    assert figures["statue, no pushes"]["survival"] == 1.0
+    assert set(figures) == {"statue", "statue, undisturbed", "random"}
+    assert figures["statue, undisturbed"]["survival"] == 1.0
     assert figures["statue"]["survival"] <= 0.2
     assert figures["random"]["survival"] <= 0.2
 

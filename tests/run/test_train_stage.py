@@ -110,7 +110,7 @@ def test_the_result_is_what_metrics_json_says(done: Done) -> None:
     assert json.loads(folder.metrics.read_text()) == result
     assert (result["timesteps"], result["evaluations"], result["stage_passed"]) == (256, 2, False)
     assert (result["species"], result["stage"], result["seed"]) == ("velociraptor", 1, 0)
-    assert result["baselines"].keys() == {"statue", "statue, no pushes", "random"}
+    assert result["baselines"].keys() == {"statue", "statue, undisturbed", "random"}
     assert result["score"] == result["evaluation"]["score"]
     assert {criterion["name"] for criterion in result["gate"]} >= {"survival_low", "survival_low over statue"}
 
