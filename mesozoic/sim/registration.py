@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gymnasium
-
 from mesozoic.config import stage_files
 from mesozoic.errors import UserError
 from mesozoic.species import species_names
@@ -25,6 +23,8 @@ def register_envs() -> None:
 
     No time limit is registered: the task truncates its own episodes.
     """
+    import gymnasium  # here, because importing it is what calls this function
+
     for species in species_names():
         try:
             files = stage_files(species)
