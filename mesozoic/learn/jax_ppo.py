@@ -71,7 +71,9 @@ class JaxPPO:
         self._average = jax.tree.map(jnp.copy, self._params["actor"])  # the update consumes its arguments
         self._opt_state = make_optimiser(config.ppo).init(self._params)
         self._episodes = EpisodeTracker(env.n)
-        mirrors = task.mirror_observation(env.anatomy), task.mirror_action(env.anatomy)
+        mirrors = None
+        if config.jax.mirror:
+            mirrors = task.mirror_observation(env.anatomy), task.mirror_action(env.anatomy)
         self._update = jax.jit(make_update(self._net, config.ppo, config.jax, mirrors), donate_argnums=(0, 1))
         self._noise = jax.jit(lambda key: jax.random.normal(key, (config.ppo.n_steps, env.n, env.action_size)))
         self._act = jax.jit(self._act_function)

@@ -73,14 +73,16 @@ def make_optimiser(ppo: PPOSection) -> optax.GradientTransformation:
 
 
 def make_update(
-    net: ActorCritic, ppo: PPOSection, jax_options: JaxSection, mirrors: tuple[Mirror, Mirror]
+    net: ActorCritic, ppo: PPOSection, jax_options: JaxSection, mirrors: tuple[Mirror, Mirror] | None = None
 ) -> Callable[..., Any]:
-    """`mirrors` are the mirror images of observations and actions.
-
-    Compile-ready `update(params, opt_state, scale, norm, rollout, key, knobs)`.
+    """Compile-ready `update(params, opt_state, scale, norm, rollout, key, knobs)`.
 
     It returns new parameters, optimiser state and value scale, and a dictionary of metrics. All
     epochs run in one `lax.scan`; once the policy has moved past `target_kl` the rest is skipped.
+
+    Args:
+        mirrors: mirror images of observations and of actions; with them, each epoch sees every sample
+            or its mirror image.
     """
     optimiser = make_optimiser(ppo)
 
@@ -118,7 +120,10 @@ def make_update(
         return ValueScale(mean, var, scale.count + 1.0)
 
     def mirror(
-        samples: dict[str, jax.Array], norm: tuple[jax.Array, jax.Array], rollout: Rollout
+        samples: dict[str, jax.Array],
+        norm: tuple[jax.Array, jax.Array],
+        rollout: Rollout,
+        mirrors: tuple[Mirror, Mirror],
     ) -> dict[str, jax.Array]:
         """Mirror images of samples. They keep the likelihood of the original, which is theirs too for a
         symmetric policy: what worked on one side is learned on the other (Mittal et al. 2024, "Symmetry
@@ -163,8 +168,10 @@ def make_update(
         order_key, side_key = jax.random.split(key)
         order = jax.vmap(lambda k: jax.random.permutation(k, size))(jax.random.split(order_key, ppo.n_epochs))
         order = order.reshape(-1, ppo.batch_size)
-        if jax_options.mirror:  # in each epoch a coin decides whether a sample or its mirror image is seen
-            samples = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), samples, mirror(samples, norm, rollout))
+        if mirrors is not None:  # in each epoch a coin decides whether a sample or its mirror image is seen
+            samples = jax.tree.map(
+                lambda a, b: jnp.concatenate([a, b]), samples, mirror(samples, norm, rollout, mirrors)
+            )
             order = order + size * jax.random.bernoulli(side_key, shape=order.shape)
 
         def one(carry: tuple[Any, ...], index: jax.Array) -> tuple[tuple[Any, ...], dict[str, jax.Array]]:

@@ -29,7 +29,7 @@ def test_scheduled_exploration_falls_linearly_and_stays(make: MakeLearner) -> No
 
 
 def test_without_an_end_exploration_is_learned(make: MakeLearner) -> None:
-    _, learner = make("ppo.log_std_init=-1.0", "ppo.log_std_end=None", "ppo.ent_coef=0.1")
+    _, learner = make("ppo.log_std_init=-1.0", "ppo.log_std_end=None", "ppo.ent_coef=1.0")
     found = after_each_update(learner, "log_std", 2)
     assert (found[0] > -1.0).all(), "the entropy bonus raises it"
     assert (found[1] > found[0]).all()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mesozoic import task
 from mesozoic.config import StageConfig
 from mesozoic.learn.jax_ppo import JaxPPO
 from mesozoic.sim.batch_env import Transition
@@ -21,10 +23,15 @@ Config = Callable[..., StageConfig]
 class OneStepTask:
     """Looks like a `BatchEnv`: observes noise, rewards by a formula, and ends every episode after one step."""
 
-    observation_size, action_size = 3, 2
+    action_size = 2
 
     def __init__(self, anatomy: Anatomy, n: int, reward: Reward, truncates: bool) -> None:
-        self.anatomy, self.n = anatomy, n
+        nothing = np.zeros(0, dtype=np.int64)
+        self.anatomy = dataclasses.replace(
+            anatomy, nq=7, nv=6, nu=self.action_size, foot_names=(), joint_mirror=nothing, foot_mirror=nothing
+        )
+        self.observation_size = task.observation_size(self.anatomy)
+        self.n = n
         self._reward, self._truncates = reward, truncates
         self._rng = np.random.default_rng(0)
         self.observation = self._noise()
@@ -52,6 +59,9 @@ def trained(
         "ppo.learning_rate=1e-2",
         "ppo.learning_rate_end=None",
         "ppo.ent_coef=0.0",
+        "ppo.log_std_end=None",
+        "ppo.average_updates=1",
+        "jax.mirror=false",
     )
     learner = JaxPPO(OneStepTask(anatomy, 16, reward, truncates), stage, "velociraptor", seed=0)  # type: ignore[arg-type]
     return learner, [dict(learner.learn(learner.step + 1)) for _ in range(updates)]
@@ -68,7 +78,7 @@ def easy(anatomy: Anatomy, config: Config) -> tuple[JaxPPO, list[dict]]:
 
 
 def test_actions_move_to_where_the_reward_is(easy: tuple[JaxPPO, list[dict]]) -> None:
-    observation = np.random.default_rng(1).normal(size=(500, 3)).astype(np.float32)
+    observation = np.random.default_rng(1).normal(size=(500, easy[0].policy().observation_size)).astype(np.float32)
     off = np.abs(easy[0].policy().act(observation).mean(axis=0) - GOAL)
     assert (off < 0.15).all(), off
 
