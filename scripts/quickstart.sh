@@ -15,7 +15,7 @@ echo "== training (again: continues or reports the finished run)"
 mesozoic train velociraptor --stage 1 --seed 0 --output-dir "$run"
 
 echo "== evaluating on episodes that training never saw"
-mesozoic eval "$run" --check
+mesozoic eval "$run" --episodes 256 --check
 
 echo "== rendering"
 mesozoic render "$run"
