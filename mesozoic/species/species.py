@@ -57,7 +57,8 @@ class Species:
         strike_sites: sites that do the striking, biting or reaching in stage 3.
         action_scale: half-range of the action around home per actuator in radians; a key is an
             actuator's name, or the name without its `left_`/`right_`/`front_left_`... prefix.
-        sizes: proportions with their sources.
+        sizes: proportions of the real animal with their sources.
+        scale: length of the model over length of the real animal; masses scale with its cube.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Species:
     strike_sites: tuple[str, ...]
     action_scale: dict[str, float]
     sizes: tuple[Size, ...]
+    scale: float = 1.0
 
     @property
     def model_path(self) -> Path:
@@ -102,6 +104,7 @@ def load_species(folder: Path) -> Species:
             strike_sites=tuple(facts["strike_sites"]),
             action_scale={key: float(value) for key, value in facts["action_scale"].items()},
             sizes=tuple(Size(**size) for size in facts["sizes"]),
+            scale=float(facts.get("scale", 1.0)),
         )
     except FileNotFoundError:
         raise UserError(f"species folder {folder} has no {FACTS_FILE}; add one as in the README") from None
