@@ -87,8 +87,8 @@ def _report(result: dict[str, Any], seconds: float) -> str:
         f"{result['species']} stage {result['stage']} ({result['stage_name']}) {solved}"
         f" after {result['timesteps']:,} steps, {result['wall_seconds']:.0f} s"
         f" ({result['steps_per_second']:,.0f} steps/s; this call {seconds:.0f} s)",
-        f"  survival {figures['survival']:.3f} (95 % {figures['survival_low']:.3f} to {figures['survival_high']:.3f}),"
-        f" statue {others['statue']['survival']:.3f}, random {others['random']['survival']:.3f}",
+        f"  success {figures['success']:.3f} (95 % {figures['success_low']:.3f} to {figures['success_high']:.3f}),"
+        f" statue {others['statue']['success']:.3f}, random {others['random']['success']:.3f}",
     ]
     if not result["stage_passed"]:
         lines += [

@@ -73,6 +73,37 @@ class EnvSection(Section):
     spin_penalty_weight: Weight = Field(0.0, description="yaw rate squared, per sqrt(h/g)")
     smoothness_weight: Weight = Field(0.0, description="mean squared change of the action")
     energy_penalty_weight: Weight = Field(0.0, description="mechanical power, per weight times sqrt(g*h)")
+    target_froude: Float = Field(0.0, ge=0.0, le=2.0, description="walking speed asked for: v^2/(g*h); 0 means stand")
+    gait_frequency: Float = Field(0.0, ge=0.0, le=1.0, description="strides per sqrt(h/g); 0 turns the gait clock off")
+    gait_duty: Float = Field(0.6, gt=0.1, lt=0.95, description="share of its stride in which a foot should stand")
+    gait_offsets: tuple[Float, ...] = Field((0.0, 0.5), description="by how much of a stride each foot is ahead")
+    clearance_height: Float = Field(0.1, gt=0.0, le=1.0, description="how high a swinging foot is lifted, hip heights")
+    forward_vel_weight: Weight = Field(0.0, description="speed towards the target, saturating at target_froude")
+    lateral_penalty_weight: Weight = Field(0.0, description="sideways speed, speed units")
+    gait_weight: Weight = Field(0.0, description="feet on the floor when the gait clock says so")
+    clearance_weight: Weight = Field(0.0, description="swinging feet lifted to clearance_height")
+    flight_penalty_weight: Weight = Field(0.0, description="no foot on the floor")
+    target_bearing: Float = Field(0.0, ge=0.0, le=180.0, description="the target appears up to so far aside, degrees")
+    prey_distance_range: tuple[Float, Float] | None = Field(None, description="distance of the prey, hip heights")
+    prey_height_range: tuple[Float, Float] = Field((0.5, 0.5), description="height of the prey, hip heights")
+    reach_radius: Float = Field(0.2, gt=0.0, description="reached within this distance, hip heights")
+    reach_tilt: Float = Field(35.0, gt=0.0, lt=90.0, description="only with the torso tilted by less, degrees")
+    hold_time: Float = Field(0.5, ge=0.0, description="and still standing so many seconds later")
+    approach_weight: Weight = Field(0.0, description="distance to the prey that was closed, speed units")
+    proximity_weight: Weight = Field(0.0, description="being near the prey")
+    task_bonus: Weight = Field(0.0, description="reaching the prey: half then, half when still standing after it")
+
+    @property
+    def task(self) -> Literal["balance", "locomotion", "behaviour"]:
+        """What the animal is asked to do: stand, walk or reach the prey."""
+        if self.has_prey:
+            return "behaviour"
+        return "locomotion" if self.target_froude > 0.0 else "balance"
+
+    @property
+    def has_prey(self) -> bool:
+        """Whether there is something to reach."""
+        return self.prey_distance_range is not None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -81,6 +112,10 @@ class EnvSection(Section):
                 f"push_velocity_min = {self.push_velocity_min} exceeds push_velocity_max = {self.push_velocity_max};"
                 " lower the first or raise the second"
             )
+        for key in ("prey_distance_range", "prey_height_range"):
+            limits = getattr(self, key)
+            if limits is not None and not 0.0 <= limits[0] <= limits[1]:
+                raise ValueError(f"{key} = {list(limits)} should be [nearest, farthest]; sort it")
         if self.push_duration >= self.push_interval:
             raise ValueError(
                 f"push_duration = {self.push_duration} must be shorter than push_interval = {self.push_interval};"
@@ -157,7 +192,13 @@ class CurriculumSection(Section):
     required_consecutive: Int = Field(3, ge=1, description="evaluations in a row that must pass the gate")
     min_avg_reward: Float = Field(0.0, description="gate: the mean episode return must exceed this")
     min_avg_episode_length: Float = Field(0.0, ge=0.0, description="gate: the mean length must exceed this (steps)")
-    min_survival: Float = Field(0.9, ge=0.0, lt=1.0, description="gate: lower bound of the share of episodes survived")
+    min_survival: Float = Field(0.0, ge=0.0, lt=1.0, description="gate: lower bound of the share of episodes survived")
+    min_success: Float = Field(0.0, ge=0.0, le=1.0, description="gate: share of episodes in which the task was done")
+    min_success_low: Float = Field(0.0, ge=0.0, lt=1.0, description="gate: lower bound of that share")
+    speed_tolerance: Float = Field(0.2, gt=0.0, description="a walk is on speed within this share of the target")
+    max_flight: Float = Field(0.05, ge=0.0, le=1.0, description="a walk has no foot on the floor for less than this")
+    min_alternation: Float = Field(0.9, gt=0.0, le=1.0, description="share of strides in which left and right alternate")
+    max_drift: Float = Field(0.15, gt=0.0, description="sideways over forward displacement of a straight walk")
 
 
 class StageConfig(Section):

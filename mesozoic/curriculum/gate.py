@@ -51,8 +51,10 @@ class Verdict:
 class Gate:
     """The criteria of a stage's `[curriculum]` section.
 
-    The last criterion holds for every stage: the policy must do better than the statue, with the
-    lower bound of the one above the upper bound of the other. No stage is passed by standing still.
+    Those of success hold for every stage: the policy must do its task in enough episodes, and more often
+    than the statue, with the lower bound of the one above the upper bound of the other. No stage is
+    passed by standing still. Where the animal walks, it must not be airborne for more than `max_flight`
+    of the time: no stage is passed by hopping.
     """
 
     def __init__(self, plan: CurriculumSection, statue: Summary) -> None:
@@ -61,14 +63,18 @@ class Gate:
     def judge(self, summary: Summary) -> Verdict:
         """Hold an evaluation against every criterion."""
         plan = self._plan
-        return Verdict(
-            (
-                Criterion("survival_low", summary["survival_low"], plan.min_survival, or_equal=True),
-                Criterion("avg_reward", summary["avg_reward"], plan.min_avg_reward),
-                Criterion("avg_episode_length", summary["avg_episode_length"], plan.min_avg_episode_length),
-                Criterion("survival_low over statue", summary["survival_low"], self._statue["survival_high"]),
-            )
-        )
+        criteria = [
+            Criterion("success", summary["success"], plan.min_success, or_equal=True),
+            Criterion("success_low", summary["success_low"], plan.min_success_low, or_equal=True),
+            Criterion("success_low over statue", summary["success_low"], self._statue["success_high"]),
+            Criterion("survival_low", summary["survival_low"], plan.min_survival, or_equal=True),
+            Criterion("avg_reward", summary["avg_reward"], plan.min_avg_reward),
+            Criterion("avg_episode_length", summary["avg_episode_length"], plan.min_avg_episode_length),
+        ]
+        if "gait/flight" in summary:
+            grounded, limit = 1.0 - summary["gait/flight"], 1.0 - plan.max_flight
+            criteria.append(Criterion("share of time on the floor", grounded, limit, or_equal=True))
+        return Verdict(tuple(criteria))
 
 
 def check_gate(plan: CurriculumSection) -> None:
@@ -78,8 +84,9 @@ def check_gate(plan: CurriculumSection) -> None:
         UserError: too few episodes for the demanded lower bound.
     """
     best, _ = wilson(plan.eval_episodes, plan.eval_episodes)
-    if plan.min_survival > best:
-        raise UserError(
-            f"curriculum.min_survival = {plan.min_survival} cannot be reached with {plan.eval_episodes} episodes:"
-            f" all of them surviving has the lower bound {best:.3f}; raise curriculum.eval_episodes"
-        )
+    for key in ("min_success_low", "min_survival"):
+        if getattr(plan, key) > best:
+            raise UserError(
+                f"curriculum.{key} = {getattr(plan, key)} cannot be reached with {plan.eval_episodes} episodes:"
+                f" all of them have the lower bound {best:.3f}; raise curriculum.eval_episodes"
+            )

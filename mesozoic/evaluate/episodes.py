@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.config import StageConfig
 from mesozoic.evaluate.actors import Actor, random_actor, statue
+from mesozoic.evaluate.gait import Gait, measure_gait
+from mesozoic.evaluate.outcome import reach_score, walk_criteria, walk_score
+from mesozoic.evaluate.trace import Trace, TraceRecorder
 from mesozoic.evaluate.wilson import wilson
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.samples import Stream
@@ -23,41 +26,44 @@ class Episodes:
     """Outcomes of `m` episodes.
 
     Attributes:
-        length [m]: control steps; reward [m]: episode return; survived [m]: lasted to the time limit.
+        length [m]: control steps; reward [m]: episode return; survived [m]: did not fail.
+        success [m]: the stage's task was done; score [m]: how well, in [0, 1] (see `outcome`).
         ends: why episodes failed, name -> [m] bool.
+        criteria: what success is made of, name -> [m] bool.
+        figures: further means of the task, name -> value.
         terms: mean weighted reward per step, name -> value.
+        trace: everything recorded of locomotion; gait: what it measures. None where nobody walks.
     """
 
     length: NDArray[np.int64]
     reward: NDArray[np.float64]
     survived: NDArray[np.bool_]
+    success: NDArray[np.bool_]
+    score: NDArray[np.float64]
     ends: dict[str, NDArray[np.bool_]]
     terms: dict[str, float]
+    criteria: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    trace: Trace | None = None
+    gait: Gait | None = None
 
     def summary(self) -> Summary:
-        """Means, the share survived with its 95 % Wilson bounds, and the score."""
+        """Means, the shares of survival and success with their 95 % Wilson bounds, the score, gait figures."""
         count = len(self.length)
-        survivors = int(self.survived.sum())
-        low, high = wilson(survivors, count)
+        gait = {} if self.gait is None or self.trace is None else self.gait.means(self.trace.foot_names)
         return {
             "episodes": float(count),
             "avg_reward": float(self.reward.mean()),
             "avg_episode_length": float(self.length.mean()),
-            "survival": survivors / count,
-            "survival_low": low,
-            "survival_high": high,
-            "score": score(self),
+            **_share("survival", self.survived),
+            **_share("success", self.success),
+            "score": float(self.score.mean()),
             **{f"end/{name}": float(mask.mean()) for name, mask in self.ends.items()},
+            **{f"criterion/{name}": float(mask.mean()) for name, mask in self.criteria.items()},
+            **self.figures,
+            **{f"gait/{name}": value for name, value in gait.items()},
             **{f"reward/{name}": value for name, value in self.terms.items()},
         }
-
-
-def score(episodes: Episodes) -> float:
-    """How well the stage's task is done, in [0, 1]; no reward weight enters it.
-
-    Stage 1, balance: the share of episodes survived to the time limit.
-    """
-    return float(episodes.survived.mean())
 
 
 def run_episodes(
@@ -67,24 +73,44 @@ def run_episodes(
     count = config.curriculum.eval_episodes if episodes is None else episodes
     env = BatchEnv(species, config.env, count, seed, stream, auto_reset=False)
     observation = env.reset()
+    recorder = TraceRecorder(env) if config.env.task != "balance" else None
+    first_gap = env.memory.gap.astype(np.float64)
+    nearest = first_gap.copy()
     active = np.ones(count, dtype=bool)
     length, reward = np.zeros(count, dtype=np.int64), np.zeros(count)
-    survived = np.zeros(count, dtype=bool)
+    reached, fallen = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     ends: dict[str, NDArray[np.bool_]] = {}
     terms: dict[str, float] = {}
     while active.any():
         result = env.step(actor(observation), active)
         observation = result.observation
+        if recorder is not None:
+            recorder.add()
         length += active
         reward += np.where(active, result.reward, 0.0)
-        survived |= active & result.truncated
+        reached |= active & result.succeeded
+        fallen |= active & result.terminated & ~result.succeeded
+        nearest = np.where(active, np.minimum(nearest, env.memory.gap), nearest)
         for name, mask in result.reasons.items():
             ends[name] = ends.get(name, np.zeros(count, dtype=bool)) | (mask & active)
         for name, value in result.terms.items():
             terms[name] = terms.get(name, 0.0) + float(value[active].sum())
         active &= ~(result.terminated | result.truncated)
-    total = int(length.sum())
-    return Episodes(length, reward, survived, ends, {name: value / total for name, value in terms.items()})
+    terms = {name: value / int(length.sum()) for name, value in terms.items()}
+    if recorder is None:
+        return Episodes(length, reward, ~fallen, ~fallen, (~fallen).astype(float), ends, terms)
+    trace = recorder.trace(length)
+    gait = measure_gait(trace)
+    if config.env.task == "locomotion":
+        criteria = walk_criteria(config, gait)
+        success = ~fallen & np.logical_and.reduce(list(criteria.values()))
+        score = walk_score(config, gait, length / config.env.max_episode_steps)
+        return Episodes(length, reward, ~fallen, success, score, ends, terms, criteria, {}, trace, gait)
+    score = reach_score(reached, 1.0 - nearest / first_gap)
+    figures = {"nearest": float(nearest.mean())}
+    if reached.any():
+        figures["seconds_to_success"] = float(length[reached].mean() * trace.dt)
+    return Episodes(length, reward, ~fallen, reached, score, ends, terms, {}, figures, trace, gait)
 
 
 def baselines(
@@ -103,3 +129,9 @@ def baselines(
         name: run_episodes(actor, species, stage, seed, stream, episodes).summary()
         for name, (actor, stage) in runs.items()
     }
+
+
+def _share(name: str, mask: NDArray[np.bool_]) -> Summary:
+    hits, count = int(mask.sum()), len(mask)
+    low, high = wilson(hits, count)
+    return {name: hits / count, f"{name}_low": low, f"{name}_high": high}

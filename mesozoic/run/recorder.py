@@ -77,7 +77,7 @@ class RunRecorder:
         self._write(step, named)
         judged = f"gate passed, {consecutive} in a row" if verdict.passed else "; ".join(verdict.failures())
         self._display.say(
-            f"{step:>11,} steps  survival {summary['survival']:.2f} (lower bound {summary['survival_low']:.2f})"
+            f"{step:>11,} steps  success {summary['success']:.2f} (lower bound {summary['success_low']:.2f})"
             f"  length {summary['avg_episode_length']:.0f}  reward {summary['avg_reward']:.1f}  {judged}"
         )
 

@@ -104,7 +104,7 @@ def _train(
             _say_resumed(display, saved, start)
         figures: dict[str, Summary] = state.get(BASELINES_KEY) or baselines(species, config, seed, Stream.GATE)
         for name, summary in figures.items():
-            display.say(f"{name}: survival {summary['survival']:.2f}  reward {summary['avg_reward']:.1f}")
+            display.say(f"{name}: success {summary['success']:.2f}  reward {summary['avg_reward']:.1f}")
         sinks = _open_sinks(folder, title, record["identity"], start, wandb, display)
         recorder = RunRecorder(
             folder,

@@ -21,7 +21,7 @@ class Transition(NamedTuple):
         observation [n, nobs]: where each world is now; after an automatic reset, the new episode's first.
         reward [n]: sum of `terms`.
         terms: weighted reward terms, name -> [n].
-        reasons: why episodes failed, name -> [n] bool.
+        reasons: why episodes failed, name -> [n] bool; succeeded [n] bool: the target was reached.
         terminated, truncated [n] bool: the episode ended with this step.
         final_observation [n, nobs]: the observation before any reset, to bootstrap truncated episodes.
     """
@@ -30,6 +30,7 @@ class Transition(NamedTuple):
     reward: NDArray[np.float32]
     terms: dict[str, NDArray[np.float32]]
     reasons: dict[str, NDArray[np.bool_]]
+    succeeded: NDArray[np.bool_]
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
     final_observation: NDArray[np.float32]
@@ -58,6 +59,7 @@ class BatchEnv:
     ) -> None:
         self.engine = NativeEngine(species, n, threads)
         self.anatomy = self.engine.anatomy
+        task.check_stage(self.anatomy, env)
         self.env = env
         self.n = n
         self.observation_size = task.observation_size(self.anatomy)
@@ -96,7 +98,8 @@ class BatchEnv:
         """
         force = task.push_force(np, self.anatomy, self.env, self.memory)
         self.engine.step(task.servo_targets(np, self.anatomy, action), force, active)
-        outcome = task.step(np, self.anatomy, self.env, self.memory, self.engine.sensed(), action)
+        self.sensed = self.engine.sensed()
+        outcome = task.step(np, self.anatomy, self.env, self.memory, self.sensed, action)
         self.memory = outcome.memory
         self._observation = outcome.observation
         done = outcome.terminated | outcome.truncated
@@ -108,6 +111,7 @@ class BatchEnv:
             reward=reward,
             terms=outcome.rewards,
             reasons=outcome.reasons,
+            succeeded=outcome.succeeded,
             terminated=outcome.terminated,
             truncated=outcome.truncated,
             final_observation=outcome.observation,
@@ -135,11 +139,12 @@ class BatchEnv:
         samples = episode_uniforms(self._seed, self._stream, worlds, self._episode[worlds], self._uniforms)
         fresh, qpos, qvel = task.reset(np, self.anatomy, self.env, samples)
         self.engine.reset(mask, qpos, qvel)
+        sensed = task.Sensed(*(part[mask] for part in self.engine.sensed()))
+        fresh, observation = task.begin(np, self.anatomy, self.env, fresh, sensed)
         merged = {}
         for name, old, new in zip(task.Memory._fields, self.memory, fresh, strict=True):
             merged[name] = old.copy()
             merged[name][mask] = new
         self.memory = task.Memory(**merged)
-        sensed = task.Sensed(*(part[mask] for part in self.engine.sensed()))
         self._observation = self._observation.copy()  # callers keep the old one
-        self._observation[mask] = task.first_observation(np, self.anatomy, fresh, sensed)
+        self._observation[mask] = observation

@@ -36,7 +36,9 @@ class NativeEngine:
         self._sensordata = self._batch.bind("sensordata")
         self._actuator_force = self._batch.bind("actuator_force")
         self._site_pos = self._batch.bind("site_xpos")
+        self._geom_pos = self._batch.bind("geom_xpos")
         self._foot_force = np.zeros((n, len(self.anatomy.foot_sensors)))
+        self._foot_geoms = [list(geoms) for geoms in self.anatomy.foot_geoms]
         self._sites = list(self.anatomy.strike_site_ids)
         self._batch.reset()
         self._blank = self._state[0].copy()
@@ -79,6 +81,7 @@ class NativeEngine:
                 foot_force=self._foot_force.astype(np.float32),
                 actuator_force=self._actuator_force.astype(np.float32),
                 site_pos=self._site_pos[:, self._sites].astype(np.float32),
+                foot_pos=np.stack([self._geom_pos[:, g].mean(axis=1) for g in self._foot_geoms], axis=1, dtype=np.float32),
                 diverged=broken | self._warning[:, :, 1].any(axis=1),
             )
 

@@ -43,6 +43,7 @@ class Anatomy:
         foot_mirror [nfeet]: index of the foot on the other side.
         foot_names: feet in the order of `Sensed.foot_force`.
         foot_sensors [nfeet][k]: `sensordata` indices whose sum is the vertical force on each foot.
+        foot_geoms [nfeet][k]: ids of the geoms of each foot; foot_height [nfeet]: height of their centre at home, m.
         strike_site_ids [nsites]: ids of the strike sites.
         torso_id: body id of the torso.
         gravity: m/s^2; hip_height: m; mass: kg; weight: N.
@@ -65,6 +66,8 @@ class Anatomy:
     foot_mirror: NDArray[np.int64]
     foot_names: tuple[str, ...]
     foot_sensors: tuple[tuple[int, ...], ...]
+    foot_geoms: tuple[tuple[int, ...], ...]
+    foot_height: NDArray[np.float32]
     strike_site_ids: tuple[int, ...]
     torso_id: int
     gravity: float
@@ -132,16 +135,15 @@ def _other_side(names: list[str], species: Species) -> NDArray[np.int64]:
     return np.array([names.index(name) for name in swapped], dtype=np.int64)
 
 
-def _mirror_signs(model: mujoco.MjModel, key: int, mirror: NDArray[np.int64]) -> NDArray[np.float32]:
+def _mirror_signs(
+    model: mujoco.MjModel, home: mujoco.MjData, mirror: NDArray[np.int64]
+) -> NDArray[np.float32]:
     """Whether each joint's axis at home, mirrored in the plane y = 0, points as its partner's does.
 
     A hinge axis is a pseudovector: mirrored in y it keeps y and turns x and z around; a slide axis
     is a vector: the other way about.
     """
-    data = mujoco.MjData(model)
-    mujoco.mj_resetDataKeyframe(model, data, key)
-    mujoco.mj_kinematics(model, data)
-    axes = data.xaxis[1:]
+    axes = home.xaxis[1:]
     hinge = (model.jnt_type[1:] == mujoco.mjtJoint.mjJNT_HINGE)[:, None]
     mirrored = axes * np.where(hinge, [-1.0, 1.0, -1.0], [1.0, -1.0, 1.0])
     return np.where((mirrored * axes[mirror]).sum(axis=1) > 0, 1.0, -1.0).astype(np.float32)
@@ -163,7 +165,11 @@ def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
     if free != mujoco.mjtJoint.mjJNT_FREE or not np.isin(rest, SINGLE_DOF_JOINTS).all():
         raise UserError(f"{species.model_path}: the first joint must be free, all others hinges or slides")
     joint_mirror = _other_side([model.joint(j).name for j in range(1, model.njnt)], species)
-    joint_sign = _mirror_signs(model, key, joint_mirror)
+    home = mujoco.MjData(model)
+    mujoco.mj_resetDataKeyframe(model, home, key)
+    mujoco.mj_kinematics(model, home)
+    joint_sign = _mirror_signs(model, home, joint_mirror)
+    foot_geoms = tuple(tuple(model.geom(geom).id for geom in foot.geoms) for foot in species.feet)
     actuators = [model.actuator(i).name for i in range(model.nu)]
     return Anatomy(
         name=species.name,
@@ -185,6 +191,8 @@ def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
         foot_sensors=tuple(
             tuple(i for geom in foot.geoms for i in _load_sensors(model, species, geom)) for foot in species.feet
         ),
+        foot_geoms=foot_geoms,
+        foot_height=_f32([home.geom_xpos[list(geoms), 2].mean() for geoms in foot_geoms]),
         strike_site_ids=tuple(model.site(name).id for name in species.strike_sites),
         torso_id=model.body(species.torso).id,
         gravity=float(-model.opt.gravity[2]),

@@ -1,13 +1,14 @@
 """The decision process as pure functions over `[n, ...]` arrays of numpy or jax.numpy."""
 
 from mesozoic.task.arrays import Memory, Sensed, Step
+from mesozoic.task.check import check_stage
 from mesozoic.task.control import clip_action, servo_targets
 from mesozoic.task.mirror import Mirror, mirror_action, mirror_observation
 from mesozoic.task.observe import Block, layout_of, observation_layout, observation_size
 from mesozoic.task.pushes import push_force
 from mesozoic.task.reset import reset, uniforms_per_reset
 from mesozoic.task.reward import TERMS, active_terms, weight_key
-from mesozoic.task.step import first_observation, step
+from mesozoic.task.step import begin, step
 from mesozoic.task.termination import REASONS
 
 __all__ = [
@@ -19,8 +20,9 @@ __all__ = [
     "Sensed",
     "Step",
     "active_terms",
+    "begin",
+    "check_stage",
     "clip_action",
-    "first_observation",
     "layout_of",
     "mirror_action",
     "mirror_observation",

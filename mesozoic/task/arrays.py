@@ -23,6 +23,7 @@ class Sensed(NamedTuple):
         foot_force [n, nfeet]: vertical floor force on each foot in newtons, mean over the sub-steps.
         actuator_force [n, nu]: servo torques in N*m at the last sub-step.
         site_pos [n, nsites, 3]: world positions of the strike sites, one sub-step old.
+        foot_pos [n, nfeet, 3]: world positions of the feet (centre of their geoms), one sub-step old.
         diverged [n]: the physics of this world broke down (MuJoCo warning or a value that is not finite).
     """
 
@@ -31,6 +32,7 @@ class Sensed(NamedTuple):
     foot_force: Array
     actuator_force: Array
     site_pos: Array
+    foot_pos: Array
     diverged: Array
 
 
@@ -41,7 +43,10 @@ class Memory(NamedTuple):
         step [n] int32: control steps since the reset.
         prev_action [n, nu]: the last action, clipped to [-1, 1].
         origin [n, 2]: where the episode began, metres.
-        target [n, 3]: world point that the animal should face, metres.
+        target [n, 3]: world point that the animal should face, walk to or reach, metres.
+        phase [n]: gait clock in strides, 0 to 1.
+        gap [n]: distance of the nearest strike site to the target at the last step, hip heights.
+        struck [n] int32: control steps since the target was reached; -1 before.
         push_start [n, k] int32: step at which each push of the episode begins.
         push_velocity [n, k, 2]: velocity change that each push gives, world frame, m/s.
     """
@@ -50,6 +55,9 @@ class Memory(NamedTuple):
     prev_action: Array
     origin: Array
     target: Array
+    phase: Array
+    gap: Array
+    struck: Array
     push_start: Array
     push_velocity: Array
 
@@ -63,10 +71,16 @@ class Kinematics(NamedTuple):
         yaw_rate [n]: turning speed about the vertical.
         height [n]: torso height over the home height, 1 when standing.
         ground_speed [n]: horizontal speed in any direction.
+        approach_speed [n]: horizontal speed towards the target.
         target_dir [n, 2]: cosine and sine of the bearing of the target from the torso's heading.
         target_distance [n]: horizontal distance to the target.
+        target_near [n, 3]: the target in the torso frame, cut off at a length of 2.
+        gap [n]: distance of the nearest strike site to the target.
         displacement [n]: horizontal distance from where the episode began.
         foot_load [n, nfeet]: floor force on each foot as a share of body weight.
+        foot_lift [n, nfeet]: height of each foot above where it stands at home.
+
+    Once the target is reached it is gone: direction ahead, distance 0.
     """
 
     gravity: Array
@@ -75,10 +89,14 @@ class Kinematics(NamedTuple):
     yaw_rate: Array
     height: Array
     ground_speed: Array
+    approach_speed: Array
     target_dir: Array
     target_distance: Array
+    target_near: Array
+    gap: Array
     displacement: Array
     foot_load: Array
+    foot_lift: Array
 
 
 class Step(NamedTuple):
@@ -89,12 +107,14 @@ class Step(NamedTuple):
         observation [n, nobs]: float32.
         rewards: reward term -> [n], weights applied; the reward is their sum.
         reasons: why an episode ended -> [n] bool.
-        terminated, truncated [n] bool: the episode failed, or ran out of time.
+        succeeded [n] bool: the target was reached and the animal still stood a moment later.
+        terminated, truncated [n] bool: the episode failed or succeeded, or ran out of time.
     """
 
     memory: Memory
     observation: Array
     rewards: dict[str, Array]
     reasons: dict[str, Array]
+    succeeded: Array
     terminated: Array
     truncated: Array

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mesozoic.species.anatomy import Anatomy
 from mesozoic.task.arrays import XP, Array, Kinematics, Memory, Sensed
 
 TINY = 1e-6
+AHEAD = np.array([1.0, 0.0], dtype=np.float32)
+NEAR = 2.0
+"""Hip heights; a target farther than this is observed by its direction and horizontal distance only."""
 
 
 def kinematics(xp: XP, anatomy: Anatomy, memory: Memory, sensed: Sensed) -> Kinematics:
@@ -26,8 +31,15 @@ def kinematics(xp: XP, anatomy: Anatomy, memory: Memory, sensed: Sensed) -> Kine
     lin_vel = [r00 * vx + r10 * vy + r20 * vz, r01 * vx + r11 * vy + r21 * vz, r02 * vx + r12 * vy + r22 * vz]
     dx, dy = memory.target[:, 0] - qpos[:, 0], memory.target[:, 1] - qpos[:, 1]
     distance = xp.sqrt(dx * dx + dy * dy)
+    ahead = xp.maximum(distance, TINY)
     heading = xp.sqrt(r00 * r00 + r10 * r10)
     scale = xp.maximum(heading * distance, TINY)
+    dz = memory.target[:, 2] - qpos[:, 2]
+    span = xp.sqrt(dx * dx + dy * dy + dz * dz)
+    nearness = xp.minimum(1.0 / length, NEAR / xp.maximum(span, TINY))
+    near = [r00 * dx + r10 * dy + r20 * dz, r01 * dx + r11 * dy + r21 * dz, r02 * dx + r12 * dy + r22 * dz]
+    direction = xp.stack([(r00 * dx + r10 * dy) / scale, (r00 * dy - r10 * dx) / scale], axis=1)
+    reach = sensed.site_pos - memory.target[:, None, :]
     ox, oy = qpos[:, 0] - memory.origin[:, 0], qpos[:, 1] - memory.origin[:, 1]
     return Kinematics(
         gravity=xp.stack([-r20, -r21, -r22], axis=1),
@@ -36,10 +48,23 @@ def kinematics(xp: XP, anatomy: Anatomy, memory: Memory, sensed: Sensed) -> Kine
         yaw_rate=r20 * wx + r21 * wy + r22 * wz,
         height=qpos[:, 2] / anatomy.home_qpos[2],
         ground_speed=xp.sqrt(vx * vx + vy * vy),
-        target_dir=xp.stack([(r00 * dx + r10 * dy) / scale, (r00 * dy - r10 * dx) / scale], axis=1),
+        approach_speed=(vx * dx + vy * dy) / ahead,
+        target_dir=direction,
         target_distance=distance / length,
+        target_near=xp.stack(near, axis=1) * nearness[:, None],
+        gap=xp.min(xp.sqrt(xp.sum(reach * reach, axis=2)), axis=1) / length,
         displacement=xp.sqrt(ox * ox + oy * oy) / length,
         foot_load=sensed.foot_force / anatomy.weight,
+        foot_lift=(sensed.foot_pos[:, :, 2] - anatomy.foot_height) / length,
+    )
+
+
+def hide_target(xp: XP, kin: Kinematics, gone: Array) -> Kinematics:
+    """The same, with the target straight ahead at distance 0 where it is `gone` [n]."""
+    return kin._replace(
+        target_dir=xp.where(gone[:, None], AHEAD, kin.target_dir),
+        target_distance=xp.where(gone, 0.0, kin.target_distance),
+        target_near=xp.where(gone[:, None], 0.0, kin.target_near),
     )
 
 

@@ -48,6 +48,9 @@ def mirror_observation(anatomy: Anatomy) -> Mirror:
         "prev_action": mirror_action(anatomy),
         "target_dir": _signs(1, -1),
         "target_distance": _signs(1),
+        "target_near": _signs(1, -1, 1),
+        "command": _signs(1),
+        "clock": _signs(-1, -1),  # the other side is half a stride later
     }
     index, sign, start = [], [], 0
     for block in observation_layout(anatomy):

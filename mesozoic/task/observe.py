@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import FREE_QPOS, FREE_QVEL, Anatomy
 from mesozoic.task.arrays import XP, Array, Kinematics, Memory, Sensed
+from mesozoic.task.gait_clock import clock, commanded_speed
 
 TARGET_REACH = 10.0
 """Distances to the target are observed up to this many hip heights."""
@@ -37,6 +39,9 @@ def observation_layout(anatomy: Anatomy) -> tuple[Block, ...]:
         Block("prev_action", anatomy.nu),
         Block("target_dir", 2, standardise=False),
         Block("target_distance", 1, standardise=False),
+        Block("target_near", 3, standardise=False),
+        Block("command", 1, standardise=False),
+        Block("clock", 2, standardise=False),
     )
 
 
@@ -50,7 +55,9 @@ def observation_size(anatomy: Anatomy) -> int:
     return sum(block.size for block in observation_layout(anatomy))
 
 
-def observe(xp: XP, anatomy: Anatomy, memory: Memory, sensed: Sensed, kin: Kinematics) -> Array:
+def observe(
+    xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sensed, kin: Kinematics
+) -> Array:
     """Fill the observation, float32 [n, nobs]. Everything in it is egocentric and of order one."""
     joint_pos = sensed.qpos[:, FREE_QPOS:] - anatomy.home_qpos[FREE_QPOS:]
     joint_vel = sensed.qvel[:, FREE_QVEL:] * anatomy.time_unit
@@ -66,5 +73,8 @@ def observe(xp: XP, anatomy: Anatomy, memory: Memory, sensed: Sensed, kin: Kinem
         memory.prev_action,
         kin.target_dir,
         reach[:, None],
+        kin.target_near,
+        commanded_speed(xp, env, memory)[:, None],
+        clock(xp, env, memory),
     ]
     return xp.concatenate(parts, axis=1)

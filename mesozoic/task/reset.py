@@ -9,14 +9,16 @@ from mesozoic.species.anatomy import FREE_QPOS, Anatomy
 from mesozoic.task.arrays import XP, Array, Memory
 from mesozoic.task.pushes import UNIFORMS_PER_PUSH, push_count, schedule_pushes
 
-TARGET_DISTANCE = 20.0
-"""Hip heights to the point that a balancing animal faces: far, so that drifting hardly turns it."""
+FAR = 50.0
+"""Hip heights to the point that an animal faces where there is no prey: far, so that drifting hardly turns it."""
+SCALARS = 5
+"""Samples for heading, gait phase, and the target's distance, bearing and height."""
 
 
 def uniforms_per_reset(anatomy: Anatomy, env: EnvSection) -> int:
     """Samples of [0, 1) that one reset of one world consumes."""
     joints = anatomy.nj
-    return 1 + joints + anatomy.nv + UNIFORMS_PER_PUSH * push_count(anatomy, env)
+    return SCALARS + joints + anatomy.nv + UNIFORMS_PER_PUSH * push_count(anatomy, env)
 
 
 def reset(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) -> tuple[Memory, Array, Array]:
@@ -31,10 +33,12 @@ def reset(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) -> tuple[M
     """
     n = uniforms.shape[0]
     joints = anatomy.nj
+    first_joint, first_velocity = SCALARS, SCALARS + joints
+    first_push = first_velocity + anatomy.nv
     yaw = 2.0 * math.pi * uniforms[:, 0]
-    angle_noise = (2.0 * uniforms[:, 1 : 1 + joints] - 1.0) * env.reset_noise_scale
-    velocity_noise = (2.0 * uniforms[:, 1 + joints : 1 + joints + anatomy.nv] - 1.0) * env.reset_noise_scale
-    pushes = uniforms[:, 1 + joints + anatomy.nv :].reshape(n, push_count(anatomy, env), UNIFORMS_PER_PUSH)
+    angle_noise = (2.0 * uniforms[:, first_joint:first_velocity] - 1.0) * env.reset_noise_scale
+    velocity_noise = (2.0 * uniforms[:, first_velocity:first_push] - 1.0) * env.reset_noise_scale
+    pushes = uniforms[:, first_push:].reshape(n, push_count(anatomy, env), UNIFORMS_PER_PUSH)
     push_start, push_velocity = schedule_pushes(xp, anatomy, env, pushes)
 
     zero = xp.zeros_like(yaw)
@@ -43,14 +47,25 @@ def reset(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) -> tuple[M
     speed, rate = anatomy.speed_unit, 1.0 / anatomy.time_unit
     qvel = xp.concatenate([velocity_noise[:, :3] * speed, velocity_noise[:, 3:] * rate], axis=1)
 
-    reach = TARGET_DISTANCE * anatomy.hip_height
-    target = xp.stack([reach * xp.cos(yaw), reach * xp.sin(yaw), zero], axis=1)
     memory = Memory(
         step=xp.zeros(n, dtype=xp.int32),
         prev_action=xp.zeros((n, anatomy.nu), dtype=xp.float32),
         origin=xp.zeros((n, 2), dtype=xp.float32),
-        target=target,
+        target=_place_target(xp, anatomy, env, yaw, uniforms[:, 2:SCALARS]),
+        phase=uniforms[:, 1],
+        gap=zero,
+        struck=xp.full(n, -1, dtype=xp.int32),
         push_start=push_start,
         push_velocity=push_velocity,
     )
     return memory, qpos, qvel
+
+
+def _place_target(xp: XP, anatomy: Anatomy, env: EnvSection, yaw: Array, uniforms: Array) -> Array:
+    """The target of each episode, [n, 3] metres, from samples [n, 3] for distance, bearing and height."""
+    near, far = env.prey_distance_range if env.has_prey else (FAR, FAR)
+    low, high = env.prey_height_range if env.has_prey else (0.0, 0.0)
+    distance = (near + uniforms[:, 0] * (far - near)) * anatomy.hip_height
+    bearing = yaw + (2.0 * uniforms[:, 1] - 1.0) * math.radians(env.target_bearing)
+    height = (low + uniforms[:, 2] * (high - low)) * anatomy.hip_height
+    return xp.stack([distance * xp.cos(bearing), distance * xp.sin(bearing), height], axis=1)

@@ -6,15 +6,22 @@ from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
 from mesozoic.task.arrays import XP, Array, Memory, Sensed, Step
 from mesozoic.task.control import clip_action
-from mesozoic.task.kinematics import kinematics
+from mesozoic.task.gait_clock import advance
+from mesozoic.task.kinematics import hide_target, kinematics
 from mesozoic.task.observe import observe
+from mesozoic.task.reach import hold_steps, strike
 from mesozoic.task.reward import Moment, rewards
 from mesozoic.task.termination import end_reasons
 
+FAR_AWAY = 1e3
+"""Metres; where the strike sites of a diverged world are taken to be, so that they touch nothing."""
 
-def first_observation(xp: XP, anatomy: Anatomy, memory: Memory, sensed: Sensed) -> Array:
-    """The observation right after a reset, [n, nobs]."""
-    return observe(xp, anatomy, memory, sensed, kinematics(xp, anatomy, memory, sensed))
+
+def begin(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sensed) -> tuple[Memory, Array]:
+    """The memory, complete with what only the placed body can tell, and the first observation [n, nobs]."""
+    kin = kinematics(xp, anatomy, memory, sensed)
+    memory = memory._replace(gap=kin.gap)
+    return memory, observe(xp, anatomy, env, memory, sensed, kin)
 
 
 def step(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sensed, action: Array) -> Step:
@@ -25,17 +32,23 @@ def step(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sens
     """
     action = xp.where(sensed.diverged[:, None], 0.0, clip_action(xp, action))
     sensed = _mask_diverged(xp, anatomy, sensed)
-    prev_action = memory.prev_action
-    memory = memory._replace(step=memory.step + 1, prev_action=action)
-    kin = kinematics(xp, anatomy, memory, sensed)
+    before = memory
+    memory = memory._replace(step=memory.step + 1, prev_action=action, phase=advance(env, anatomy, memory.phase))
+    seen = kinematics(xp, anatomy, memory, sensed)
+    kin = hide_target(xp, seen, before.struck >= 0)
     reasons = end_reasons(env, kin, sensed.diverged)
-    terminated = reasons["low"] | reasons["tilted"] | reasons["diverged"]
-    moment = Moment(anatomy, sensed, kin, action, prev_action, fallen=terminated)
+    fallen = reasons["low"] | reasons["tilted"] | reasons["diverged"]
+    hit, struck = strike(xp, env, memory, kin, fallen)
+    succeeded = (struck >= hold_steps(anatomy, env)) & ~fallen
+    memory = memory._replace(gap=kin.gap, struck=struck)
+    moment = Moment(anatomy, env, sensed, kin, before, memory, fallen, hit, succeeded)
+    terminated = fallen | succeeded
     return Step(
         memory=memory,
-        observation=observe(xp, anatomy, memory, sensed, kin),
+        observation=observe(xp, anatomy, env, memory, sensed, hide_target(xp, seen, struck >= 0)),
         rewards=rewards(xp, env, moment),
         reasons=reasons,
+        succeeded=succeeded,
         terminated=terminated,
         truncated=(memory.step >= env.max_episode_steps) & ~terminated,
     )
@@ -48,6 +61,7 @@ def _mask_diverged(xp: XP, anatomy: Anatomy, sensed: Sensed) -> Sensed:
         qvel=xp.where(bad, 0.0, sensed.qvel),
         foot_force=xp.where(bad, 0.0, sensed.foot_force),
         actuator_force=xp.where(bad, 0.0, sensed.actuator_force),
-        site_pos=xp.where(bad[:, :, None], 0.0, sensed.site_pos),
+        site_pos=xp.where(bad[:, :, None], FAR_AWAY, sensed.site_pos),
+        foot_pos=xp.where(bad[:, :, None], 0.0, sensed.foot_pos),
         diverged=sensed.diverged,
     )

@@ -1,0 +1,23 @@
+"""Reward terms of striking, biting and reaching for food."""
+
+from __future__ import annotations
+
+from mesozoic.task.arrays import XP, Array
+from mesozoic.task.moment import Moment
+
+
+def approach(xp: XP, m: Moment) -> Array:
+    """Distance closed between the strike site and the target, as a speed. It sums up to the way there
+    and no more, so that hovering by the prey earns nothing."""
+    closed = (m.before.gap - m.memory.gap) * (m.anatomy.time_unit / m.anatomy.dt)
+    return xp.where(m.before.struck < 0, xp.clip(closed, -1.0, 1.0), 0.0)
+
+
+def proximity(xp: XP, m: Moment) -> Array:
+    """Being near the target. Off in the shipped stages: it pays for hovering."""
+    return xp.exp(-m.kin.gap)
+
+
+def task(xp: XP, m: Moment) -> Array:
+    """Half of the bonus for reaching the target, half for still standing a moment later."""
+    return 0.5 * (m.hit.astype(xp.float32) + m.succeeded.astype(xp.float32))

@@ -1,0 +1,52 @@
+"""Reward terms of locomotion. Standing still earns nothing from any of them, hopping loses."""
+
+from __future__ import annotations
+
+from mesozoic.task.arrays import XP, Array
+from mesozoic.task.gait_clock import commanded_speed, swing_height, wrong_contact
+from mesozoic.task.moment import Moment
+
+CONTACT = 0.03
+"""A foot that carries less than this share of body weight is in the air."""
+TINY = 1e-6
+
+
+def forward_vel(xp: XP, m: Moment) -> Array:
+    """Speed towards the target: 0 at rest, 1 at the commanded speed, falling as fast beyond it.
+
+    Linear, because a narrow kernel has no slope at rest and teaches stepping in place.
+    """
+    command = commanded_speed(xp, m.env, m.before)
+    error = xp.abs(m.kin.approach_speed - command) / xp.maximum(command, TINY)
+    return xp.where(command > 0.0, xp.maximum(1.0 - error, -1.0), 0.0)
+
+
+def lateral_penalty(xp: XP, m: Moment) -> Array:
+    """Sideways speed of the torso."""
+    return -xp.minimum(xp.abs(m.kin.lin_vel[:, 1]), 1.0)
+
+
+def gait(xp: XP, m: Moment) -> Array:
+    """Feet on the floor when the gait clock says so and only then: 1 if all are, about 0 for a statue."""
+    if m.env.gait_frequency == 0.0:
+        return xp.zeros_like(m.kin.height)
+    wrong = wrong_contact(xp, m.env, m.memory.phase, m.kin.foot_load > CONTACT)
+    return xp.maximum(1.0 - wrong / (1.0 - m.env.gait_duty), -1.0)
+
+
+def clearance(xp: XP, m: Moment) -> Array:
+    """Lifting the swinging feet as high as the clock asks, more earns no more."""
+    if m.env.gait_frequency == 0.0:
+        return xp.zeros_like(m.kin.height)
+    wanted = swing_height(xp, m.env, m.memory.phase)
+    lifted = xp.clip(m.kin.foot_lift, 0.0, wanted)
+    return xp.sum(lifted, axis=1) / xp.maximum(xp.sum(wanted, axis=1), m.env.clearance_height * SWINGING)
+
+
+SWINGING = 0.3
+"""Of the clearance height; where the feet should lift less than this together, the bonus fades out."""
+
+
+def flight_penalty(xp: XP, m: Moment) -> Array:
+    """No foot on the floor."""
+    return -(xp.max(m.kin.foot_load, axis=1) < CONTACT).astype(xp.float32)
