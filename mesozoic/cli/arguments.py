@@ -1,9 +1,11 @@
-"""Sorts the free arguments of `train` into a species and overrides."""
+"""Sorts the arguments of `train` and `curriculum` into a species and overrides."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import typer
 
 from mesozoic.errors import UserError, did_you_mean
 
@@ -11,8 +13,28 @@ if TYPE_CHECKING:
     from mesozoic.config import Override
 
 
+def option_names(context: typer.Context) -> list[str]:
+    """The options of the command being run, `--seed` and so on."""
+    return [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
+
+
+def stage_flags(
+    timesteps: int | None, n_envs: int | None, eval_freq: int | None, save_freq: int | None
+) -> list[Override]:
+    """Overrides for the options that set a key of the stage."""
+    from mesozoic.config import Override
+
+    flags = {
+        ("curriculum", "timesteps"): timesteps,
+        ("stage", "n_envs"): n_envs,
+        ("curriculum", "eval_freq"): eval_freq,
+        ("curriculum", "save_freq"): save_freq,
+    }
+    return [Override(section, key, value) for (section, key), value in flags.items() if value is not None]
+
+
 def sort_arguments(
-    tokens: Sequence[str], overrides: Sequence[str], options: Sequence[str], default: str
+    tokens: Sequence[str], overrides: Sequence[str], options: Sequence[str], default: str, command: str = "train"
 ) -> tuple[str, list[Override]]:
     """Species and overrides from `--override` values and free tokens, later ones winning.
 
@@ -36,7 +58,7 @@ def sort_arguments(
             name, equals, value = token[2:].partition("=")
             if not _is_override(name):
                 raise UserError(
-                    f"unknown option '--{name}'{did_you_mean(f'--{name}', options)} see 'mesozoic train --help'"
+                    f"unknown option '--{name}'{did_you_mean(f'--{name}', options)} see 'mesozoic {command} --help'"
                 )
             if not equals:
                 if not left:
@@ -47,7 +69,7 @@ def sort_arguments(
         elif "=" in token:
             found.append(parse_override(token))
         elif token.startswith("-"):
-            raise UserError(f"unknown option '{token}'; see 'mesozoic train --help'")
+            raise UserError(f"unknown option '{token}'; see 'mesozoic {command} --help'")
         else:
             species.append(token)
     if len(species) > 1:

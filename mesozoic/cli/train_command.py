@@ -37,21 +37,14 @@ def train(
 
     Run the same command again to continue a run that was stopped or killed.
     """
-    from mesozoic.cli.arguments import sort_arguments
-    from mesozoic.config import Override, load_stage
+    from mesozoic.cli.arguments import option_names, sort_arguments, stage_flags
+    from mesozoic.config import load_stage
     from mesozoic.errors import UserError
     from mesozoic.species import get_species
 
-    options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     tokens = [*(arguments or []), *context.args]
-    species, overrides = sort_arguments(tokens, override or [], options, DEFAULT_SPECIES)
-    flags = {
-        ("curriculum", "timesteps"): timesteps,
-        ("stage", "n_envs"): n_envs,
-        ("curriculum", "eval_freq"): eval_freq,
-        ("curriculum", "save_freq"): save_freq,
-    }
-    overrides += [Override(section, key, value) for (section, key), value in flags.items() if value is not None]
+    species, overrides = sort_arguments(tokens, override or [], option_names(context), DEFAULT_SPECIES)
+    overrides += stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed {seed} is out of range; give a number from 0 to {2**32 - 1}")
     get_species(species)

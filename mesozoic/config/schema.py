@@ -186,6 +186,13 @@ class CurriculumSection(Section):
     """`[curriculum]`: the budget, the evaluations and the gate that says when the stage is solved."""
 
     timesteps: Int = Field(4_000_000, ge=1, description="budget in environment steps")
+    warmup_timesteps: Int = Field(0, ge=0, description="steps in which the policy stays close to the one it began as")
+    warmup_clip_range: Float = Field(0.02, gt=0.0, lt=1.0, description="clip range during the warm-up")
+    warmup_ent_coef: Annotated[Float, Field(ge=0.0, le=1.0)] | None = Field(
+        None, description="if set, entropy bonus during the warm-up"
+    )
+    ramp_timesteps: Int = Field(0, ge=0, description="steps in which the stage's walking and reaching terms grow in")
+    ramp_start_value: Float = Field(0.1, ge=0.0, le=1.0, description="share of their weights at the start")
     eval_freq: Int = Field(200_000, ge=1, description="environment steps between evaluations")
     save_freq: Int = Field(200_000, ge=1, description="environment steps between checkpoints")
     eval_episodes: Int = Field(64, ge=1, le=4096, description="episodes of one evaluation, all at once")
@@ -198,6 +205,7 @@ class CurriculumSection(Section):
     speed_tolerance: Float = Field(0.2, gt=0.0, description="a walk is on speed within this share of the target")
     max_flight: Float = Field(0.05, ge=0.0, le=1.0, description="a walk has no foot on the floor for less than this")
     min_alternation: Float = Field(0.9, gt=0.0, le=1.0, description="share of strides in which left and right alternate")
+    min_stride_length: Float = Field(0.8, ge=0.0, description="mean stride of a walk that does not shuffle, hip heights")
     max_drift: Float = Field(0.15, gt=0.0, description="sideways over forward displacement of a straight walk")
 
 

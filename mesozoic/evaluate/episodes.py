@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,7 +49,10 @@ class Episodes:
     gait: Gait | None = None
 
     def summary(self) -> Summary:
-        """Means, the shares of survival and success with their 95 % Wilson bounds, the score, gait figures."""
+        """Means, the shares of survival and success with their 95 % Wilson bounds, the score, gait figures.
+
+        A gait figure that no episode has (the stride of an animal that stands) is left out.
+        """
         count = len(self.length)
         gait = {} if self.gait is None or self.trace is None else self.gait.means(self.trace.foot_names)
         return {
@@ -61,7 +65,7 @@ class Episodes:
             **{f"end/{name}": float(mask.mean()) for name, mask in self.ends.items()},
             **{f"criterion/{name}": float(mask.mean()) for name, mask in self.criteria.items()},
             **self.figures,
-            **{f"gait/{name}": value for name, value in gait.items()},
+            **{f"gait/{name}": value for name, value in gait.items() if math.isfinite(value)},
             **{f"reward/{name}": value for name, value in self.terms.items()},
         }
 

@@ -24,7 +24,7 @@ SETTLE = 4.0
 HALF_STRIDE = (0.25, 0.75)
 """Where in the stride of one foot the other one must touch down for the two to alternate."""
 MIN_STRIDES = 3
-"""With fewer strides than this in all, an animal has no gait."""
+"""With fewer strides than this, a pair of feet has no gait."""
 
 Values = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ class Gait:
         froude [m]: speed^2, v^2/(g*h) (0 for a retreat).
         flight [m]: share of time with no foot on the floor.
         alternation [m]: share of strides in which the foot of the other side touches down once, half a
-            stride later (0.25 to 0.75); 0 with fewer than three strides.
+            stride later (0.25 to 0.75); 0 if a pair of feet makes fewer than three strides.
         drift [m]: sideways over forward displacement; infinite without progress.
         heading_drift [m]: change of heading from beginning to end, degrees.
         duty [m, nfeet]: share of time that each foot is on the floor.
@@ -70,7 +70,7 @@ class Gait:
         for field in fields(self):
             values = getattr(self, field.name)
             if field.name == "phase":
-                result |= {f"phase/{foot}": _circular_mean(values[:, i]) for i, foot in enumerate(foot_names)}
+                result |= {f"phase/{foot}": circular_mean(values[:, i]) for i, foot in enumerate(foot_names)}
             elif values.ndim == 2:
                 result |= {f"{field.name}/{foot}": _mean(values[:, i]) for i, foot in enumerate(foot_names)}
             else:
@@ -104,7 +104,7 @@ def settle_steps(trace: Trace) -> int:
 
 def _measure(trace: Trace, i: int) -> dict[str, object]:
     feet = len(trace.foot_names)
-    start, end = settle_steps(trace), int(trace.length[i])
+    start, end = settle_steps(trace), _finite_steps(trace, i)
     nothing: dict[str, object] = {
         "speed": 0.0,
         "froude": 0.0,
@@ -154,15 +154,28 @@ def _measure(trace: Trace, i: int) -> dict[str, object]:
     return result
 
 
+def _finite_steps(trace: Trace, i: int) -> int:
+    """Steps of episode `i` before its physics broke down, if it did."""
+    end = int(trace.length[i])
+    parts = (trace.foot_load, trace.foot_pos, trace.torso_pos, trace.yaw, trace.power)
+    broken = [~np.isfinite(part[:end, i].reshape(end, -1)).all(axis=1) for part in parts]
+    steps = np.flatnonzero(np.logical_or.reduce(broken))
+    return int(steps[0]) if len(steps) else end
+
+
 def _alternation(landings: list[NDArray[np.int64]], mirror: NDArray[np.int64]) -> float:
-    strides = good = 0
+    """Share of all strides that are alternating; 0 if the feet of a pair hardly step, like dragged hind feet."""
+    strides = np.zeros(len(landings), dtype=np.int64)
+    good = 0
     for foot, times in enumerate(landings):
         other = landings[mirror[foot]]
         for begin, end in zip(times[:-1], times[1:], strict=True):
             inside = other[(other > begin) & (other <= end)]
-            strides += 1
+            strides[foot] += 1
             good += len(inside) == 1 and HALF_STRIDE[0] <= (inside[0] - begin) / (end - begin) <= HALF_STRIDE[1]
-    return good / strides if strides >= MIN_STRIDES else 0.0
+    if (strides + strides[mirror]).min() < MIN_STRIDES:
+        return 0.0
+    return good / int(strides.sum())
 
 
 def _phase(first: NDArray[np.int64], other: NDArray[np.int64]) -> float:
@@ -172,15 +185,16 @@ def _phase(first: NDArray[np.int64], other: NDArray[np.int64]) -> float:
         for begin, end in zip(first[:-1], first[1:], strict=True)
         for time in other[(other >= begin) & (other < end)]
     ]
-    return _circular_mean(np.array(phases))
+    return circular_mean(np.array(phases))
 
 
-def _circular_mean(phases: Values) -> float:
+def circular_mean(phases: Values) -> float:
+    """Mean of the finite phases on the circle, in [0, 1); NaN if there is none."""
     phases = phases[np.isfinite(phases)]
     if not len(phases):
         return math.nan
     mean = np.exp(2j * math.pi * phases).mean()
-    return float(np.angle(mean) / (2 * math.pi)) % 1.0
+    return float(np.angle(mean) / (2 * math.pi)) % 1.0 % 1.0  # -1e-17 % 1 is 1
 
 
 def _mean(values: Values) -> float:

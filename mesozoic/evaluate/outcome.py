@@ -5,7 +5,7 @@ No reward weight enters either, so that neither can be won by changing weights.
 | task | an episode succeeds if | score, the mean over episodes of |
 | --- | --- | --- |
 | balance | it survives to its time limit | success |
-| locomotion | it survives, and is on speed, straight, alternating, and hardly ever airborne | \
+| locomotion | it survives, and is on speed, straight, alternating, striding, and hardly ever airborne | \
 share survived * speed * alternation * (1 - flight) |
 | behaviour | a strike site reaches the target and the animal still stands a moment later | \
 0.75 * success + 0.25 * share of the distance closed |
@@ -34,6 +34,7 @@ def walk_criteria(config: StageConfig, gait: Gait) -> dict[str, Bools]:
         "on_speed": np.abs(gait.speed / speed - 1.0) <= plan.speed_tolerance,
         "straight": gait.drift <= plan.max_drift,
         "alternating": gait.alternation >= plan.min_alternation,
+        "striding": gait.stride_length >= plan.min_stride_length,
         "grounded": gait.flight <= plan.max_flight,
     }
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mesozoic import task
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
+from mesozoic.learn import schedules
 from mesozoic.learn.episodes import EpisodeTracker
 from mesozoic.learn.learner import State
 from mesozoic.learn.network_presets import hidden_widths
@@ -90,8 +91,10 @@ class JaxPPO:
         metrics: dict[str, float] = {}
         while self.step < until_step:
             knobs = self._knobs()
-            if self._config.ppo.log_std_end is not None:
-                self._params["log_std"] = jnp.full_like(self._params["log_std"], self._scheduled_log_std())
+            log_std = schedules.log_std(self._config.ppo, self._config.curriculum, self.step)
+            if log_std is not None:
+                self._params["log_std"] = jnp.full_like(self._params["log_std"], log_std)
+            self._env.task_share = schedules.ramp_share(self._config.curriculum, self.step)
             noise_key, batch_key = jax.random.split(jax.random.fold_in(self._key, self._updates))
             norm = self._normaliser.shift_and_scale()
             rollout = self._collect(norm, np.asarray(self._noise(noise_key)))
@@ -105,6 +108,7 @@ class JaxPPO:
             self.step += self.rollout_steps
             metrics = {f"train/{name}": float(value) for name, value in jax.device_get(info).items()}
             metrics |= {"train/learning_rate": float(knobs.learning_rate), "train/ent_coef": float(knobs.ent_coef)}
+            metrics |= {"train/clip_range": float(knobs.clip_range), "train/task_share": self._env.task_share}
         return {**metrics, **self._episodes.pop()}
 
     def policy(self) -> Policy:
@@ -154,20 +158,9 @@ class JaxPPO:
         self._scale = ValueScale(*(jnp.asarray(policy.arrays[f"value_scale/{n}"]) for n in ValueScale._fields))
 
     def _knobs(self) -> Knobs:
-        """Hyperparameters at the current step: linear learning rate, entropy falling to zero."""
-        ppo = self._config.ppo
-        progress = min(1.0, self.step / self._config.curriculum.timesteps)
-        end = ppo.learning_rate if ppo.learning_rate_end is None else ppo.learning_rate_end
-        entropy = ppo.ent_coef * max(0.0, 1.0 - progress / ppo.ent_anneal_fraction)
-        rate = ppo.learning_rate + progress * (end - ppo.learning_rate)
-        return Knobs(float(rate), float(entropy))
-
-    def _scheduled_log_std(self) -> float:
-        """Exploration that shrinks with the budget: a policy that leans on its own noise is no use without it."""
-        ppo = self._config.ppo
-        assert ppo.log_std_end is not None
-        share = min(1.0, self.step / (self._config.curriculum.timesteps * ppo.log_std_fraction))
-        return ppo.log_std_init + share * (ppo.log_std_end - ppo.log_std_init)
+        """Hyperparameters at the current step."""
+        at = self._config.ppo, self._config.curriculum, self.step
+        return Knobs(schedules.learning_rate(*at), schedules.ent_coef(*at), schedules.clip_range(*at))
 
     def _act_function(self, params: Any, norm: Any, observation: jax.Array, noise: jax.Array) -> jax.Array:
         return self._net.mean(params, normalise(observation, *norm)) + jnp.exp(params["log_std"]) * noise

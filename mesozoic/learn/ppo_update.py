@@ -50,6 +50,7 @@ class Knobs(NamedTuple):
 
     learning_rate: float
     ent_coef: float
+    clip_range: float
 
 
 def initial_value_scale() -> ValueScale:
@@ -87,7 +88,7 @@ def make_update(
     optimiser = make_optimiser(ppo)
 
     def loss(
-        params: Params, sample: dict[str, jax.Array], ent_coef: jax.Array
+        params: Params, sample: dict[str, jax.Array], knobs: Knobs
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         log_std = params["log_std"]
         if ppo.log_std_end is not None:  # scheduled, not learned
@@ -98,17 +99,17 @@ def make_update(
         gain = sample["advantage"]
         if jax_options.normalize_advantage:
             gain = (gain - gain.mean()) / (gain.std() + 1e-8)
-        clipped = jnp.clip(ratio, 1.0 - ppo.clip_range, 1.0 + ppo.clip_range)
+        clipped = jnp.clip(ratio, 1.0 - knobs.clip_range, 1.0 + knobs.clip_range)
         policy_loss = -jnp.minimum(ratio * gain, clipped * gain).mean()
         value_loss = 0.5 * jnp.square(net.value(params, sample["observation"]) - sample["target"]).mean()
         entropy = jnp.sum(log_std + 0.5 * (LOG_2PI + 1.0))
-        total = policy_loss + ppo.vf_coef * value_loss - ent_coef * entropy
+        total = policy_loss + ppo.vf_coef * value_loss - knobs.ent_coef * entropy
         return total, {
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy,
             "approx_kl": jnp.average(ratio - 1.0 - log_ratio, weights=sample["original"]),
-            "clip_fraction": jnp.average(jnp.abs(ratio - 1.0) > ppo.clip_range, weights=sample["original"]),
+            "clip_fraction": jnp.average(jnp.abs(ratio - 1.0) > knobs.clip_range, weights=sample["original"]),
         }
 
     def rescale(scale: ValueScale, returns: jax.Array) -> ValueScale:
@@ -178,7 +179,7 @@ def make_update(
             def go(state: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, jax.Array]]:
                 params, opt_state, _ = state
                 sample = jax.tree.map(lambda x: x[index], samples)
-                (_, info), grads = jax.value_and_grad(loss, has_aux=True)(params, sample, knobs.ent_coef)
+                (_, info), grads = jax.value_and_grad(loss, has_aux=True)(params, sample, knobs)
                 steps, opt_state = optimiser.update(grads, opt_state, params)
                 params = jax.tree.map(lambda p, s: p - knobs.learning_rate * s, params, steps)
                 limit = jnp.inf if ppo.target_kl is None else ppo.target_kl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,7 @@ def _result(
         "wall_seconds": round(sum(recorder.seconds.values()), 1),
         "seconds": {name: round(value, 1) for name, value in recorder.seconds.items()},
         "steps_per_second": round(recorder.steps_per_second, 1),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "final_policy": str(folder.final_policy),
         "best_policy": str(folder.best_policy),
         **record,

@@ -67,6 +67,8 @@ class BatchEnv:
         self._seed, self._stream = seed, stream
         self._auto_reset, self._stagger = auto_reset, stagger
         self._uniforms = task.uniforms_per_reset(self.anatomy, env)
+        self.task_share = 1.0
+        """Share of the weights of locomotion and behaviour terms that counts, for ramps in training."""
         self._episode = np.full(n, -1, dtype=np.int64)
         blank = np.zeros((n, self._uniforms), dtype=np.float32)
         self.memory, _, _ = task.reset(np, self.anatomy, env, blank)
@@ -99,7 +101,7 @@ class BatchEnv:
         force = task.push_force(np, self.anatomy, self.env, self.memory)
         self.engine.step(task.servo_targets(np, self.anatomy, action), force, active)
         self.sensed = self.engine.sensed()
-        outcome = task.step(np, self.anatomy, self.env, self.memory, self.sensed, action)
+        outcome = task.step(np, self.anatomy, self.env, self.memory, self.sensed, action, self.task_share)
         self.memory = outcome.memory
         self._observation = outcome.observation
         done = outcome.terminated | outcome.truncated

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from mesozoic.config import EnvSection
 from mesozoic.task import balance_terms as balance
 from mesozoic.task import reach_terms as reach
@@ -37,6 +39,8 @@ TERMS: dict[str, Callable[[XP, Moment], Array]] = {
     "task": reach.task,
 }
 
+RAMPED = ("forward_vel", "gait", "clearance", "approach", "proximity", "task")
+"""What a stage asks for beyond standing; `ramp_timesteps` lets it grow in."""
 SIGNED = ("forward_vel", "gait", "approach")
 BONUS_KEYS = {"alive": "alive_bonus", "task": "task_bonus"}
 
@@ -52,6 +56,7 @@ def active_terms(env: EnvSection) -> dict[str, float]:
     return {term: weight for term, weight in weights.items() if weight != 0.0}
 
 
-def rewards(xp: XP, env: EnvSection, moment: Moment) -> dict[str, Array]:
-    """Weighted terms, name -> [n] float32."""
-    return {term: weight * TERMS[term](xp, moment) for term, weight in active_terms(env).items()}
+def rewards(xp: XP, env: EnvSection, moment: Moment, task_share: float = 1.0) -> dict[str, Array]:
+    """Weighted terms, name -> [n] float32; those of `RAMPED` count by `task_share`."""
+    weights = {term: weight * (task_share if term in RAMPED else 1.0) for term, weight in active_terms(env).items()}
+    return {term: np.float32(weight) * TERMS[term](xp, moment) for term, weight in weights.items()}

@@ -24,11 +24,14 @@ def begin(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sen
     return memory, observe(xp, anatomy, env, memory, sensed, kin)
 
 
-def step(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sensed, action: Array) -> Step:
+def step(
+    xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sensed, action: Array, task_share: float = 1.0
+) -> Step:
     """Judge the control step that `action` [n, nu] led to.
 
     A world whose physics diverged counts as fallen and ends; it is observed as if it stood at home,
-    so that nothing of it that is not finite leaves this function, not even its action.
+    so that nothing of it that is not finite leaves this function, not even its action. `task_share`
+    scales the terms of locomotion and behaviour, for a ramp.
     """
     action = xp.where(sensed.diverged[:, None], 0.0, clip_action(xp, action))
     sensed = _mask_diverged(xp, anatomy, sensed)
@@ -46,7 +49,7 @@ def step(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sens
     return Step(
         memory=memory,
         observation=observe(xp, anatomy, env, memory, sensed, hide_target(xp, seen, struck >= 0)),
-        rewards=rewards(xp, env, moment),
+        rewards=rewards(xp, env, moment, task_share),
         reasons=reasons,
         succeeded=succeeded,
         terminated=terminated,

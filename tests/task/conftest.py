@@ -13,7 +13,23 @@ from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import FREE_QPOS, FREE_QVEL, Anatomy
 
 N = 64
+STRIKING = 4
+"""Every so many worlds of a scene a strike site touches the target."""
 Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
+
+
+@pytest.fixture(scope="session")
+def busy_env(busy_env: EnvSection) -> EnvSection:
+    """Everything on at once: pushes, a gait, prey close by and every reward term."""
+    more: dict[str, object] = {
+        "target_froude": 0.2,
+        "gait_frequency": 0.3,
+        "target_bearing": 40.0,
+        "prey_distance_range": (0.5, 3.0),
+        "prey_height_range": (0.3, 1.2),
+        "hold_time": 0.1,
+    }
+    return EnvSection.model_validate(busy_env.model_dump() | more)
 
 
 def _f32(values: NDArray) -> NDArray[np.float32]:
@@ -41,17 +57,26 @@ def make_scene(anatomy: Anatomy, busy_env: EnvSection, uniforms: NDArray[np.floa
         qpos[:, FREE_QPOS:] += rng.uniform(-0.5, 0.5, (N, anatomy.nj))
         qvel[:, :FREE_QVEL] = rng.uniform(-1.5, 1.5, (N, FREE_QVEL))
         qvel[:, FREE_QVEL:] = rng.uniform(-4.0, 4.0, (N, anatomy.nv - FREE_QVEL))
+        length, sites, feet = anatomy.hip_height, len(anatomy.strike_site_ids), len(anatomy.foot_names)
+        site_pos = qpos[:, None, :3] + length * rng.normal(0, 0.4, (N, sites, 3))
+        site_pos[::STRIKING, 0] = memory.target[::STRIKING]
+        foot_pos = qpos[:, None, :3] + length * rng.normal(0, 0.2, (N, feet, 3))
+        foot_pos[:, :, 2] = anatomy.foot_height + length * rng.uniform(-0.02, 0.2, (N, feet))
+        gap = np.linalg.norm(site_pos - memory.target[:, None], axis=2).min(axis=1) / length
         memory = memory._replace(
             step=rng.integers(0, busy_env.max_episode_steps, N).astype(np.int32),
             prev_action=_f32(rng.uniform(-1, 1, (N, anatomy.nu))),
             origin=_f32(rng.uniform(-0.4, 0.4, (N, 2))),
+            gap=_f32(gap + rng.normal(0, 0.1, N)),
+            struck=np.where(np.arange(N) % 3 == 2, rng.integers(0, 8, N), -1).astype(np.int32),
         )
         sensed = task.Sensed(
             qpos=_f32(qpos),
             qvel=_f32(qvel),
-            foot_force=_f32(rng.uniform(0, anatomy.weight, (N, len(anatomy.foot_names)))),
+            foot_force=_f32(rng.uniform(0, anatomy.weight, (N, feet)) * (rng.random((N, feet)) < 0.6)),
             actuator_force=_f32(rng.normal(0, 3.0, (N, anatomy.nu))),
-            site_pos=_f32(rng.normal(size=(N, len(anatomy.strike_site_ids), 3))),
+            site_pos=_f32(site_pos),
+            foot_pos=_f32(foot_pos),
             diverged=np.arange(N) % 16 == 15,
         )
         return memory, sensed, _f32(rng.uniform(-1.5, 1.5, (N, anatomy.nu)))
@@ -62,3 +87,31 @@ def make_scene(anatomy: Anatomy, busy_env: EnvSection, uniforms: NDArray[np.floa
 @pytest.fixture(scope="session")
 def scene(make_scene: Callable[[int, float], Scene]) -> Scene:
     return make_scene(0, 0.7)
+
+
+@pytest.fixture(scope="session")
+def standing(anatomy: Anatomy) -> Callable[[EnvSection, int], Scene]:
+    """`standing(env, n)`: worlds that stand at home, feet loaded, right after a reset without noise.
+
+    The target is straight ahead; all strike sites are on the floor under the torso.
+    """
+
+    def stand(env: EnvSection, n: int) -> Scene:
+        feet, sites = len(anatomy.foot_names), len(anatomy.strike_site_ids)
+        samples = np.full((n, task.uniforms_per_reset(anatomy, env)), 0.5, dtype=np.float32)
+        memory, qpos, _ = task.reset(np, anatomy, env, samples)
+        foot_pos = np.zeros((n, feet, 3), dtype=np.float32)
+        foot_pos[:, :, 2] = anatomy.foot_height
+        sensed = task.Sensed(
+            qpos=qpos,
+            qvel=np.zeros((n, anatomy.nv), dtype=np.float32),
+            foot_force=np.full((n, feet), anatomy.weight / feet, dtype=np.float32),
+            actuator_force=np.ones((n, anatomy.nu), dtype=np.float32),
+            site_pos=np.zeros((n, sites, 3), dtype=np.float32),
+            foot_pos=foot_pos,
+            diverged=np.zeros(n, dtype=bool),
+        )
+        memory, _ = task.begin(np, anatomy, env, memory, sensed)
+        return memory, sensed, np.zeros((n, anatomy.nu), dtype=np.float32)
+
+    return stand

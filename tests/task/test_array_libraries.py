@@ -36,9 +36,20 @@ def test_step(anatomy: Anatomy, busy_env: EnvSection, scene: Scene, compiled: bo
     theirs = partial(task.step, jnp, anatomy, busy_env)
     theirs = jax.jit(theirs) if compiled else theirs
     ours = task.step(np, anatomy, busy_env, *scene)
+    assert list(ours.rewards) == list(task.TERMS)
     _assert_same(ours, theirs(*jax.tree.map(jnp.asarray, scene)))
-    assert ours.terminated.any()
-    assert not ours.terminated.all()
+    for some in (ours.terminated, ours.succeeded, ours.memory.struck == 0):
+        assert some.any()
+        assert not some.all()
+
+
+@pytest.mark.parametrize("calm", [{"gait_frequency": 0.0}, {"target_froude": 0.0}, {"prey_distance_range": None}])
+def test_step_without_a_part_of_the_task(
+    anatomy: Anatomy, busy_env: EnvSection, scene: Scene, calm: dict[str, object]
+) -> None:
+    env = busy_env.model_copy(update=calm)
+    theirs = jax.jit(partial(task.step, jnp, anatomy, env))(*jax.tree.map(jnp.asarray, scene))
+    _assert_same(task.step(np, anatomy, env, *scene), theirs)
 
 
 def test_push_force(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
@@ -53,11 +64,14 @@ def test_servo_targets(anatomy: Anatomy, scene: Scene) -> None:
     _assert_same(task.servo_targets(np, anatomy, action), task.servo_targets(jnp, anatomy, jnp.asarray(action)))
 
 
-def test_first_observation(anatomy: Anatomy, scene: Scene) -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+def test_begin(anatomy: Anatomy, busy_env: EnvSection, scene: Scene, compiled: bool) -> None:
     memory, sensed, _ = scene
     healthy = sensed._replace(diverged=np.zeros_like(sensed.diverged))
-    ours = task.first_observation(np, anatomy, memory, healthy)
-    _assert_same(ours, task.first_observation(jnp, anatomy, *jax.tree.map(jnp.asarray, (memory, healthy))))
+    theirs = partial(task.begin, jnp, anatomy, busy_env)
+    theirs = jax.jit(theirs) if compiled else theirs
+    ours = task.begin(np, anatomy, busy_env, memory, healthy)
+    _assert_same(ours, theirs(*jax.tree.map(jnp.asarray, (memory, healthy))))
 
 
 def test_every_number_is_float32(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
@@ -65,13 +79,17 @@ def test_every_number_is_float32(anatomy: Anatomy, busy_env: EnvSection, scene: 
     step = task.step(np, anatomy, busy_env, memory, sensed, action)
     force = task.push_force(np, anatomy, busy_env, memory)
     targets = task.servo_targets(np, anatomy, action)
-    arrays = {"observation": step.observation, "push": force, "targets": targets, **step.rewards}
-    wrong = {name: array.dtype for name, array in arrays.items() if array.dtype != np.float32}
+    start, first = task.begin(np, anatomy, busy_env, memory, sensed)
+    clocks = {"phase": step.memory.phase, "gap": step.memory.gap, "first gap": start.gap}
+    arrays = {"observation": step.observation, "first": first, "push": force, "targets": targets, **clocks}
+    wrong = {name: array.dtype for name, array in (arrays | step.rewards).items() if array.dtype != np.float32}
     assert not wrong
+    assert step.memory.step.dtype == step.memory.struck.dtype == np.int32
 
 
 def test_no_input_is_written_to(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
     before = jax.tree.map(np.copy, scene)
     task.push_force(np, anatomy, busy_env, scene[0])
+    task.begin(np, anatomy, busy_env, *scene[:2])
     task.step(np, anatomy, busy_env, *scene)
     jax.tree.map(np.testing.assert_array_equal, scene, before)

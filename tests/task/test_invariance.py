@@ -41,17 +41,20 @@ def _turned(scene: Scene, yaw: NDArray) -> Scene:
         target=_turn(memory.target, yaw),
         push_velocity=_turn(memory.push_velocity, yaw),
     )
-    return memory, sensed._replace(qpos=qpos, qvel=qvel, site_pos=_turn(sensed.site_pos, yaw)), action
+    sites, feet = _turn(sensed.site_pos, yaw), _turn(sensed.foot_pos, yaw)
+    return memory, sensed._replace(qpos=qpos, qvel=qvel, site_pos=sites, foot_pos=feet), action
 
 
 def _moved(scene: Scene, offset: NDArray[np.float32]) -> Scene:
     memory, sensed, action = scene
-    qpos, target, sites = sensed.qpos.copy(), memory.target.copy(), sensed.site_pos.copy()
+    qpos, target = sensed.qpos.copy(), memory.target.copy()
+    sites, feet = sensed.site_pos.copy(), sensed.foot_pos.copy()
     qpos[:, :2] += offset
     target[:, :2] += offset
     sites[:, :, :2] += offset[:, None]
+    feet[:, :, :2] += offset[:, None]
     memory = memory._replace(origin=memory.origin + offset, target=target)
-    return memory, sensed._replace(qpos=qpos, site_pos=sites), action
+    return memory, sensed._replace(qpos=qpos, site_pos=sites, foot_pos=feet), action
 
 
 def _assert_same_step(anatomy: Anatomy, env: EnvSection, scene: Scene, other: Scene) -> None:
@@ -63,7 +66,12 @@ def _assert_same_step(anatomy: Anatomy, env: EnvSection, scene: Scene, other: Sc
     np.testing.assert_allclose(b.observation, a.observation, atol=1e-5)
     for term in a.rewards:
         np.testing.assert_allclose(b.rewards[term], a.rewards[term], atol=1e-5, err_msg=term)
-    np.testing.assert_array_equal(b.terminated, a.terminated)
+    assert list(a.rewards) == list(task.TERMS)
+    np.testing.assert_allclose(b.memory.gap, a.memory.gap, atol=1e-5)
+    for name in ("struck", "phase"):
+        np.testing.assert_array_equal(getattr(b.memory, name), getattr(a.memory, name), err_msg=name)
+    for name in ("succeeded", "terminated", "truncated"):
+        np.testing.assert_array_equal(getattr(b, name), getattr(a, name), err_msg=name)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -91,8 +99,9 @@ def test_moving_the_scene_changes_nothing(
 def test_turning_only_the_animal_does_change_what_it_sees(
     anatomy: Anatomy, busy_env: EnvSection, make_scene: Callable[[int, float], Scene]
 ) -> None:
-    """The invariance is not bought by ignoring the heading."""
+    """The invariance is not bought by ignoring the heading, while there is a target."""
     memory, sensed, action = make_scene(0, 0.4)
+    memory = memory._replace(struck=np.full_like(memory.struck, -1))
     turned = _turned((memory, sensed, action), np.full(len(action), 0.5))[1]
     a, b = (task.step(np, anatomy, busy_env, memory, s, action) for s in (sensed, turned))
     upright = ~sensed.diverged

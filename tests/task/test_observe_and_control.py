@@ -14,6 +14,13 @@ from mesozoic.species.anatomy import Anatomy, anatomy_of
 Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
 
 
+def _blocks(anatomy: Anatomy, observation: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """The parts of [..., nobs] by name."""
+    layout = task.observation_layout(anatomy)
+    parts = np.split(observation, np.cumsum([block.size for block in layout])[:-1], axis=-1)
+    return {block.name: part for block, part in zip(layout, parts, strict=True)}
+
+
 @pytest.mark.parametrize("name", species_names())
 def test_the_layout_describes_the_whole_observation(name: str) -> None:
     species = get_species(name)
@@ -28,17 +35,19 @@ def test_the_layout_describes_the_whole_observation(name: str) -> None:
         foot_force=np.full((2, len(anatomy.foot_names)), anatomy.weight / len(anatomy.foot_names), dtype=np.float32),
         actuator_force=np.zeros((2, anatomy.nu), dtype=np.float32),
         site_pos=np.zeros((2, len(anatomy.strike_site_ids), 3), dtype=np.float32),
+        foot_pos=np.zeros((2, len(anatomy.foot_names), 3), dtype=np.float32),
         diverged=np.zeros(2, dtype=bool),
     )
-    observation = task.first_observation(np, anatomy, memory, sensed)
+    _, observation = task.begin(np, anatomy, env, memory, sensed)
     assert observation.shape == (2, task.observation_size(anatomy)) == (2, sum(block.size for block in layout))
-    parts = np.split(observation[0], np.cumsum([block.size for block in layout])[:-1])
-    blocks = {block.name: part for block, part in zip(layout, parts, strict=True)}
+    blocks = _blocks(anatomy, observation[0])
     # Samples of 0.5 are no noise: the animal stands at home, faces its target and does not move.
     np.testing.assert_allclose(blocks["gravity"], [0, 0, -1], atol=1e-6)
     np.testing.assert_allclose(blocks["target_dir"], [1, 0], atol=1e-6)
     assert blocks["foot_load"].sum() == pytest.approx(1.0)
-    for still in ("lin_vel", "ang_vel", "height", "joint_pos", "joint_vel", "prev_action"):
+    np.testing.assert_allclose(blocks["target_distance"], 1.0)
+    assert np.linalg.norm(blocks["target_near"]) == pytest.approx(2.0)
+    for still in ("lin_vel", "ang_vel", "height", "joint_pos", "joint_vel", "prev_action", "command", "clock"):
         np.testing.assert_allclose(blocks[still], 0.0, atol=1e-6, err_msg=still)
 
 
@@ -51,20 +60,37 @@ def test_every_block_is_finite_and_of_order_one(anatomy: Anatomy, busy_env: EnvS
         start += block.size
 
 
-def test_velocities_are_seen_in_the_torso_frame(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
+def test_command_and_clock_are_seen_as_they_are(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
+    step = task.step(np, anatomy, busy_env, *scene)
+    blocks = _blocks(anatomy, step.observation)
+    going = step.memory.struck < 0
+    np.testing.assert_allclose(blocks["command"][:, 0], np.where(going, np.sqrt(busy_env.target_froude), 0.0))
+    assert 0 < going.sum() < len(going)
+    angle = np.arctan2(*blocks["clock"].T) / (2 * np.pi)
+    np.testing.assert_allclose(np.abs((angle - step.memory.phase + 0.5) % 1.0 - 0.5), 0.0, atol=1e-6)
+
+
+def test_velocities_and_targets_are_seen_in_the_torso_frame(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
     """Against the rotation matrix of MuJoCo itself."""
     import mujoco
 
     memory, sensed, _ = scene
     sensed = sensed._replace(diverged=np.zeros_like(sensed.diverged))
-    observation = task.first_observation(np, anatomy, memory, sensed)
-    for row, qpos, qvel in zip(observation, sensed.qpos, sensed.qvel, strict=True):
+    _, observation = task.begin(np, anatomy, busy_env, memory, sensed)
+    near = _blocks(anatomy, observation)["target_near"]
+    far = 0
+    for i, (row, qpos, qvel) in enumerate(zip(observation, sensed.qpos, sensed.qvel, strict=True)):
         matrix = np.zeros(9)
         mujoco.mju_quat2Mat(matrix, qpos[3:7].astype(np.float64))
         to_torso = matrix.reshape(3, 3).T
         np.testing.assert_allclose(row[:3], to_torso @ [0, 0, -1], atol=1e-5)
         np.testing.assert_allclose(row[3:6], to_torso @ qvel[:3] / anatomy.speed_unit, atol=1e-5)
         np.testing.assert_allclose(row[6:9], qvel[3:6] * anatomy.time_unit, atol=1e-5)
+        target = to_torso @ (memory.target[i] - qpos[:3]) / anatomy.hip_height
+        distance = np.linalg.norm(target)
+        far += distance > 2.0
+        np.testing.assert_allclose(near[i], target * min(1.0, 2.0 / distance), atol=1e-5)
+    assert 0 < far < len(near)
 
 
 def test_zero_action_holds_the_home_pose(anatomy: Anatomy) -> None:

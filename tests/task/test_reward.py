@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,27 +12,18 @@ from numpy.typing import NDArray
 from mesozoic import task
 from mesozoic.config import EnvSection, configs_folder, load_file
 from mesozoic.species.anatomy import Anatomy
+from mesozoic.task.reward import SIGNED
 
 Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
-
-
-def _standing(anatomy: Anatomy, env: EnvSection, n: int = 4) -> Scene:
-    """Worlds that stand at home, feet loaded, right after a reset without noise."""
-    memory, qpos, _ = task.reset(np, anatomy, env, np.full((n, task.uniforms_per_reset(anatomy, env)), 0.5, np.float32))
-    sensed = task.Sensed(
-        qpos=qpos,
-        qvel=np.zeros((n, anatomy.nv), dtype=np.float32),
-        foot_force=np.full((n, len(anatomy.foot_names)), anatomy.weight / len(anatomy.foot_names), dtype=np.float32),
-        actuator_force=np.ones((n, anatomy.nu), dtype=np.float32),
-        site_pos=np.zeros((n, len(anatomy.strike_site_ids), 3), dtype=np.float32),
-        diverged=np.zeros(n, dtype=bool),
-    )
-    return memory, sensed, np.zeros((n, anatomy.nu), dtype=np.float32)
+Standing = Callable[[EnvSection, int], Scene]
+BONUSES = {"alive_bonus", "task_bonus"}
 
 
 def test_every_term_has_its_weight_and_every_weight_its_term() -> None:
     keys = {task.weight_key(term) for term in task.TERMS}
-    assert keys == {key for key in EnvSection.model_fields if key.endswith("_weight") or key == "alive_bonus"}
+    assert keys == {key for key in EnvSection.model_fields if key.endswith("_weight")} | BONUSES
+    assert BONUSES <= EnvSection.model_fields.keys()
+    assert set(SIGNED) <= set(task.TERMS)
     assert len(keys) == len(task.TERMS)
 
 
@@ -49,28 +41,76 @@ def test_only_terms_with_weight_are_computed_and_scaled_by_it(anatomy: Anatomy, 
     np.testing.assert_allclose(two["posture"], 2 * one["posture"])
 
 
-def test_bonuses_lie_in_zero_to_one_and_penalties_below_zero(
-    anatomy: Anatomy, busy_env: EnvSection, scene: Scene
+@pytest.mark.parametrize("seed", range(3))
+def test_bonuses_lie_in_zero_to_one_signed_terms_around_zero_and_penalties_below(
+    anatomy: Anatomy, busy_env: EnvSection, make_scene: Callable[[int, float], Scene], seed: int
 ) -> None:
     ones = EnvSection.model_validate(busy_env.model_dump() | {task.weight_key(term): 1.0 for term in task.TERMS})
-    for term, value in task.step(np, anatomy, ones, *scene).rewards.items():
+    rewards = task.step(np, anatomy, ones, *make_scene(seed, 0.7)).rewards
+    assert list(rewards) == list(task.TERMS)
+    for term, value in rewards.items():
         penalty = term.endswith("_penalty") or term in ("nosedive", "smoothness")
-        assert (value <= 0.0).all() if penalty else ((value >= 0.0) & (value <= 1.0)).all(), term
+        low, high = (-1.0, 1.0) if term in SIGNED else (-np.inf, 0.0) if penalty else (0.0, 1.0)
+        assert ((value >= low) & (value <= high)).all(), term
         assert np.ptp(value) > 0, f"{term} is the same in every scene"
+        if term in SIGNED:
+            assert value.min() < 0.0 < value.max(), f"{term} has only one sign"
 
 
-def test_standing_still_earns_every_bonus_and_no_penalty(anatomy: Anatomy, busy_env: EnvSection) -> None:
-    rewards = task.step(np, anatomy, busy_env, *_standing(anatomy, busy_env)).rewards
+def test_standing_still_earns_the_bonuses_of_standing_and_nothing_else(
+    anatomy: Anatomy, busy_env: EnvSection, standing: Standing
+) -> None:
+    rewards = task.step(np, anatomy, busy_env, *standing(busy_env, 4)).rewards
     weights = task.active_terms(busy_env)
     for term in ("alive", "posture", "pose", "heading"):
         np.testing.assert_allclose(rewards[term], weights[term], rtol=1e-5, err_msg=term)
-    for term in ("nosedive", "drift_penalty", "speed_penalty", "spin_penalty", "smoothness"):
+    for term in ("nosedive", "drift_penalty", "speed_penalty", "spin_penalty", "smoothness", "lateral_penalty"):
         np.testing.assert_allclose(rewards[term], 0.0, atol=1e-6, err_msg=term)
+    for term in ("forward_vel", "clearance", "flight_penalty", "approach", "task"):
+        assert not rewards[term].any(), term
 
 
-def test_alive_is_for_standing_only(anatomy: Anatomy, busy_env: EnvSection) -> None:
+def test_forward_vel_is_zero_at_rest_and_highest_at_the_commanded_speed(anatomy: Anatomy, standing: Standing) -> None:
+    """Also that only speed towards the target counts; the last world has reached it and should stand."""
+    env = EnvSection(target_froude=0.25, forward_vel_weight=1.0, alive_bonus=0.0)
+    share = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 9.0, -0.5, -9.0, 1.0, 1.0])
+    expected = [0.0, 0.5, 1.0, 0.5, 0.0, -1.0, -0.5, -1.0, 0.0, 0.0]
+    memory, sensed, action = standing(env, len(share))
+    ahead = memory.target[:, :2] / np.linalg.norm(memory.target[:, :2], axis=1, keepdims=True)
+    ahead[8] = ahead[8, 1], -ahead[8, 0]
+    qvel = sensed.qvel.copy()
+    qvel[:, :2] = 0.5 * anatomy.speed_unit * share[:, None] * ahead
+    memory.struck[9] = 0
+    rewards = task.step(np, anatomy, env, memory, sensed._replace(qvel=qvel), action).rewards
+    np.testing.assert_allclose(rewards["forward_vel"], expected, atol=1e-5)
+    still = env.model_copy(update={"target_froude": 0.0})
+    assert not task.step(np, anatomy, still, memory, sensed._replace(qvel=qvel), action).rewards["forward_vel"].any()
+
+
+def test_flight_is_to_have_no_foot_on_the_floor(anatomy: Anatomy, standing: Standing) -> None:
+    env = EnvSection(flight_penalty_weight=2.0, alive_bonus=0.0)
+    memory, sensed, action = standing(env, 4)
+    loads = np.array([[0.5, 0.5], [0.0, 0.04], [0.04, 0.0], [0.0, 0.02]], dtype=np.float32) * anatomy.weight
+    step = task.step(np, anatomy, env, memory, sensed._replace(foot_force=loads), action)
+    assert step.rewards["flight_penalty"].tolist() == [0.0, 0.0, 0.0, -2.0]
+
+
+def test_sideways_speed_is_that_of_the_torso_itself(anatomy: Anatomy, standing: Standing) -> None:
+    """Worlds: forward, left, right, and so fast that the penalty saturates."""
+    env = EnvSection(lateral_penalty_weight=1.0, alive_bonus=0.0)
+    memory, sensed, action = standing(env, 4)
+    w, z = sensed.qpos[:, 3], sensed.qpos[:, 6]
+    forward = np.stack([1 - 2 * z * z, 2 * w * z], axis=1)
+    left = np.stack([-forward[:, 1], forward[:, 0]], axis=1)
+    qvel = sensed.qvel.copy()
+    qvel[:, :2] = anatomy.speed_unit * (np.array([[0.5, 0, 0, 0]]).T * forward + np.array([[0, 0.3, -0.3, 4]]).T * left)
+    step = task.step(np, anatomy, env, memory, sensed._replace(qvel=qvel), action)
+    np.testing.assert_allclose(step.rewards["lateral_penalty"], [0.0, -0.3, -0.3, -1.0], atol=1e-6)
+
+
+def test_alive_is_for_standing_only(anatomy: Anatomy, busy_env: EnvSection, standing: Standing) -> None:
     """Worlds: standing, airborne, low, tilted."""
-    memory, sensed, action = _standing(anatomy, busy_env)
+    memory, sensed, action = standing(busy_env, 4)
     force, qpos = sensed.foot_force.copy(), sensed.qpos.copy()
     force[1] = 0.0
     qpos[2, 2] *= busy_env.fall_height - 0.01
@@ -83,12 +123,19 @@ def test_alive_is_for_standing_only(anatomy: Anatomy, busy_env: EnvSection) -> N
     assert step.reasons["tilted"].tolist() == [False, False, False, True]
 
 
-def test_an_episode_is_cut_off_at_its_last_step_unless_it_failed(anatomy: Anatomy, busy_env: EnvSection) -> None:
-    memory, sensed, action = _standing(anatomy, busy_env)
+def test_an_episode_is_cut_off_at_its_last_step_unless_it_failed_or_succeeded(
+    anatomy: Anatomy, busy_env: EnvSection, standing: Standing
+) -> None:
+    """Worlds: one step early, the last step, a fall in it, the first step, success in the last step."""
+    memory, sensed, action = standing(busy_env, 5)
     last = busy_env.max_episode_steps - 1
-    memory = memory._replace(step=np.array([last - 1, last, last, 0], dtype=np.int32))
+    memory = memory._replace(
+        step=np.array([last - 1, last, last, 0, last], dtype=np.int32),
+        struck=np.array([-1, -1, -1, -1, 10**6], dtype=np.int32),
+    )
     qpos = sensed.qpos.copy()
     qpos[2, 2] = 0.0
     step = task.step(np, anatomy, busy_env, memory, sensed._replace(qpos=qpos), action)
-    assert step.truncated.tolist() == [False, True, False, False]
-    assert step.terminated.tolist() == [False, False, True, False]
+    assert step.truncated.tolist() == [False, True, False, False, False]
+    assert step.terminated.tolist() == [False, False, True, False, True]
+    assert step.succeeded.tolist() == [False, False, False, False, True]

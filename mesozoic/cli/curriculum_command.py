@@ -1,0 +1,89 @@
+"""`mesozoic curriculum`: all stages of a species in one run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mesozoic.cli.train_command import DEFAULT_SPECIES
+
+
+def curriculum(
+    context: typer.Context,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[SPECIES=velociraptor] [section.key=value]...", show_default=False)
+    ] = None,
+    target: Annotated[int | None, typer.Option(help="Last stage; default: all.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at a stage that is not passed; exit with 1.")] = False,
+    timesteps: Annotated[int | None, typer.Option(help="Budget of each stage in environment steps.")] = None,
+    n_envs: Annotated[int | None, typer.Option(help="Worlds simulated side by side.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    backend: Annotated[str, typer.Option(help="auto or jax.")] = "auto",
+    algorithm: Annotated[str, typer.Option(help="ppo.")] = "ppo",
+    eval_freq: Annotated[int | None, typer.Option(help="Environment steps between evaluations.")] = None,
+    save_freq: Annotated[int | None, typer.Option(help="Environment steps between checkpoints.")] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Run folder; wins over --log-dir.")] = None,
+    log_dir: Annotated[Path | None, typer.Option(help="Where a run folder named by the time is made.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on where the run folder's files stop.")] = True,
+    override: Annotated[
+        list[str] | None, typer.Option(help="section.key=value, or 2.section.key=value for stage 2; several may follow.")
+    ] = None,
+    wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as well.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> None:
+    """Train balance, then walking, then the behaviour, each stage from the policy of the one before.
+
+    Run the same command again to continue a run that was stopped or killed.
+    """
+    from mesozoic.cli.arguments import option_names, sort_arguments, stage_flags
+    from mesozoic.errors import UserError
+    from mesozoic.species import get_species
+
+    tokens = [*(arguments or []), *context.args]
+    species, overrides = sort_arguments(tokens, override or [], option_names(context), DEFAULT_SPECIES, "curriculum")
+    overrides += stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed {seed} is out of range; give a number from 0 to {2**32 - 1}")
+    get_species(species)
+
+    from mesozoic.learn.make import choose_backend
+    from mesozoic.run.curriculum import RESULTS_FILE, plan_curriculum, run_curriculum
+    from mesozoic.run.folder import choose_run_folder
+
+    plan = plan_curriculum(species, seed, choose_backend(backend, algorithm), algorithm, overrides, target)
+    run = choose_run_folder(output_dir, log_dir, f"{species}-curriculum")
+    results = run_curriculum(plan, run, strict=strict, resume=resume, wandb=wandb)
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
+    else:
+        _print_table(species, results)
+        typer.echo(f"results {run / RESULTS_FILE}")
+    if strict and not all(result["stage_passed"] for result in results):
+        raise typer.Exit(1)
+
+
+def _print_table(species: str, results: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = ("stage", "", "gate", "steps", "time", "success", "95 % bounds", "statue", "random", "policy")
+    table = Table(*columns, title=f"{species}: curriculum, seed {results[0]['seed']}")
+    for result in results:
+        figures, others = result["evaluation"], result["baselines"]
+        minutes, seconds = divmod(round(result["wall_seconds"]), 60)
+        table.add_row(
+            str(result["stage"]),
+            result["stage_name"],
+            "passed" if result["stage_passed"] else "NOT passed",
+            f"{result['timesteps']:,}",
+            f"{minutes}:{seconds:02d}",
+            f"{figures['success']:.3f}",
+            f"{figures['success_low']:.3f} to {figures['success_high']:.3f}",
+            f"{others['statue']['success']:.3f}",
+            f"{others['random']['success']:.3f}",
+            result["final_policy"],
+        )
+    Console(width=None if Console().is_terminal else 180).print(table)
