@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from mesozoic.evaluate.episodes import Episodes, Summary
 
 
 def evaluate(
@@ -16,39 +21,107 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Which episodes; training never sees any of them.", min=0)] = 0,
     override: Annotated[list[str] | None, typer.Option(help="section.key=value of the stage.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 unless the gate passes.")] = False,
+    gait: Annotated[bool, typer.Option("--gait", help="Print gait figures and draw the footfalls.")] = False,
+    footfalls: Annotated[
+        Path | None, typer.Option(help="Footfall diagram (.png) of the first episode; default: beside the policy.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate a policy on unseen episodes, beside a statue and random actions."""
+    from mesozoic.errors import UserError
+
+    if footfalls is not None and footfalls.suffix != ".png":
+        raise UserError(f"'{footfalls}' does not end in .png; give a file name that does")
+
     from mesozoic.cli.policies import open_policy
     from mesozoic.curriculum.gate import Gate, check_gate
     from mesozoic.evaluate.episodes import baselines, run_episodes
+    from mesozoic.run.folder import find_policy
     from mesozoic.sim.samples import Stream
 
     loaded, animal, config = open_policy(policy, species, override or [])
     if episodes is not None:
         plan = config.curriculum.model_copy(update={"eval_episodes": episodes})
         config = config.model_copy(update={"curriculum": plan})
+    gait = gait or footfalls is not None
+    if gait and config.env.task == "balance":
+        raise UserError(f"stage {loaded.stage} of {animal.name} has no locomotion to measure; leave out --gait")
     check_gate(config.curriculum)
-    figures = {"policy": run_episodes(loaded.act, animal, config, seed, Stream.EVAL).summary()}
-    figures |= baselines(animal, config, seed, Stream.EVAL)
+    run = run_episodes(loaded.act, animal, config, seed, Stream.EVAL)
+    figures = {"policy": run.summary()} | baselines(animal, config, seed, Stream.EVAL)
     verdict = Gate(config.curriculum, figures["statue"]).judge(figures["policy"])
+    title = f"{animal.name} stage {loaded.stage}"
     if as_json:
         result = {"species": animal.name, "stage": loaded.stage, "seed": seed, "stage_passed": verdict.passed}
-        typer.echo(json.dumps({**result, "gate": verdict.to_json(), **figures}, indent=2))
+        valid = _without_nan({**result, "gate": verdict.to_json(), **figures})
+        typer.echo(json.dumps(valid, indent=2, allow_nan=False))
     else:
-        _print_table(f"{animal.name} stage {loaded.stage}", figures, config.curriculum.eval_episodes)
+        _print_table(title, figures, config.curriculum.eval_episodes, config.env.task == "balance")
         typer.echo("gate: " + ("passed" if verdict.passed else "not passed: " + "; ".join(verdict.failures())))
+        if gait:
+            _print_gait(title, run)
+    if gait:
+        diagram = footfalls or _beside(find_policy(policy), f"footfalls-{animal.name}-stage{loaded.stage}.png")
+        _draw_footfalls(run, f"{animal.title}, stage {loaded.stage} ({config.stage.name})", diagram)
+        typer.echo(f"footfalls {diagram}", err=as_json)
     if check and not verdict.passed:
         raise typer.Exit(1)
 
 
-def _print_table(title: str, figures: dict[str, dict[str, float]], episodes: int) -> None:
+def _print_table(title: str, figures: dict[str, Summary], episodes: int, balance: bool) -> None:
+    """One line for each actor. In balance, success is survival, so it has no columns of its own."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "survival", "95 % bounds", "length", "reward", title=f"{title}, {episodes} unseen episodes")
+    shares = ("survival",) if balance else ("success", "survival")
+    columns = [column for share in shares for column in (share, "95 % bounds")]
+    table = Table("", *columns, "length", "reward", title=f"{title}, {episodes} unseen episodes")
     for name, row in figures.items():
-        bounds = f"{row['survival_low']:.3f} to {row['survival_high']:.3f}"
-        length, reward = f"{row['avg_episode_length']:.0f}", f"{row['avg_reward']:.1f}"
-        table.add_row(name, f"{row['survival']:.3f}", bounds, length, reward)
+        cells = [name]
+        for share in shares:
+            cells += [f"{row[share]:.3f}", f"{row[f'{share}_low']:.3f} to {row[f'{share}_high']:.3f}"]
+        table.add_row(*cells, f"{row['avg_episode_length']:.0f}", f"{row['avg_reward']:.1f}")
     Console().print(table)
+
+
+def _print_gait(title: str, run: Episodes) -> None:
+    """Mean and spread of the policy's gait figures, and the footfall sequence of a quadruped."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from mesozoic.evaluate.gait_report import footfall_sequence, gait_table
+
+    assert run.trace is not None and run.gait is not None
+    table = Table("", "mean", "5 to 95 % of episodes", "", "episodes", title=f"{title}, gait of the policy")
+    for row in gait_table(run.trace, run.gait):
+        shown = row.episodes > 0
+        mean, spread = (f"{row.mean:.3f}", f"{row.low:.3f} to {row.high:.3f}") if shown else ("none", "")
+        table.add_row(row.name, mean, spread, row.meaning, str(row.episodes))
+    Console().print(table)
+    sequence = footfall_sequence(run.trace, run.gait)
+    if sequence is not None:
+        typer.echo(f"footfalls: {sequence}")
+
+
+def _draw_footfalls(run: Episodes, title: str, path: Path) -> None:
+    from mesozoic.evaluate.footfall_diagram import draw_footfalls
+
+    assert run.trace is not None and run.gait is not None
+    draw_footfalls(run.trace, 0, f"{title}, episode 0", path, run.gait)
+
+
+def _beside(policy: Path, name: str) -> Path:
+    """Where a diagram goes: beside a policy that lies in a run folder one may write to, else right here."""
+    in_run = policy.parent.name == "models" and (policy.parent.parent / "stage_config.json").is_file()
+    if in_run and os.access(policy.parent, os.W_OK | os.X_OK):
+        return policy.with_name(f"{policy.stem}-{name}")
+    return Path(name)
+
+
+def _without_nan(value: Any) -> Any:
+    """Figures that do not exist as null: JSON has neither NaN nor infinity."""
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

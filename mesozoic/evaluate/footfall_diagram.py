@@ -19,8 +19,8 @@ INK, FAINT = "#2b2622", "#8b857e"
 BAR = 0.62
 """Height of a bar as a share of its row."""
 DPI = 120
-INCHES_PER_SECOND, NARROWEST, WIDEST = 1.1, 8.0, 16.0
-ROW, HEAD, FOOT = 0.42, 0.85, 0.95
+INCHES_PER_SECOND, NARROWEST, WIDEST = 1.1, 9.5, 16.0
+ROW, HEAD, FOOT = 0.42, 0.85, 0.82
 """Heights in inches: of one row, of the title above the rows, of the axis and the legend below."""
 
 
@@ -45,8 +45,8 @@ def draw_footfalls(trace: Trace, episode: int, title: str, path: Path, gait: Gai
     height = ROW * feet + HEAD + FOOT
     figure = figure_module.Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     left = (0.25 + 0.085 * max(map(len, trace.foot_names))) / width
-    axes = figure.add_axes((left, FOOT / height, 1.0 - left - 0.2 / width, ROW * feet / height))
-    for begin, end in _runs(~contact.any(axis=1)):
+    axes = figure.add_axes((left, FOOT / height, 1.0 - left - 0.25 / width, ROW * feet / height))
+    for begin, end in _runs(np.asarray(~contact.any(axis=1))):
         axes.axvspan(begin * trace.dt, end * trace.dt, color=FLIGHT_INK, linewidth=0, zorder=1)
     for row in range(feet):
         spans = [(begin * trace.dt, (end - begin) * trace.dt) for begin, end in _runs(contact[:, row])]
@@ -55,8 +55,9 @@ def draw_footfalls(trace: Trace, episode: int, title: str, path: Path, gait: Gai
     if settled < seconds:
         axes.axvline(settled, color=INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=4)
     _dress(axes, trace, seconds)
-    figure.text(0.2 / width, 1.0 - 0.3 / height, title, color=INK, fontsize=12, fontweight="bold", va="center")
-    figure.text(0.2 / width, 1.0 - 0.58 / height, figures_line(trace, episode, gait), color=INK, fontsize=9, va="center")
+    ink = {"color": INK, "va": "center"}
+    figure.text(0.2 / width, 1.0 - 0.3 / height, title, fontsize=12, fontweight="bold", **ink)
+    figure.text(0.2 / width, 1.0 - 0.58 / height, figures_line(trace, episode, gait), fontsize=9, **ink)
     _legend(figure, trace, settled < seconds, left)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
@@ -97,7 +98,8 @@ def _legend(figure: Any, trace: Trace, settles: bool, left: float) -> None:
     patch, line = viz_module("matplotlib.patches").Patch, viz_module("matplotlib.lines").Line2D
     inks = dict.fromkeys(foot_ink(trace, foot) for foot in range(len(trace.foot_names)))
     sides = {LEFT_INK: "left foot", RIGHT_INK: "right foot"}
-    handles = [patch(facecolor=ink, label=f"{sides[ink]} on the floor (> {100 * CONTACT:.0f} % of weight)") for ink in inks]
+    threshold = f"on the floor (> {100 * CONTACT:.0f} % of weight)"
+    handles = [patch(facecolor=ink, label=f"{sides[ink]} {threshold}") for ink in inks]
     handles.append(patch(facecolor=FLIGHT_INK, label="flight: no foot on the floor"))
     if settles:
         handles.append(line([], [], color=INK, linewidth=1.0, linestyle=(0, (4, 3)), label="figures count from here"))

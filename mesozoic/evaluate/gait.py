@@ -7,6 +7,7 @@ Definitions follow Hildebrand 1965 (Science 150:701, duty factor and phase of fo
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, fields
 
@@ -169,7 +170,7 @@ def _alternation(landings: list[NDArray[np.int64]], mirror: NDArray[np.int64]) -
     good = 0
     for foot, times in enumerate(landings):
         other = landings[mirror[foot]]
-        for begin, end in zip(times[:-1], times[1:], strict=True):
+        for begin, end in itertools.pairwise(times):
             inside = other[(other > begin) & (other <= end)]
             strides[foot] += 1
             good += len(inside) == 1 and HALF_STRIDE[0] <= (inside[0] - begin) / (end - begin) <= HALF_STRIDE[1]
@@ -182,7 +183,7 @@ def _phase(first: NDArray[np.int64], other: NDArray[np.int64]) -> float:
     """Circular mean of where in the strides of one foot another one lands."""
     phases = [
         (time - begin) / (end - begin)
-        for begin, end in zip(first[:-1], first[1:], strict=True)
+        for begin, end in itertools.pairwise(first)
         for time in other[(other >= begin) & (other < end)]
     ]
     return circular_mean(np.array(phases))
@@ -206,7 +207,7 @@ def _drop_short(contact: NDArray[np.bool_], value: bool) -> NDArray[np.bool_]:
     """Turn runs of `value` shorter than BOUNCE into their surroundings; those at the edges stay."""
     contact = contact.copy()
     edges = np.flatnonzero(np.diff(contact)) + 1
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in itertools.pairwise(edges):
         if contact[begin] == value and end - begin < BOUNCE:
             contact[begin:end] = not value
     return contact

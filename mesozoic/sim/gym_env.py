@@ -102,7 +102,9 @@ class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
 
 def _info(moment: Transition) -> dict[str, Any]:
     info: dict[str, Any] = {f"reward/{name}": float(value[0]) for name, value in moment.terms.items()}
-    if moment.terminated[0]:
+    if moment.succeeded[0]:
+        info["reasons"] = ["succeeded"]
+    elif moment.terminated[0]:
         info["reasons"] = [name for name, ended in moment.reasons.items() if ended[0]]
     elif moment.truncated[0]:
         info["reasons"] = ["timeout"]

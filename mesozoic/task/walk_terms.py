@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mesozoic.task.arrays import XP, Array
-from mesozoic.task.gait_clock import commanded_speed, swing_height, wrong_contact
+from mesozoic.task.gait_clock import GRACE, commanded_speed, swing_height, wrong_contact
 from mesozoic.task.moment import Moment
 
 CONTACT = 0.03
@@ -27,11 +27,16 @@ def lateral_penalty(xp: XP, m: Moment) -> Array:
 
 
 def gait(xp: XP, m: Moment) -> Array:
-    """Feet on the floor when the gait clock says so and only then: 1 if all are, about 0 for a statue."""
+    """Feet on the floor when the gait clock says so and only then: 1 if all are, about 0 for a statue.
+
+    Two feet must not stand for more than about 0.63 of the stride for that: with so little swing to
+    miss, a statue would have to lose more than 1 at once.
+    """
     if m.env.gait_frequency == 0.0:
         return xp.zeros_like(m.kin.height)
     wrong = wrong_contact(xp, m.env, m.memory.phase, m.kin.foot_load > CONTACT)
-    return xp.maximum(1.0 - wrong / (1.0 - m.env.gait_duty), -1.0)
+    missed_by_statue = max(1.0 - m.env.gait_duty - 2.0 * GRACE, TINY)
+    return xp.maximum(1.0 - wrong / missed_by_statue, -1.0)
 
 
 def clearance(xp: XP, m: Moment) -> Array:

@@ -46,6 +46,14 @@ def test_none_clears_an_optional_value() -> None:
     assert load_stage("velociraptor", 1, parse_overrides(["ppo.target_kl=None"])).ppo.target_kl is None
 
 
+def test_ranges_are_lists_and_none_takes_the_prey_away() -> None:
+    overrides = parse_overrides(["env.prey_distance_range=[1, 2.5]", "env.prey_height_range=[0.25, 0.5]"])
+    env = load_stage("velociraptor", 1, overrides).env
+    assert (env.prey_distance_range, env.prey_height_range, env.task) == ((1.0, 2.5), (0.25, 0.5), "behaviour")
+    overrides += parse_overrides(["env.prey_distance_range=None"])
+    assert load_stage("velociraptor", 1, overrides).env.task == "balance"
+
+
 def test_later_overrides_win() -> None:
     overrides = parse_overrides(["ppo.n_epochs=3", "ppo.n_epochs=4"])
     assert load_stage("velociraptor", 1, overrides).ppo.n_epochs == 4

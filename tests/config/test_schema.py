@@ -52,6 +52,18 @@ def _message(**sections: dict[str, object]) -> str:
         ("ppo", "gamma", 1.0),
         ("ppo", "gae_lambda", 1.01),
         ("curriculum", "min_survival", 1.0),
+        ("env", "task_bonus", -1.0),
+        ("env", "target_froude", 2.1),
+        ("env", "gait_duty", 0.95),
+        ("env", "gait_frequency", -0.1),
+        ("env", "clearance_height", 0.0),
+        ("env", "target_bearing", 181.0),
+        ("env", "prey_distance_range", 3.0),
+        ("env", "prey_distance_range", [1.0, 2.0, 3.0]),
+        ("env", "prey_height_range", None),
+        ("env", "reach_radius", 0.0),
+        ("env", "reach_tilt", 90.0),
+        ("env", "hold_time", -0.1),
     ],
 )
 def test_a_value_of_wrong_type_or_range_is_named_with_its_key(section: str, key: str, value: object) -> None:
@@ -109,6 +121,36 @@ def test_a_gate_that_no_episode_can_pass_is_refused() -> None:
 def test_pushes_that_contradict_themselves_are_refused(env: dict[str, object]) -> None:
     message = _message(env=env)
     assert all(key in message for key in env)
+
+
+@pytest.mark.parametrize("key", ["prey_distance_range", "prey_height_range"])
+@given(st.floats(-10.0, 10.0), st.floats(-10.0, 10.0))
+def test_prey_appears_between_a_least_and_a_greatest_value(key: str, first: float, second: float) -> None:
+    if 0.0 <= first <= second:
+        assert getattr(_config(env={key: [first, second]}).env, key) == (first, second)
+        return
+    message = _message(env={key: [first, second]})
+    assert f"{key} = {[first, second]} should be" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("key", ["prey_distance_range", "prey_height_range"])
+@pytest.mark.parametrize("value", [[], [1.0], [1.0, "far"], [1.0, float("nan")], [1.0, float("inf")], "near", True])
+def test_a_range_of_prey_is_two_numbers(key: str, value: object) -> None:
+    message = _message(env={key: value})
+    assert f"env.{key}" in message
+    assert "\n" not in message
+
+
+def test_the_keys_say_what_the_animal_is_asked_to_do() -> None:
+    assert EnvSection().task == "balance"
+    assert EnvSection(prey_height_range=(0.1, 1.0)).task == "balance"
+    assert EnvSection(target_froude=0.1).task == "locomotion"
+    for froude in (0.0, 0.1):
+        env = EnvSection(target_froude=froude, prey_distance_range=(1.0, 2.0))
+        assert env.task == "behaviour"
+        assert env.has_prey
+    assert not EnvSection(target_froude=0.1).has_prey
 
 
 def test_what_is_missing_is_named() -> None:

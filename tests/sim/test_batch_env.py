@@ -14,6 +14,26 @@ from mesozoic.species import Species
 N = 4
 
 
+@pytest.fixture(scope="session")
+def busy_env(busy_env: EnvSection) -> EnvSection:
+    """With a gait to walk in and prey to reach as well."""
+    more: dict[str, object] = {
+        "target_froude": 0.2,
+        "gait_frequency": 0.3,
+        "target_bearing": 40.0,
+        "prey_distance_range": (0.5, 3.0),
+        "prey_height_range": (0.3, 1.2),
+        "hold_time": 0.1,
+    }
+    return EnvSection.model_validate(busy_env.model_dump() | more)
+
+
+@pytest.fixture(scope="session")
+def easy_prey() -> EnvSection:
+    """Anything the animal does is a strike, as long as it stands."""
+    return EnvSection(prey_distance_range=(1.0, 1.0), reach_radius=50.0, hold_time=0.2, task_bonus=1.0, alive_bonus=0.0)
+
+
 def _actions(steps: int, size: int, n: int = N, seed: int = 0) -> NDArray[np.float32]:
     """Random actions [steps, n, size]; the first worlds get the same ones for any n."""
     rngs = [np.random.default_rng([seed, world]) for world in range(n)]
@@ -21,7 +41,7 @@ def _actions(steps: int, size: int, n: int = N, seed: int = 0) -> NDArray[np.flo
 
 
 def _assert_same(a: Transition, b: Transition, worlds: object = slice(None)) -> None:
-    for name in ("observation", "reward", "terminated", "truncated", "final_observation"):
+    for name in ("observation", "reward", "succeeded", "terminated", "truncated", "final_observation"):
         np.testing.assert_array_equal(getattr(a, name)[worlds], getattr(b, name)[worlds], err_msg=name)
     for kind in ("terms", "reasons"):
         for name, value in getattr(a, kind).items():
@@ -187,3 +207,63 @@ def test_reward_is_the_sum_of_its_terms(species: Species, busy_env: EnvSection) 
     bare = BatchEnv(species, nothing, N, seed=0)
     bare.reset()
     assert bare.step(_actions(1, env.action_size)[0]).reward.tolist() == [0.0] * N
+
+
+def test_an_episode_begins_with_the_distance_from_its_nearest_site_to_its_target(
+    species: Species, busy_env: EnvSection
+) -> None:
+    """Also those that begin on their own, in the middle of others."""
+    env = BatchEnv(species, busy_env, N, seed=0)
+    env.reset()
+
+    def gaps() -> NDArray[np.float32]:
+        away = env.engine.sensed().site_pos - env.memory.target[:, None]
+        return np.linalg.norm(away, axis=2).min(axis=1) / env.anatomy.hip_height
+
+    np.testing.assert_allclose(env.memory.gap, gaps(), rtol=1e-5)
+    begun = 0
+    for action in _actions(100, env.action_size):
+        transition = env.step(action)
+        fresh = transition.terminated | transition.truncated
+        begun += fresh.sum()
+        np.testing.assert_allclose(env.memory.gap, gaps(), rtol=1e-5)
+        assert (env.memory.struck[fresh] == -1).all()
+        assert (env.memory.step == 0).tolist() == fresh.tolist()
+    assert begun > N
+
+
+def test_an_episode_that_succeeds_ends_and_the_next_begins(species: Species, easy_prey: EnvSection) -> None:
+    env = BatchEnv(species, easy_prey, N, seed=0)
+    env.reset()
+    still = np.zeros((N, env.action_size), dtype=np.float32)
+    bonus = []
+    for i in range(24):  # a strike in the first step, held for ten
+        transition = env.step(still)
+        assert transition.succeeded.tolist() == transition.terminated.tolist() == [i in (10, 21)] * N
+        assert not transition.truncated.any()
+        assert not any(reason.any() for reason in transition.reasons.values())
+        bonus.append(float(transition.reward[0]))
+        assert (env.memory.struck[0] == -1) == (i in (10, 21))
+    assert bonus == [0.5 if i in (0, 10, 11, 21, 22) else 0.0 for i in range(24)]
+
+
+def test_a_strike_in_the_last_moment_is_no_success(species: Species, easy_prey: EnvSection) -> None:
+    short = easy_prey.model_copy(update={"max_episode_steps": 8})
+    env = BatchEnv(species, short, N, seed=0, auto_reset=False)
+    env.reset()
+    for _ in range(8):
+        transition = env.step(np.zeros((N, env.action_size), dtype=np.float32))
+    assert transition.truncated.all()
+    assert not (transition.succeeded | transition.terminated).any()
+
+
+def test_a_ramp_scales_the_rewards_of_the_task(species: Species, busy_env: EnvSection) -> None:
+    whole, part = (BatchEnv(species, busy_env, N, seed=0) for _ in range(2))
+    part.task_share = 0.5
+    whole.reset(), part.reset()
+    for action in _actions(5, whole.action_size):
+        a, b = whole.step(action), part.step(action)
+        np.testing.assert_allclose(b.terms["gait"], 0.5 * a.terms["gait"], rtol=1e-6)
+        np.testing.assert_array_equal(b.terms["alive"], a.terms["alive"])
+        np.testing.assert_array_equal(b.observation, a.observation)
+        np.testing.assert_allclose(b.reward, sum(b.terms.values()), rtol=1e-5)

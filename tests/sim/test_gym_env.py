@@ -88,6 +88,17 @@ def test_the_end_of_an_episode_has_a_reason(env: DinosaurEnv) -> None:
     assert info["reasons"] == ["diverged"]
 
 
+def test_success_ends_an_episode_and_says_so() -> None:
+    prey = ["env.prey_distance_range=[1, 1]", "env.reach_radius=50", "env.hold_time=0.1", "env.task_bonus=1"]
+    env = DinosaurEnv(overrides=[*SHORT, *prey])
+    env.reset(seed=0)
+    for i in range(6):
+        _, _, terminated, truncated, info = env.step(np.zeros(env.action_space.shape, dtype=np.float32))
+        assert terminated == (i == 5)
+        assert not truncated
+        assert info.get("reasons") == (["succeeded"] if terminated else None)
+
+
 def test_seeds_decide_the_episodes(env: DinosaurEnv) -> None:
     first = env.reset(seed=3)[0]
     second = env.reset()[0]

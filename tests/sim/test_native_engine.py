@@ -66,6 +66,12 @@ def test_every_world_steps_bit_for_bit_like_mujoco(engine: NativeEngine, anatomy
         np.testing.assert_array_equal(sensed.qpos, np.float32([data.qpos for data in plain]))
         np.testing.assert_array_equal(sensed.actuator_force, np.float32([data.actuator_force for data in plain]))
         np.testing.assert_allclose(sensed.foot_force, loads / anatomy.substeps, rtol=1e-6, err_msg="not the mean")
+        sites = list(anatomy.strike_site_ids)
+        np.testing.assert_array_equal(sensed.site_pos, np.float32([data.site_xpos[sites] for data in plain]))
+        feet = [[data.geom_xpos[list(geoms)].mean(axis=0) for geoms in anatomy.foot_geoms] for data in plain]
+        np.testing.assert_allclose(sensed.foot_pos, feet, atol=1e-6)
+        for part in sensed:
+            assert part.dtype in (np.float32, np.bool_)
 
 
 def test_feet_at_rest_carry_the_weight(species: Species, anatomy: Anatomy) -> None:
@@ -77,6 +83,20 @@ def test_feet_at_rest_carry_the_weight(species: Species, anatomy: Anatomy) -> No
     sensed = engine.sensed()
     assert sensed.foot_force.sum() == pytest.approx(anatomy.weight, rel=0.02)
     assert not sensed.diverged.any()
+    np.testing.assert_allclose(sensed.foot_pos[0, :, 2], anatomy.foot_height, atol=0.02 * anatomy.hip_height)
+
+
+def test_feet_and_strike_sites_are_where_a_reset_puts_them(species: Species, anatomy: Anatomy) -> None:
+    """At once, without a step: at home the feet are at their height, one on each side of the animal."""
+    engine = NativeEngine(species, 2, threads=1)
+    start = np.tile(anatomy.home_qpos, (2, 1))
+    start[1, :2] = 3.0, -2.0
+    engine.reset(np.ones(2, dtype=bool), start, np.zeros((2, anatomy.nv), dtype=np.float32))
+    sensed = engine.sensed()
+    np.testing.assert_allclose(sensed.foot_pos[:, :, 2], np.tile(anatomy.foot_height, (2, 1)), atol=1e-6)
+    assert [name for name, y in zip(anatomy.foot_names, sensed.foot_pos[0, :, 1], strict=True) if y > 0] == ["left"]
+    for part in (sensed.foot_pos, sensed.site_pos):
+        np.testing.assert_allclose(part[1] - part[0], np.broadcast_to([3.0, -2.0, 0.0], part[0].shape), atol=1e-5)
 
 
 def test_a_force_on_the_torso_moves_the_animal_that_way(species: Species, anatomy: Anatomy) -> None:

@@ -136,6 +136,18 @@ def test_home_touches_floor_with_feet_only(animal: tuple[Species, mujoco.MjModel
     assert min(_lowest(model, data, g) for g in _animal_geoms(model) if g not in feet) > 0.0
 
 
+def test_feet_have_one_height_at_home_on_both_sides(animal: tuple[Species, mujoco.MjModel, Anatomy]) -> None:
+    """The height from which lifting a foot is measured: the centre of its geoms, just above the floor."""
+    species, model, anatomy = animal
+    data = _home(model)
+    for foot, geoms, height in zip(species.feet, anatomy.foot_geoms, anatomy.foot_height, strict=True):
+        assert [model.geom(g).name for g in geoms] == list(foot.geoms)
+        assert height == pytest.approx(data.geom_xpos[list(geoms), 2].mean(), rel=1e-5)
+    assert (anatomy.foot_height > 0.0).all()
+    assert (anatomy.foot_height < 0.15 * anatomy.hip_height).all()
+    np.testing.assert_allclose(anatomy.foot_height[anatomy.foot_mirror], anatomy.foot_height, rtol=1e-5)
+
+
 def test_only_feet_can_collide_and_only_with_floor(animal: tuple[Species, mujoco.MjModel, Anatomy]) -> None:
     species, model, _ = animal
     floor = model.geom("floor").id

@@ -70,7 +70,9 @@ def test_command_and_clock_are_seen_as_they_are(anatomy: Anatomy, busy_env: EnvS
     np.testing.assert_allclose(np.abs((angle - step.memory.phase + 0.5) % 1.0 - 0.5), 0.0, atol=1e-6)
 
 
-def test_velocities_and_targets_are_seen_in_the_torso_frame(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
+def test_velocities_and_targets_are_seen_in_the_torso_frame(
+    anatomy: Anatomy, busy_env: EnvSection, scene: Scene
+) -> None:
     """Against the rotation matrix of MuJoCo itself."""
     import mujoco
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mesozoic import task
 from mesozoic.config import EnvSection, configs_folder, load_file
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.reward import SIGNED
+from mesozoic.task.reward import RAMPED, SIGNED
 
 Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
 Standing = Callable[[EnvSection, int], Scene]
@@ -39,6 +39,20 @@ def test_only_terms_with_weight_are_computed_and_scaled_by_it(anatomy: Anatomy, 
     one, two = (task.step(np, anatomy, env, memory, *scene[1:]).rewards for env in (single, double))
     assert list(one) == list(two) == ["posture"]
     np.testing.assert_allclose(two["posture"], 2 * one["posture"])
+
+
+def test_a_ramp_holds_back_what_a_stage_asks_for_beyond_standing(
+    anatomy: Anatomy, busy_env: EnvSection, scene: Scene
+) -> None:
+    whole, part, none = (task.step(np, anatomy, busy_env, *scene, task_share=share) for share in (1.0, 0.25, 0.0))
+    assert set(RAMPED) < set(whole.rewards)
+    for term, value in whole.rewards.items():
+        for share, step in ((0.25, part), (0.0, none)):
+            kept = share if term in RAMPED else 1.0
+            np.testing.assert_allclose(step.rewards[term], kept * value, rtol=1e-6, err_msg=term)
+            assert step.rewards[term].dtype == np.float32
+    np.testing.assert_array_equal(part.observation, whole.observation)
+    np.testing.assert_array_equal(none.succeeded, whole.succeeded)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,0 +1,114 @@
+"""Success and score of made-up gaits: every criterion can fail an episode on its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mesozoic.config import StageConfig, load_stage, parse_overrides
+from mesozoic.evaluate.gait import Gait, measure_gait
+from mesozoic.evaluate.outcome import reach_score, walk_criteria, walk_score
+
+# Half of sqrt(g*h) is Froude 0.25: what the made-up walk does.
+SPEED = 0.5
+LIMITS = {"speed_tolerance": 0.2, "max_drift": 0.15, "min_alternation": 0.9, "max_flight": 0.05}
+
+
+@pytest.fixture(scope="module")
+def config() -> StageConfig:
+    limits = [f"curriculum.{key}={value}" for key, value in LIMITS.items()]
+    overrides = ["env.target_froude=0.25", "curriculum.min_stride_length=0.8", *limits]
+    return load_stage("velociraptor", 2, parse_overrides(overrides))
+
+
+@pytest.fixture(scope="module")
+def walking(walk: Any, make_trace: Any) -> Gait:
+    return measure_gait(make_trace(walk()))
+
+
+def unmet(config: StageConfig, gait: Gait) -> set[str]:
+    return {name for name, mask in walk_criteria(config, gait).items() if not mask[0]}
+
+
+def with_figure(gait: Gait, name: str, value: float) -> Gait:
+    return dataclasses.replace(gait, **{name: np.array([value])})
+
+
+def test_a_walk_meets_every_criterion_and_scores_one(config: StageConfig, walking: Gait) -> None:
+    assert unmet(config, walking) == set()
+    assert walk_score(config, walking, np.ones(1)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("figure", "good", "bad", "criterion"),
+    [
+        ("speed", 0.41, 0.39, "on_speed"),
+        ("speed", 0.59, 0.61, "on_speed"),
+        ("drift", 0.149, 0.151, "straight"),
+        ("drift", 0.0, np.inf, "straight"),
+        ("alternation", 0.91, 0.89, "alternating"),
+        ("stride_length", 0.81, 0.79, "striding"),
+        ("stride_length", 0.81, np.nan, "striding"),
+        ("flight", 0.049, 0.051, "grounded"),
+    ],
+)
+def test_each_criterion_alone_fails_an_episode(
+    config: StageConfig, walking: Gait, figure: str, good: float, bad: float, criterion: str
+) -> None:
+    assert unmet(config, with_figure(walking, figure, good)) == set()
+    assert unmet(config, with_figure(walking, figure, bad)) == {criterion}
+
+
+@pytest.mark.parametrize(
+    ("motion", "contact", "wanted"),
+    [
+        ({"speed": 0.0}, np.ones((500, 2), bool), {"on_speed", "straight", "alternating", "striding"}),
+        ({"duty": 0.4, "lags": (0.0, 0.0)}, None, {"alternating", "grounded"}),
+        ({"duty": 0.4}, None, {"grounded"}),
+        ({"lags": (0.0, 0.15)}, None, {"alternating", "grounded"}),
+        ({"aside": 0.3}, None, {"straight"}),
+        ({"speed": -1.0}, None, {"on_speed", "straight", "striding"}),
+        ({"period": 20.0}, None, {"striding"}),
+        ({"steps": 60}, None, {"on_speed", "straight", "alternating", "striding", "grounded"}),
+    ],
+    ids=["statue", "hopper", "runner", "limper", "drifter", "retreater", "tripper", "faller"],
+)
+def test_what_is_no_walk(
+    config: StageConfig, walk: Any, make_trace: Any, motion: dict[str, Any], contact: Any, wanted: set[str]
+) -> None:
+    assert unmet(config, measure_gait(make_trace(walk(**motion), contact=contact))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("changes", "survived", "score"),
+    [
+        ({}, 0.25, 0.25),
+        ({"speed": 0.0}, 1.0, 0.0),
+        ({"speed": -0.4}, 1.0, 0.0),
+        ({"speed": 0.75}, 1.0, 0.5),
+        ({"speed": 2 * SPEED}, 1.0, 0.0),
+        ({"speed": 3 * SPEED}, 1.0, 0.0),
+        ({"alternation": 0.6}, 1.0, 0.6),
+        ({"flight": 0.3}, 1.0, 0.7),
+        ({"speed": 0.25, "alternation": 0.5, "flight": 0.5}, 0.5, 0.0625),
+    ],
+)
+def test_score_of_a_walk(
+    config: StageConfig, walking: Gait, changes: dict[str, float], survived: float, score: float
+) -> None:
+    for name, value in changes.items():
+        walking = with_figure(walking, name, value)
+    assert walk_score(config, walking, np.array([survived])) == pytest.approx(score)
+
+
+@pytest.mark.parametrize("hop", [{"duty": 0.4, "lags": (0.0, 0.0)}, {"lags": (0.0, 0.1)}, {"speed": 0.0}])
+def test_hoppers_and_statues_score_nothing(config: StageConfig, walk: Any, make_trace: Any, hop: Any) -> None:
+    assert walk_score(config, measure_gait(make_trace(walk(**hop))), np.ones(1)) == 0.0
+
+
+def test_score_of_reaching() -> None:
+    score = reach_score(np.array([True, False, False, False]), np.array([0.9, 0.5, -0.2, 1.3]))
+    assert score == pytest.approx([0.975, 0.125, 0.0, 0.25])
