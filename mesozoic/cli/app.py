@@ -12,7 +12,15 @@ import sys
 import typer
 
 import mesozoic
-from mesozoic.cli import bench_command, curriculum_command, eval_command, render_command, species_command, train_command
+from mesozoic.cli import (
+    bench_command,
+    curriculum_command,
+    eval_command,
+    render_command,
+    robustness_command,
+    species_command,
+    train_command,
+)
 from mesozoic.errors import UserError
 
 app = typer.Typer(
@@ -28,6 +36,7 @@ PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command("train", context_settings=PASS_THROUGH)(train_command.train)
 app.command("curriculum", context_settings=PASS_THROUGH)(curriculum_command.curriculum)
 app.command("eval")(eval_command.evaluate)
+app.command("robustness")(robustness_command.robustness)
 app.command("render")(render_command.render)
 app.command("species")(species_command.species)
 app.command("bench")(bench_command.bench)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mesozoic.evaluate.episodes import Episodes, Summary
 
 
@@ -45,7 +47,9 @@ def evaluate(
         config = config.model_copy(update={"curriculum": plan})
     gait = gait or footfalls is not None
     if gait and config.env.task == "balance":
-        raise UserError(f"stage {loaded.stage} of {animal.name} has no locomotion to measure; leave out --gait")
+        raise UserError(
+            f"stage {loaded.stage} of {animal.name} has no locomotion to measure; leave out --gait and --footfalls"
+        )
     check_gate(config.curriculum)
     run = run_episodes(loaded.act, animal, config, seed, Stream.EVAL)
     figures = {"policy": run.summary()} | baselines(animal, config, seed, Stream.EVAL)
@@ -70,37 +74,44 @@ def evaluate(
 
 def _print_table(title: str, figures: dict[str, Summary], episodes: int, balance: bool) -> None:
     """One line for each actor. In balance, success is survival, so it has no columns of its own."""
-    from rich.console import Console
-    from rich.table import Table
-
     shares = ("survival",) if balance else ("success", "survival")
-    columns = [column for share in shares for column in (share, "95 % bounds")]
-    table = Table("", *columns, "length", "reward", title=f"{title}, {episodes} unseen episodes")
+    columns = [f"{share}\n(95 % bounds)" for share in shares]
+    table = _table(f"{title}, {episodes} unseen episodes", "", *columns, "length", "reward")
     for name, row in figures.items():
-        cells = [name]
-        for share in shares:
-            cells += [f"{row[share]:.3f}", f"{row[f'{share}_low']:.3f} to {row[f'{share}_high']:.3f}"]
-        table.add_row(*cells, f"{row['avg_episode_length']:.0f}", f"{row['avg_reward']:.1f}")
-    Console().print(table)
+        cells = [f"{row[share]:.3f} ({row[f'{share}_low']:.3f}-{row[f'{share}_high']:.3f})" for share in shares]
+        table.add_row(name, *cells, f"{row['avg_episode_length']:.0f}", f"{row['avg_reward']:.1f}")
+    _print(table)
 
 
 def _print_gait(title: str, run: Episodes) -> None:
     """Mean and spread of the policy's gait figures, and the footfall sequence of a quadruped."""
-    from rich.console import Console
-    from rich.table import Table
-
     from mesozoic.evaluate.gait_report import footfall_sequence, gait_table
 
     assert run.trace is not None and run.gait is not None
-    table = Table("", "mean", "5 to 95 % of episodes", "", "episodes", title=f"{title}, gait of the policy")
+    count = len(run.length)
+    table = _table(f"{title}, gait of the policy", "", "mean", "5 % to 95 %", "")
     for row in gait_table(run.trace, run.gait):
-        shown = row.episodes > 0
-        mean, spread = (f"{row.mean:.3f}", f"{row.low:.3f} to {row.high:.3f}") if shown else ("none", "")
-        table.add_row(row.name, mean, spread, row.meaning, str(row.episodes))
-    Console().print(table)
+        mean, spread = (f"{row.mean:.3f}", f"{row.low:.3f} to {row.high:.3f}") if row.episodes else ("none", "")
+        some = "" if row.episodes == count else f" ({row.episodes} of {count} episodes)"
+        table.add_row(row.name, mean, spread, row.meaning + some)
+    _print(table)
     sequence = footfall_sequence(run.trace, run.gait)
     if sequence is not None:
         typer.echo(f"footfalls: {sequence}")
+
+
+def _table(title: str, *columns: str) -> Table:
+    """An empty table without vertical lines, so that it fits in 80 columns."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    return Table(*columns, title=title, box=SIMPLE, padding=(0, 1, 0, 0))
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    Console().print(table)
 
 
 def _draw_footfalls(run: Episodes, title: str, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `eval` and `render` are given: a policy file or a run folder, and its stage."""
+"""What `eval`, `render` and `robustness` are given: a policy file, a run folder or a species, and its stage."""
 
 from __future__ import annotations
 
@@ -14,22 +14,46 @@ if TYPE_CHECKING:
     from mesozoic.species import Species
 
 
-def open_policy(path: Path, species: str | None, overrides: list[str]) -> tuple[Policy, Species, StageConfig]:
-    """Load the policy at `path`, its animal, and its stage: the run's own configuration when the
+def policy_file(path: Path, stage: int | None = None) -> Path:
+    """The file that is meant by a policy file, a run folder, or the name of a species whose policy ships.
+
+    Raises:
+        UserError: there is none, or none of that stage.
+    """
+    from mesozoic.policies import shipped_policy
+    from mesozoic.run.folder import StageFolder, find_policy
+    from mesozoic.species import species_names
+
+    if not path.exists() and str(path) in species_names():
+        return shipped_policy(str(path), stage)
+    if stage is None or not path.is_dir():
+        return find_policy(path)
+    folder = StageFolder(path, stage)
+    for file in (folder.final_policy, folder.best_policy):
+        if file.is_file():
+            return file
+    raise UserError(f"{path} holds no policy of stage {stage}; train it first, or leave --stage out")
+
+
+def open_policy(
+    path: Path, species: str | None, overrides: list[str], stage: int | None = None
+) -> tuple[Policy, Species, StageConfig]:
+    """Load the policy that `path` means, its animal, and its stage: the run's own configuration when the
     policy lies in a run folder, else the shipped stage file; `overrides` on top.
 
     Raises:
-        UserError: no policy there, or it is of another species or layout.
+        UserError: no policy there, or it is of another species, stage or layout.
     """
     from mesozoic import task
     from mesozoic.config import load_stage, parse_overrides, validate
     from mesozoic.learn.policy import check_policy_fits, load_policy
-    from mesozoic.run.folder import find_policy
     from mesozoic.species import get_species
     from mesozoic.species.anatomy import anatomy_of
 
-    file = find_policy(path)
+    file = policy_file(path, stage)
     policy = load_policy(file)
+    if stage is not None and policy.stage != stage:
+        raise UserError(f"{file} is a policy of stage {policy.stage}, not {stage}; leave --stage out")
     animal = get_species(species or policy.species)
     anatomy = anatomy_of(animal, animal.load_model())
     check_policy_fits(policy, animal.name, task.layout_of(anatomy), anatomy.nu)

@@ -15,6 +15,7 @@ from mesozoic.evaluate.outcome import reach_score, walk_criteria, walk_score
 from mesozoic.evaluate.trace import Trace, TraceRecorder
 from mesozoic.evaluate.wilson import wilson
 from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native import ModelChange
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 
@@ -71,11 +72,21 @@ class Episodes:
 
 
 def run_episodes(
-    actor: Actor, species: Species, config: StageConfig, seed: int, stream: Stream, episodes: int | None = None
+    actor: Actor,
+    species: Species,
+    config: StageConfig,
+    seed: int,
+    stream: Stream,
+    episodes: int | None = None,
+    change: ModelChange | None = None,
+    heading: float | None = None,
 ) -> Episodes:
-    """Run `episodes` (default: the stage's `eval_episodes`) side by side, one in each world, to their end."""
+    """Run `episodes` (default: the stage's `eval_episodes`) side by side, one in each world, to their end.
+
+    `change` of the simulated body and first `heading` in radians: see `BatchEnv`.
+    """
     count = config.curriculum.eval_episodes if episodes is None else episodes
-    env = BatchEnv(species, config.env, count, seed, stream, auto_reset=False)
+    env = BatchEnv(species, config.env, count, seed, stream, auto_reset=False, change=change, heading=heading)
     observation = env.reset()
     recorder = TraceRecorder(env) if config.env.task != "balance" else None
     first_gap = env.memory.gap.astype(np.float64)

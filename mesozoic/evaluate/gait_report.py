@@ -53,16 +53,13 @@ def gait_table(trace: Trace, gait: Gait) -> list[GaitRow]:
         _row("relative stride length", gait.stride_length, "hip heights"),
         _row("stride length", metres, "m"),
         *(_row(f"duty factor {foot}", gait.duty[:, i], "share of time on the floor") for i, foot in enumerate(feet)),
-        *(
-            _phase_row(f"phase {foot}", gait.phase[:, i], f"touchdown, strides after {feet[0]}")
-            for i, foot in enumerate(feet)
-        ),
-        _row("flight", gait.flight, "share of time with no foot on the floor"),
-        _row("alternation", gait.alternation, "share of strides in which left and right alternate"),
+        *(_phase_row(f"phase {foot}", gait.phase[:, i], f"strides after {feet[0]}") for i, foot in enumerate(feet)),
+        _row("flight", gait.flight, "share of time in the air"),
+        _row("alternation", gait.alternation, "share of strides"),
         _row("slip", gait.slip * trace.speed_unit, "m/s of feet on the floor"),
-        _row("cost of transport", gait.cost_of_transport, "mechanical energy per weight and distance"),
-        _row("drift", gait.drift, "sideways over forward displacement"),
-        _row("heading drift", gait.heading_drift, "degrees from beginning to end"),
+        _row("cost of transport", gait.cost_of_transport, "energy/(weight*distance)"),
+        _row("drift", gait.drift, "sideways over forward"),
+        _row("heading drift", gait.heading_drift, "degrees"),
     ]
 
 

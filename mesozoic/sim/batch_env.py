@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +10,12 @@ from numpy.typing import NDArray
 
 from mesozoic import task
 from mesozoic.config import EnvSection
-from mesozoic.sim.native import NativeEngine
+from mesozoic.sim.native import ModelChange, NativeEngine
 from mesozoic.sim.samples import Stream, episode_uniforms
 from mesozoic.species import Species
+
+HEADING_SAMPLE = 0
+"""Which of the samples of a reset is the heading, in turns (see `task.reset`)."""
 
 
 class Transition(NamedTuple):
@@ -44,6 +48,8 @@ class BatchEnv:
         auto_reset: begin a new episode in the step that ends one.
         stagger: start the first episodes at different ages, so that they do not all end together.
         threads: cores for the physics, 0 for all.
+        change: of the simulated body, which the task does not know of (see `NativeEngine`).
+        heading: radians; every episode begins with it instead of a random one.
     """
 
     def __init__(
@@ -56,8 +62,10 @@ class BatchEnv:
         auto_reset: bool = True,
         stagger: bool = False,
         threads: int = 0,
+        change: ModelChange | None = None,
+        heading: float | None = None,
     ) -> None:
-        self.engine = NativeEngine(species, n, threads)
+        self.engine = NativeEngine(species, n, threads, change)
         self.anatomy = self.engine.anatomy
         task.check_stage(self.anatomy, env)
         self.env = env
@@ -66,6 +74,7 @@ class BatchEnv:
         self.action_size = self.anatomy.nu
         self._seed, self._stream = seed, stream
         self._auto_reset, self._stagger = auto_reset, stagger
+        self._heading = heading
         self._uniforms = task.uniforms_per_reset(self.anatomy, env)
         self.task_share = 1.0
         """Share of the weights of locomotion and behaviour terms that counts, for ramps in training."""
@@ -139,6 +148,8 @@ class BatchEnv:
         self._episode[mask] += 1
         worlds = np.flatnonzero(mask)
         samples = episode_uniforms(self._seed, self._stream, worlds, self._episode[worlds], self._uniforms)
+        if self._heading is not None:
+            samples[:, HEADING_SAMPLE] = self._heading / (2.0 * math.pi) % 1.0
         fresh, qpos, qvel = task.reset(np, self.anatomy, self.env, samples)
         self.engine.reset(mask, qpos, qvel)
         sensed = task.Sensed(*(part[mask] for part in self.engine.sensed()))

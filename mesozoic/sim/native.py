@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import mujoco
 import numpy as np
 from mjbatch import Batch
 from numpy.typing import NDArray
@@ -12,18 +15,25 @@ from mesozoic.task.arrays import Sensed
 
 MAX_SPEED = 1e4
 """m/s or rad/s; no animal moves like that, a world that does has diverged."""
+ModelChange = Callable[[mujoco.MjModel], None]
+"""Changes a compiled model in place, for worlds that differ from the one an animal was trained in."""
 
 
 class NativeEngine:
     """`n` worlds on `threads` cores (0: all). Every world steps bit for bit like `mujoco.mj_step`.
 
+    Args:
+        change: applied to the simulated body only; `anatomy` is read before it.
+
     Attributes:
-        n: worlds; dt: control period in seconds; anatomy: constants of the body.
+        n: worlds; dt: control period in seconds; anatomy: constants of the unchanged body.
     """
 
-    def __init__(self, species: Species, n: int, threads: int = 0) -> None:
+    def __init__(self, species: Species, n: int, threads: int = 0, change: ModelChange | None = None) -> None:
         self.model = species.load_model()
         self.anatomy: Anatomy = anatomy_of(species, self.model)
+        if change is not None:
+            change(self.model)
         self.n = n
         self.dt = self.anatomy.dt
         self._batch = Batch(self.model, n, threads)
@@ -81,7 +91,9 @@ class NativeEngine:
                 foot_force=self._foot_force.astype(np.float32),
                 actuator_force=self._actuator_force.astype(np.float32),
                 site_pos=self._site_pos[:, self._sites].astype(np.float32),
-                foot_pos=np.stack([self._geom_pos[:, g].mean(axis=1) for g in self._foot_geoms], axis=1, dtype=np.float32),
+                foot_pos=np.stack(
+                    [self._geom_pos[:, g].mean(axis=1) for g in self._foot_geoms], axis=1, dtype=np.float32
+                ),
                 diverged=broken | self._warning[:, :, 1].any(axis=1),
             )
 

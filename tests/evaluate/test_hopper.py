@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mesozoic.config import StageConfig, configs_folder, load_stage
+from mesozoic.curriculum.gate import Gate
 from mesozoic.evaluate.actors import Actor, random_actor, statue
 from mesozoic.evaluate.episodes import Episodes, run_episodes
 from mesozoic.sim.samples import Stream
@@ -103,6 +104,13 @@ class TestHopper:
         assert not hopper.criteria["grounded"].any()
         assert figures["success"] == 0.0
         assert figures["score"] < 0.02
+
+    def test_fails_the_gate(self, species: Species, hopper: Episodes) -> None:
+        config = load_stage("velociraptor", 2)
+        still = evaluate(species, config, statue(species.load_model().nu)).summary()
+        verdict = Gate(config.curriculum, still).judge(hopper.summary())
+        assert not verdict.passed
+        assert "success" in {criterion.name for criterion in verdict.criteria if not criterion.passed}
 
 
 @pytest.mark.parametrize("name", walkers())

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Gathers the records of finished curricula, evaluates their policies on unseen episodes, and ships the best.
+
+    python scripts/collect_results.py runs/all --ship
+
+Writes `docs/results/records.json`, from which `scripts/write_results.py` makes `docs/results.md`. With
+`--ship` the policies of the best seed of each species go into the package: of the seeds whose stages all
+passed, the one with the highest success in the last stage. Evaluations already on record are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mesozoic.config import load_stage
+from mesozoic.evaluate.episodes import baselines, run_episodes
+from mesozoic.evaluate.robustness import measure_robustness
+from mesozoic.learn.policy import load_policy
+from mesozoic.policies import FOLDER
+from mesozoic.sim.samples import Stream
+from mesozoic.species import get_species, species_names
+
+RECORDS = Path(__file__).parent.parent / "docs" / "results" / "records.json"
+EPISODES, SEED = 256, 7
+KEYS = (
+    "species",
+    "stage",
+    "stage_name",
+    "stage_passed",
+    "seed",
+    "timesteps",
+    "wall_seconds",
+    "steps_per_second",
+    "peak_memory_mb",
+    "evaluation",
+    "baselines",
+    "gate",
+    "versions",
+    "cores",
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, help="folder with one curriculum run per folder")
+    parser.add_argument("--ship", action="store_true", help="copy the best policies into the package")
+    options = parser.parse_args()
+    old = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.exists() else {"runs": [], "shipped": []}
+    known = {record["sha256"]: record for record in old["runs"]}
+    records = []
+    for path in sorted(options.runs.glob("*/stage?/metrics.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        policy = path.parent / "models" / f"stage{result['stage']}_final.zip"
+        digest = hashlib.sha256(policy.read_bytes()).hexdigest()
+        record = {key: result[key] for key in KEYS} | {"sha256": digest, "policy_bytes": policy.stat().st_size}
+        record["unseen"] = known[digest]["unseen"] if digest in known else _unseen(policy)
+        records.append(record)
+        print(f"{record['species']} seed {record['seed']} stage {record['stage']}: {_phrase(record)}", flush=True)
+    shipped = _ship(options.runs, records, old["shipped"]) if options.ship else old["shipped"]
+    RECORDS.parent.mkdir(parents=True, exist_ok=True)
+    RECORDS.write_text(json.dumps({"runs": records, "shipped": shipped}, indent=1) + "\n", encoding="utf-8")
+    print(f"records {RECORDS}")
+    return 0
+
+
+def _phrase(record: dict[str, Any]) -> str:
+    verdict = "passed" if record["stage_passed"] else "NOT passed"
+    return f"{verdict} at {record['timesteps']:,} steps, success {record['unseen']['success']:.3f} on unseen episodes"
+
+
+def _unseen(file: Path) -> dict[str, float]:
+    """Figures of a policy on `EPISODES` episodes that neither training nor the gate ever sees."""
+    policy = load_policy(file)
+    config = load_stage(policy.species, policy.stage)
+    return run_episodes(policy.act, get_species(policy.species), config, SEED, Stream.EVAL, EPISODES).summary()
+
+
+def _ship(runs: Path, records: list[dict[str, Any]], old: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Copy the best policies into the package; their records, with baselines and robustness."""
+    known = {record["sha256"]: record for record in old}
+    shipped = []
+    for species in species_names():
+        seeds: dict[int, dict[int, dict[str, Any]]] = {}
+        for record in records:
+            if record["species"] == species and record["stage_passed"]:
+                seeds.setdefault(record["seed"], {})[record["stage"]] = record
+        whole = {seed: stages for seed, stages in seeds.items() if set(stages) == {1, 2, 3}}
+        if not whole:
+            print(f"{species}: no seed passed all stages; nothing shipped", file=sys.stderr)
+            continue
+        seed = max(whole, key=lambda seed: whole[seed][3]["unseen"]["success"])
+        for stage, record in sorted(whole[seed].items()):
+            target = FOLDER / species / f"stage{stage}.zip"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(runs / f"{species}-seed{seed}" / f"stage{stage}" / "models" / f"stage{stage}_final.zip", target)
+            figures = known.get(record["sha256"]) or _examine(target)
+            line = {key: record[key] for key in ("species", "stage", "seed", "timesteps", "sha256", "versions", "unseen")}
+            shipped.append({**line, **{key: figures[key] for key in ("baselines", "robustness")}})
+            print(f"{species} stage {stage}: seed {seed} ships", flush=True)
+    return shipped
+
+
+def _examine(file: Path) -> dict[str, Any]:
+    policy = load_policy(file)
+    species, config = get_species(policy.species), load_stage(policy.species, policy.stage)
+    rows = measure_robustness(policy.act, species, config, SEED, EPISODES)
+    return {
+        "baselines": baselines(species, config, SEED, Stream.EVAL, EPISODES),
+        "robustness": [asdict(row) for row in rows],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
