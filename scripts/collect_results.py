@@ -99,9 +99,13 @@ def _ship(runs: Path, records: list[dict[str, Any]], old: list[dict[str, Any]]) 
         for stage, record in sorted(whole[seed].items()):
             target = FOLDER / species / f"stage{stage}.zip"
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(runs / f"{species}-seed{seed}" / f"stage{stage}" / "models" / f"stage{stage}_final.zip", target)
+            shutil.copyfile(
+                runs / f"{species}-seed{seed}" / f"stage{stage}" / "models" / f"stage{stage}_final.zip", target
+            )
             figures = known.get(record["sha256"]) or _examine(target)
-            line = {key: record[key] for key in ("species", "stage", "seed", "timesteps", "sha256", "versions", "unseen")}
+            line = {
+                key: record[key] for key in ("species", "stage", "seed", "timesteps", "sha256", "versions", "unseen")
+            }
             shipped.append({**line, **{key: figures[key] for key in ("baselines", "robustness")}})
             print(f"{species} stage {stage}: seed {seed} ships", flush=True)
     return shipped

@@ -50,7 +50,9 @@ def main() -> int:
         for key in [key for key, process in running.items() if process.poll() is not None]:
             process = running.pop(key)
             if process.returncode != 0 and not stop:
-                failed.append(f"{key[0]} seed {key[1]}: exit code {process.returncode}, see {_log(options.output, *key)}")
+                failed.append(
+                    f"{key[0]} seed {key[1]}: exit code {process.returncode}, see {_log(options.output, *key)}"
+                )
             print(f"{key[0]} seed {key[1]}: {_state(options.output, *key)}", flush=True)
     for line in failed:
         print(line, file=sys.stderr)

@@ -29,7 +29,8 @@ def curriculum(
     log_dir: Annotated[Path | None, typer.Option(help="Where a run folder named by the time is made.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on where the run folder's files stop.")] = True,
     override: Annotated[
-        list[str] | None, typer.Option(help="section.key=value, or 2.section.key=value for stage 2; several may follow.")
+        list[str] | None,
+        typer.Option(help="section.key=value, or 2.section.key=value for one stage; several may follow."),
     ] = None,
     wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as well.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,

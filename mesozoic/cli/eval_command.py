@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    policy: Annotated[Path, typer.Argument(help="Policy file or run folder.", metavar="POLICY_OR_RUN")],
+    policy: Annotated[
+        Path, typer.Argument(help="Policy file, run folder, or a species whose policy ships.", metavar="POLICY")
+    ],
+    stage: Annotated[int | None, typer.Option(help="Which stage's policy; default: the last one.")] = None,
     species: Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")] = None,
     episodes: Annotated[int | None, typer.Option(help="Episodes, all at once.", min=1, max=65536)] = None,
     seed: Annotated[int, typer.Option(help="Which episodes; training never sees any of them.", min=0)] = 0,
@@ -35,13 +38,12 @@ def evaluate(
     if footfalls is not None and footfalls.suffix != ".png":
         raise UserError(f"'{footfalls}' does not end in .png; give a file name that does")
 
-    from mesozoic.cli.policies import open_policy
+    from mesozoic.cli.policies import open_policy, policy_file
     from mesozoic.curriculum.gate import Gate, check_gate
     from mesozoic.evaluate.episodes import baselines, run_episodes
-    from mesozoic.run.folder import find_policy
     from mesozoic.sim.samples import Stream
 
-    loaded, animal, config = open_policy(policy, species, override or [])
+    loaded, animal, config = open_policy(policy, species, override or [], stage)
     if episodes is not None:
         plan = config.curriculum.model_copy(update={"eval_episodes": episodes})
         config = config.model_copy(update={"curriculum": plan})
@@ -65,7 +67,7 @@ def evaluate(
         if gait:
             _print_gait(title, run)
     if gait:
-        diagram = footfalls or _beside(find_policy(policy), f"footfalls-{animal.name}-stage{loaded.stage}.png")
+        diagram = footfalls or _beside(policy_file(policy, stage), f"footfalls-{animal.name}-stage{loaded.stage}.png")
         _draw_footfalls(run, f"{animal.title}, stage {loaded.stage} ({config.stage.name})", diagram)
         typer.echo(f"footfalls {diagram}", err=as_json)
     if check and not verdict.passed:

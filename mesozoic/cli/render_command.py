@@ -51,7 +51,8 @@ def render(
             )
         bar = progress.add_task("strip")
         render_strip(recording, animal, strip_path, on_frame=lambda i, n: progress.update(bar, completed=i, total=n))
-    typer.echo(f"{recording.seconds:.1f} s, ended: {recording.ended}")
+    hit = "" if recording.struck_at is None else f", hit at {recording.struck_at * recording.dt:.1f} s"
+    typer.echo(f"{recording.seconds:.1f} s{hit}, ended: {recording.ended}")
     if video:
         typer.echo(f"video {video_path}")
     typer.echo(f"strip {strip_path}")

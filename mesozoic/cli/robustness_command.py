@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def robustness(
-    policy: Annotated[Path, typer.Argument(help="Policy file or run folder.", metavar="POLICY_OR_RUN")],
+    policy: Annotated[
+        Path, typer.Argument(help="Policy file, run folder, or a species whose policy ships.", metavar="POLICY")
+    ],
+    stage: Annotated[int | None, typer.Option(help="Which stage's policy; default: the last one.")] = None,
     species: Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")] = None,
     episodes: Annotated[int, typer.Option(help="Episodes in each world, all at once.", min=1, max=65536)] = 64,
     seed: Annotated[int, typer.Option(help="Which episodes; training never sees any of them.", min=0)] = 0,
@@ -25,7 +28,7 @@ def robustness(
     from mesozoic.cli.policies import open_policy
     from mesozoic.evaluate.robustness import measure_robustness
 
-    loaded, animal, config = open_policy(policy, species, override or [])
+    loaded, animal, config = open_policy(policy, species, override or [], stage)
     rows = measure_robustness(loaded.act, animal, config, seed, episodes)
     if as_json:
         result = {"species": animal.name, "stage": loaded.stage, "seed": seed, "episodes": episodes}

@@ -63,6 +63,9 @@ class EnvSection(Section):
     push_duration: Float = Field(0.1, gt=0.0, description="seconds that a push lasts")
     push_velocity_min: Float = Field(0.0, ge=0.0, le=2.0, description="weakest push: velocity change, speed units")
     push_velocity_max: Float = Field(0.0, ge=0.0, le=2.0, description="strongest push; 0 means no pushes")
+    friction_range: tuple[Float, Float] | None = Field(
+        None, description="if set, each episode draws the friction of floor and feet from it; the model has 1"
+    )
     alive_bonus: Weight = Field(1.0, description="upright, at height and with loaded feet")
     posture_weight: Weight = Field(0.0, description="torso level as at home")
     pose_weight: Weight = Field(0.0, description="joints as at home")
@@ -112,10 +115,10 @@ class EnvSection(Section):
                 f"push_velocity_min = {self.push_velocity_min} exceeds push_velocity_max = {self.push_velocity_max};"
                 " lower the first or raise the second"
             )
-        for key in ("prey_distance_range", "prey_height_range"):
+        for key in ("prey_distance_range", "prey_height_range", "friction_range"):
             limits = getattr(self, key)
             if limits is not None and not 0.0 <= limits[0] <= limits[1]:
-                raise ValueError(f"{key} = {list(limits)} should be [nearest, farthest]; sort it")
+                raise ValueError(f"{key} = {list(limits)} should be [smallest, largest] and not negative; sort it")
         if self.push_duration >= self.push_interval:
             raise ValueError(
                 f"push_duration = {self.push_duration} must be shorter than push_interval = {self.push_interval};"
@@ -204,8 +207,12 @@ class CurriculumSection(Section):
     min_success_low: Float = Field(0.0, ge=0.0, lt=1.0, description="gate: lower bound of that share")
     speed_tolerance: Float = Field(0.2, gt=0.0, description="a walk is on speed within this share of the target")
     max_flight: Float = Field(0.05, ge=0.0, le=1.0, description="a walk has no foot on the floor for less than this")
-    min_alternation: Float = Field(0.9, gt=0.0, le=1.0, description="share of strides in which left and right alternate")
-    min_stride_length: Float = Field(0.8, ge=0.0, description="mean stride of a walk that does not shuffle, hip heights")
+    min_alternation: Float = Field(
+        0.9, gt=0.0, le=1.0, description="share of strides in which left and right alternate"
+    )
+    min_stride_length: Float = Field(
+        0.8, ge=0.0, description="mean stride of a walk that does not shuffle, hip heights"
+    )
     max_drift: Float = Field(0.15, gt=0.0, description="sideways over forward displacement of a straight walk")
 
 

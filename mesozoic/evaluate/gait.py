@@ -32,7 +32,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Gait:
-    """Figures of `m` episodes. An episode that is over before it settled has speed 0, flight 1, alternation 0.
+    """Figures of `m` episodes. An episode that is over before it settled has speed 0, alternation 0, flight NaN.
 
     Attributes:
         speed [m]: progress towards the target, in units of sqrt(g*h).
@@ -109,7 +109,7 @@ def _measure(trace: Trace, i: int) -> dict[str, object]:
     nothing: dict[str, object] = {
         "speed": 0.0,
         "froude": 0.0,
-        "flight": 1.0,
+        "flight": math.nan,
         "alternation": 0.0,
         "drift": math.inf,
         "heading_drift": math.nan,

@@ -43,7 +43,7 @@ def walk_score(config: StageConfig, gait: Gait, share_survived: Values) -> Value
     """Score of each episode of locomotion, [m] in [0, 1]."""
     speed = math.sqrt(config.env.target_froude)
     on_speed = np.maximum(0.0, 1.0 - np.abs(gait.speed / speed - 1.0))
-    return share_survived * on_speed * gait.alternation * (1.0 - gait.flight)
+    return share_survived * on_speed * gait.alternation * (1.0 - np.nan_to_num(gait.flight, nan=1.0))
 
 
 def reach_score(reached: Bools, closed: Values) -> Values:

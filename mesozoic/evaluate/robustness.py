@@ -98,7 +98,11 @@ def measure_robustness(
     episodes: int = EPISODES,
     variations: tuple[Variation, ...] = VARIATIONS,
 ) -> list[Row]:
-    """Evaluate `actor` on its stage in the unchanged world (the first row) and in every variation of it."""
+    """Evaluate `actor` on its stage in the unchanged world (the first row) and in every variation of it.
+
+    A `friction_range` of the stage is off: friction is that of the model, or of the variation.
+    """
+    config = config.model_copy(update={"env": config.env.model_copy(update={"friction_range": None})})
     rows: list[Row] = []
     for world in (NOMINAL, *variations):
         result = run_episodes(

@@ -1,11 +1,11 @@
-"""Draws single frames of an animal: its camera, the arrow of a push and the caption."""
+"""Draws single frames of an animal: its camera, what it should reach, the arrow of a push and the caption."""
 
 from __future__ import annotations
 
 import importlib
 import math
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,49 @@ RED = (0.9, 0.05, 0.05)
 ARROW_REACH = 5.0
 """Length of the arrow in hip heights for a push of one speed unit, sqrt(g*h)."""
 ARROW_WIDTH = 0.05
-ARROW_LIFT = 0.35
-"""Thickness of the arrow, and its height above the middle of the torso, in hip heights."""
+ARROW_GAP = 0.1
+"""Thickness of the arrow, and its height above the back, in hip heights."""
+TRUNK_REACH = 0.5
+"""Parts of the torso up to so many hip heights before or behind its middle are its back; beyond are neck and tail."""
 ARROW_FADE = 0.3
 """Seconds for which the arrow fades after the push."""
-CAMERA_DISTANCE = 1.35
-"""Distance of the camera in extents of the model."""
+OPEN, STRUCK, BARK, SHADE = (0.95, 0.10, 0.25), (0.10, 0.75, 0.15), (0.33, 0.20, 0.10), (0.12, 0.09, 0.07)
+"""Colours of the target before and after the hit, of the trunk that carries food, and of the post of prey."""
+GOAL_OPACITY = 0.35
+GOAL_CORE = 0.06
+GOAL_TRUNK, GOAL_POST = 0.05, 0.012
+"""Radii of the solid core of the target and of what it stands on, in hip heights."""
+CAMERA_FILL = 0.9
+"""Share of the frame, across and up, that the animal may fill."""
 CAMERA_CALM = 0.3
-"""Seconds over which the camera averages the path of the torso (standard deviation of a Gaussian)."""
+CAMERA_SLOW = 0.7
+"""Seconds over which the camera averages its path and its distance (standard deviation of a Gaussian)."""
+CAMERA_FARTHEST = 2.0
+"""The camera backs away to at most so many times its first distance."""
 MAX_GEOMS = 2000
-WHITE, ALARM, INK = (255, 255, 255), (255, 60, 50), (30, 25, 20)
+WHITE, ALARM, DONE, INK = (255, 255, 255), (255, 60, 50), (90, 235, 90), (30, 25, 20)
+_SIGNS = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
+
+
+class Goal(NamedTuple):
+    """The point to reach: where it is [3] and its radius, in metres, and whether it has been hit."""
+
+    point: NDArray[np.float32]
+    radius: float
+    struck: bool = False
+
+
+class CameraPath(NamedTuple):
+    """Where the camera looks at each pose of a recording.
+
+    Attributes:
+        lookat [T+1, 3]: point in the middle of the frame; distance [T+1] of the camera to it, metres.
+        azimuth: viewing direction in degrees; the camera never turns.
+    """
+
+    lookat: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    azimuth: float
 
 
 class SceneRenderer:
@@ -54,10 +87,11 @@ class SceneRenderer:
         self._data = mujoco.MjData(self.model)
         self._option = mujoco.MjvOption()
         self._camera = mujoco.MjvCamera()
-        self._camera.distance = CAMERA_DISTANCE * self.model.stat.extent
         self._camera.elevation = self.model.vis.global_.elevation
         self._view = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), dtype=np.uint8)
+        self._corners = _corners(self.model)
+        self._arrow_lift = self._back() + ARROW_GAP * species.hip_height
         self._speed_unit = math.sqrt(-self.model.opt.gravity[2] * species.hip_height)
         self._scene = mujoco.MjvScene(self.model, MAX_GEOMS)
         for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
@@ -71,14 +105,20 @@ class SceneRenderer:
             raise
 
     def frame(
-        self, qpos: NDArray[np.float32], lookat: NDArray[np.float64], azimuth: float, push: NDArray[np.float64]
+        self,
+        qpos: NDArray[np.float32],
+        camera: CameraPath,
+        t: int,
+        push: NDArray[np.float64],
+        goal: Goal | None = None,
     ) -> NDArray[np.uint8]:
         """Draw one moment.
 
         Args:
             qpos: [nq] pose.
-            lookat: [3] point in the middle of the frame, metres; azimuth: viewing direction in degrees.
+            camera: of the recording; t: which pose of it this is.
             push: [4] velocity change in m/s and opacity in [0, 1] of the arrow; no arrow at opacity 0.
+            goal: what the animal should reach, if anything.
 
         Returns:
             uint8 [height, width, 3], a new array.
@@ -87,36 +127,52 @@ class SceneRenderer:
         self._data.qpos[:] = qpos
         mj.mj_kinematics(self.model, self._data)
         mj.mj_camlight(self.model, self._data)
-        self._camera.lookat[:] = lookat
-        self._camera.azimuth = azimuth
+        self._camera.lookat[:] = camera.lookat[t]
+        self._camera.distance = camera.distance[t]
+        self._camera.azimuth = camera.azimuth
         mj.mjv_updateScene(
             self.model, self._data, self._option, None, self._camera, mj.mjtCatBit.mjCAT_ALL.value, scene
         )
+        if goal is not None:
+            self._add_goal(goal)
         if push[3] > 0.0:
             self._add_arrow(np.asarray(qpos[:3], dtype=np.float64), push)
         mj.mjr_render(self._view, scene, self._context)
         mj.mjr_readPixels(self._pixels, None, self._view, self._context)
         return self._pixels[::-1].copy()  # OpenGL counts rows from the bottom
 
-    def camera_path(self, qpos: NDArray[np.float32], dt: float) -> tuple[NDArray[np.float64], float]:
-        """Where the camera looks during a recording: calmly after the torso, never turning.
+    def camera_path(self, qpos: NDArray[np.float32], dt: float, goal: Goal | None = None) -> CameraPath:
+        """Follow a recording calmly, with all of the animal and its goal in the frame.
+
+        The view is the one that the model asks for as seen by the animal at the beginning. Where there is
+        a goal it is seen from the line to it instead, on the side to which the animal faces at first. A
+        goal that is farther away than at the beginning may leave the frame.
 
         Args:
             qpos: [T+1, nq] poses, `dt` seconds apart.
-
-        Returns:
-            lookat [T+1, 3] in metres and the azimuth in degrees, the one that the model asks for as
-            seen by the animal at the beginning.
         """
-        w, z = float(qpos[0, 3]), float(qpos[0, 6])
-        yaw = 2.0 * math.atan2(z, w)
-        cx, cy, cz = self.model.stat.center
-        middle = (cx * math.cos(yaw) - cy * math.sin(yaw), cx * math.sin(yaw) + cy * math.cos(yaw))
-        lookat = np.empty((len(qpos), 3))
+        direction = yaw = 2.0 * math.atan2(float(qpos[0, 6]), float(qpos[0, 3]))
+        side = 1.0
+        points = np.stack([self._outline(pose) for pose in qpos])
+        if goal is not None:
+            torso, point = qpos[:, :3].astype(np.float64), np.asarray(goal.point, dtype=np.float64)
+            away = np.linalg.norm(point - torso, axis=1)
+            seen = torso + (point - torso) * np.minimum(1.0, away[0] / np.maximum(away, 1e-6))[:, None]
+            box = seen[:, None] + _SIGNS * goal.radius
+            points = np.concatenate([points, box], axis=1)
+            direction = math.atan2(point[1] - torso[0, 1], point[0] - torso[0, 0])
+            side = -1.0 if math.sin(yaw - direction) > 0.0 else 1.0
+        low, high = points.min(axis=1), points.max(axis=1)
+        lookat = (low + high) / 2.0
         for axis in (0, 1):
-            lookat[:, axis] = _calm(qpos[:, axis].astype(np.float64), CAMERA_CALM / dt) + middle[axis]
-        lookat[:, 2] = cz  # the floor stays where it is, so that a fall looks like one
-        return lookat, self.model.vis.global_.azimuth + math.degrees(yaw)
+            lookat[:, axis] = _calm(lookat[:, axis], CAMERA_CALM / dt)
+        lookat[:, 2] = high[0, 2] / 2.0  # the floor stays where it is, so that a fall looks like one
+        azimuth = side * self.model.vis.global_.azimuth + math.degrees(direction)
+        need = self._distance(points - lookat[:, None], azimuth)
+        need = np.minimum(need, CAMERA_FARTHEST * need[0])
+        if goal is None:
+            return CameraPath(lookat, np.full(len(qpos), need.max()), azimuth)
+        return CameraPath(lookat, _calm(_nearby_max(need, CAMERA_SLOW / dt), CAMERA_SLOW / dt), azimuth)
 
     def close(self) -> None:
         """Free the OpenGL context; calling it again does nothing."""
@@ -136,21 +192,85 @@ class SceneRenderer:
     ) -> None:
         self.close()
 
+    def _outline(self, qpos: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The corners of the boxes around the animal's geoms in a pose, [p, 3] metres."""
+        self._data.qpos[:] = qpos
+        self._mj.mj_kinematics(self.model, self._data)
+        animal = self.model.geom_bodyid > 0
+        turn = self._data.geom_xmat[animal].reshape(-1, 3, 3)
+        corners = self._data.geom_xpos[animal, None] + self._corners[animal] @ turn.transpose(0, 2, 1)
+        return corners.reshape(-1, 3)
+
+    def _back(self) -> float:
+        """How high the animal's back is above the middle of its torso at home, metres."""
+        home = self.model.key_qpos[0]
+        self._data.qpos[:] = home
+        self._mj.mj_kinematics(self.model, self._data)
+        ahead = np.abs(self._data.geom_xpos[:, 0] - home[0])
+        torso = self.model.body(self._species.torso).id
+        trunk = (self.model.geom_bodyid == torso) & (ahead < TRUNK_REACH * self._species.hip_height)
+        turn = self._data.geom_xmat[trunk].reshape(-1, 3, 3)
+        tops = self._data.geom_xpos[trunk, None] + self._corners[trunk] @ turn.transpose(0, 2, 1)
+        return float(tops[..., 2].max() - home[2])
+
+    def _distance(self, points: NDArray[np.float64], azimuth: float) -> NDArray[np.float64]:
+        """How far the camera must be for `points` [T+1, p, 3] about where it looks to be in the frame, [T+1]."""
+        turn, tilt = math.radians(azimuth), math.radians(self._camera.elevation)
+        ahead = np.array([math.cos(tilt) * math.cos(turn), math.cos(tilt) * math.sin(turn), math.sin(tilt)])
+        right = np.array([math.sin(turn), -math.cos(turn), 0.0])
+        up_slope = CAMERA_FILL * math.tan(math.radians(self.model.vis.global_.fovy) / 2.0)
+        right_slope = up_slope * self._view.width / self._view.height
+        across = np.abs(points @ right) / right_slope
+        along = np.abs(points @ np.cross(right, ahead)) / up_slope
+        return (np.maximum(across, along) - points @ ahead).max(axis=1)
+
+    def _add_goal(self, goal: Goal) -> None:
+        """The sphere to reach, what it stands on and its place on the floor."""
+        geoms, h = self._mj.mjtGeom, self._species.hip_height
+        point = np.asarray(goal.point, dtype=np.float64)
+        foot = np.array([point[0], point[1], 0.0])
+        food = point[2] > h
+        colour = STRUCK if goal.struck else OPEN
+        flat = np.array([goal.radius, goal.radius, 0.002 * h])
+        self._add(geoms.mjGEOM_CYLINDER, (*SHADE, 0.45), size=flat, pos=foot)
+        # From the floor to the core; MuJoCo 3.14 takes the ends of a capsule's axis.
+        width = (GOAL_TRUNK if food else GOAL_POST) * h
+        self._add(geoms.mjGEOM_CAPSULE, (*(BARK if food else SHADE), 1.0), connect=(width, foot, point))
+        self._add(geoms.mjGEOM_SPHERE, (*colour, 1.0), size=np.full(3, GOAL_CORE * h), pos=point, emission=0.4)
+        self._add(geoms.mjGEOM_SPHERE, (*colour, GOAL_OPACITY), size=np.full(3, goal.radius), pos=point, emission=0.4)
+
     def _add_arrow(self, torso: NDArray[np.float64], push: NDArray[np.float64]) -> None:
-        scene, mj = self._scene, self._mj
-        if scene.ngeom >= scene.maxgeom:
-            return
         h = self._species.hip_height
-        start = torso + np.array([0.0, 0.0, ARROW_LIFT * h])
+        start = torso + np.array([0.0, 0.0, self._arrow_lift])
         # MuJoCo 3.14 draws an arrow half as long as the connector that it is given.
         end = start + 2.0 * push[:3] * (ARROW_REACH * h / self._speed_unit)
+        # It glows, to be as red on the side away from the light.
+        self._add(
+            self._mj.mjtGeom.mjGEOM_ARROW, (*RED, push[3]), connect=(ARROW_WIDTH * h, start, end), emission=0.5
+        )
+
+    def _add(
+        self,
+        kind: Any,
+        rgba: tuple[float, ...],
+        size: NDArray[np.float64] | None = None,
+        pos: NDArray[np.float64] | None = None,
+        connect: tuple[float, NDArray[np.float64], NDArray[np.float64]] | None = None,
+        emission: float = 0.0,
+    ) -> None:
+        """Add a shape to the scene: of `size` at `pos`, or to `connect` (width, start, end)."""
+        scene, mj, zero = self._scene, self._mj, np.zeros(3)
+        if scene.ngeom >= scene.maxgeom:
+            return
         geom = scene.geoms[scene.ngeom]
-        rgba = np.array([*RED, push[3]], dtype=np.float32)
-        arrow = mj.mjtGeom.mjGEOM_ARROW
-        mj.mjv_initGeom(geom, arrow, np.zeros(3), np.zeros(3), np.eye(3).ravel(), rgba)
-        mj.mjv_connector(geom, arrow, ARROW_WIDTH * h, start, end)
+        colour = np.array(rgba, dtype=np.float32)
+        mj.mjv_initGeom(
+            geom, kind, zero if size is None else size, zero if pos is None else pos, np.eye(3).ravel(), colour
+        )
+        if connect is not None:
+            mj.mjv_connector(geom, kind, *connect)
         geom.category = mj.mjtCatBit.mjCAT_DECOR
-        geom.emission = 0.5  # as red on the side away from the light
+        geom.emission = emission
         scene.ngeom += 1
 
 
@@ -177,8 +297,8 @@ def push_arrows(push_velocity: NDArray[np.float32], dt: float) -> NDArray[np.flo
     return arrows
 
 
-def caption(frame: NDArray[np.uint8], seconds: float, push: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Write the time, and the push if its arrow [4] shows, into a copy of a frame [height, width, 3].
+def caption(frame: NDArray[np.uint8], seconds: float, *lines: tuple[str, tuple[int, int, int]]) -> NDArray[np.uint8]:
+    """Write the time, and `lines` of text and colour below it, into a copy of a frame [height, width, 3].
 
     Raises:
         UserError: Pillow is missing.
@@ -191,9 +311,8 @@ def caption(frame: NDArray[np.uint8], seconds: float, push: NDArray[np.float64])
         "stroke_fill": INK,
         "font": viz_module("PIL.ImageFont").load_default(size),
     }
-    draw.text((size // 2, size // 2), f"{seconds:.2f} s", fill=WHITE, **ink)
-    if push[3] > 0.0:
-        draw.text((size // 2, 2 * size), f"push {np.linalg.norm(push[:3]):.2f} m/s", fill=ALARM, **ink)
+    for row, (text, colour) in enumerate(((f"{seconds:.2f} s", WHITE), *lines)):
+        draw.text((size // 2, size // 2 + row * 3 * size // 2), text, fill=colour, **ink)
     return np.array(image)
 
 
@@ -214,3 +333,15 @@ def _calm(path: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     reach = math.ceil(3.0 * sigma)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     return np.convolve(np.pad(path, reach, mode="edge"), weights / weights.sum(), mode="valid")
+
+
+def _nearby_max(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    """The largest value [T] within the reach of `_calm`, so that calming it nowhere falls below `values`."""
+    reach = math.ceil(3.0 * sigma)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, reach, mode="edge"), 2 * reach + 1)
+    return windows.max(axis=1)
+
+
+def _corners(model: Any) -> NDArray[np.float64]:
+    """The corners of the box around each geom, in its own frame, [ngeom, 8, 3] metres."""
+    return model.geom_aabb[:, None, :3] + _SIGNS * model.geom_aabb[:, None, 3:]

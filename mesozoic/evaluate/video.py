@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
 from mesozoic.evaluate.actors import Actor
-from mesozoic.evaluate.scene import SceneRenderer, caption, push_arrows, viz_module
+from mesozoic.evaluate.scene import ALARM, DONE, WHITE, Goal, SceneRenderer, caption, push_arrows, viz_module
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 
@@ -23,6 +23,10 @@ Progress = Callable[[int, int], None]
 """Called with the frames done and the frames in all."""
 
 DEFAULT_FPS = 25.0
+SPEED_WINDOW = 1.0
+"""Seconds over which the speed in the caption is averaged."""
+AFTER_HIT = 0.5
+"""A strip shows a moment at most so many seconds after the hit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +39,11 @@ class Recording:
         push_force [T, 3]: force on the torso during step t, world frame, newtons.
         push_velocity [T, 3]: the velocity change that the push acting in step t gives in all, m/s.
         reward [T]: reward of step t.
-        ended: `timeout`, `cut` (by `max_steps`), or what failed: `low`, `tilted`, `low+tilted`, `diverged`.
+        ended: `success`, `timeout`, `cut` (by `max_steps`), or what failed: `low`, `tilted`, `low+tilted`,
+            `diverged`.
+        task: `balance`, `locomotion` or `behaviour`.
+        target [3]: the point to reach, or None; reach: within which distance of it, both in metres.
+        struck_at: `qpos[struck_at]` is the pose in which the target was hit; None if it was not.
     """
 
     dt: float
@@ -44,6 +52,10 @@ class Recording:
     push_velocity: NDArray[np.float32]
     reward: NDArray[np.float32]
     ended: str
+    task: str = "balance"
+    target: NDArray[np.float32] | None = None
+    reach: float = 0.0
+    struck_at: int | None = None
 
     @property
     def steps(self) -> int:
@@ -52,6 +64,19 @@ class Recording:
     @property
     def seconds(self) -> float:
         return self.steps * self.dt
+
+    def goal(self, pose: int = 0) -> Goal | None:
+        """The target as it is at a pose."""
+        if self.target is None:
+            return None
+        return Goal(self.target, self.reach, struck=self.struck_at is not None and pose >= self.struck_at)
+
+    def speed(self, pose: int) -> float | None:
+        """Mean horizontal speed in m/s over the second before a pose; None in the first second."""
+        window = round(SPEED_WINDOW / self.dt)
+        if pose < window:
+            return None
+        return float(np.linalg.norm(self.qpos[pose, :2] - self.qpos[pose - window, :2])) / (window * self.dt)
 
 
 def record(
@@ -88,7 +113,7 @@ def record(
     forces: list[NDArray[np.float32]] = []
     rewards: list[np.float32] = []
     action = np.zeros((env.n, env.action_size), dtype=np.float32)
-    ended = "cut"
+    ended, struck_at = "cut", None
     while max_steps is None or len(rewards) < max_steps:
         forces.append(task.push_force(np, env.anatomy, env.env, env.memory)[episode_world])
         action[episode_world] = policy_act(observation[only])[0]
@@ -97,8 +122,11 @@ def record(
         pose = env.engine.sensed().qpos[episode_world]
         qpos.append(pose if np.isfinite(pose).all() else qpos[-1])  # a diverged pose cannot be drawn
         rewards.append(outcome.reward[episode_world])
+        if struck_at is None and env.memory.struck[episode_world] >= 0:
+            struck_at = len(rewards)
         if (outcome.truncated | outcome.terminated)[episode_world]:
-            ended = "+".join(name for name, mask in outcome.reasons.items() if mask[episode_world]) or "timeout"
+            failed = "+".join(name for name, mask in outcome.reasons.items() if mask[episode_world])
+            ended = "success" if outcome.succeeded[episode_world] else failed or "timeout"
             break
     push_force = np.array(forces, dtype=np.float32)
     impulse_time = push_steps(env.anatomy, env.env) * env.anatomy.dt
@@ -109,6 +137,10 @@ def record(
         push_velocity=push_force * np.float32(impulse_time / env.anatomy.mass),
         reward=np.array(rewards, dtype=np.float32),
         ended=ended,
+        task=config.env.task,
+        target=env.memory.target[episode_world].copy() if config.env.has_prey else None,
+        reach=config.env.reach_radius * species.hip_height,
+        struck_at=struck_at,
     )
 
 
@@ -178,8 +210,7 @@ def render_strip(
 ) -> None:
     """Write `frames` moments of the recording as one PNG: a row up to four, two rows beyond.
 
-    The moments are equally spaced from the first pose to the last; if none of them shows a push although
-    there was one, the moment nearest to the strongest push moves to it.
+    The moments are equally spaced from the first pose to the last, but for those of `strip_moments`.
 
     Args:
         width, height: of one moment, pixels.
@@ -204,14 +235,29 @@ def render_strip(
 
 
 def strip_moments(recording: Recording, frames: int) -> list[int]:
-    """Which poses a strip of `frames` pictures shows, in order."""
+    """Which poses a strip of `frames` pictures shows, in order.
+
+    They are equally spaced, but the nearest one moves to the hit of the target, to shortly after it if none
+    is there, and to the strongest push if none shows a push.
+    """
     moments = np.linspace(0, recording.steps, frames).round().astype(int)
+    fixed = np.zeros(frames, dtype=bool)
+
+    def show(pose: int) -> None:
+        if not fixed.all():
+            nearest = int(np.argmin(np.where(fixed, np.inf, np.abs(moments - pose))))
+            moments[nearest], fixed[nearest] = pose, True
+
+    if recording.struck_at is not None:
+        show(recording.struck_at)
+        late = min(recording.struck_at + round(AFTER_HIT / recording.dt), recording.steps)
+        if not ((moments > recording.struck_at) & (moments <= late)).any() and late > recording.struck_at:
+            show(late)
     arrows = push_arrows(recording.push_velocity, recording.dt)
     if not (arrows[moments, 3] > 0.0).any() and (arrows[:, 3] > 0.0).any():
         # Of the strongest push, the last pose before the arrow fades: the body has begun to answer.
         strength = np.linalg.norm(arrows[:, :3], axis=1) * (arrows[:, 3] == 1.0)
-        shown = recording.steps - int(np.argmax(strength[::-1]))
-        moments[int(np.argmin(np.abs(moments - shown)))] = shown
+        show(recording.steps - int(np.argmax(strength[::-1])))
     return sorted(int(moment) for moment in moments)
 
 
@@ -221,10 +267,21 @@ def _frames(
     """Draw the poses `moments` with captions, [height, width, 3] each."""
     arrows = push_arrows(recording.push_velocity, recording.dt)
     with SceneRenderer(species, width, height, fine) as renderer:
-        lookat, azimuth = renderer.camera_path(recording.qpos, recording.dt)
+        camera = renderer.camera_path(recording.qpos, recording.dt, recording.goal())
         for t in moments:
-            frame = renderer.frame(recording.qpos[t], lookat[t], azimuth, arrows[t])
-            yield caption(frame, t * recording.dt, arrows[t])
+            frame = renderer.frame(recording.qpos[t], camera, t, arrows[t], recording.goal(t))
+            yield caption(frame, t * recording.dt, *_notes(recording, t, arrows[t]))
+
+
+def _notes(recording: Recording, t: int, push: NDArray[np.float64]) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """What the caption says of a pose besides the time: text and colour of each line."""
+    speed = recording.speed(t) if recording.task == "locomotion" else None
+    if speed is not None:
+        yield f"{speed:.2f} m/s", WHITE
+    if recording.struck_at is not None and t >= recording.struck_at:
+        yield "hit", DONE
+    if push[3] > 0.0:
+        yield f"push {np.linalg.norm(push[:3]):.2f} m/s", ALARM
 
 
 @contextmanager

@@ -87,9 +87,7 @@ def make_update(
     """
     optimiser = make_optimiser(ppo)
 
-    def loss(
-        params: Params, sample: dict[str, jax.Array], knobs: Knobs
-    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def loss(params: Params, sample: dict[str, jax.Array], knobs: Knobs) -> tuple[jax.Array, dict[str, jax.Array]]:
         log_std = params["log_std"]
         if ppo.log_std_end is not None:  # scheduled, not learned
             log_std = jax.lax.stop_gradient(log_std)

@@ -151,7 +151,7 @@ class BatchEnv:
         if self._heading is not None:
             samples[:, HEADING_SAMPLE] = self._heading / (2.0 * math.pi) % 1.0
         fresh, qpos, qvel = task.reset(np, self.anatomy, self.env, samples)
-        self.engine.reset(mask, qpos, qvel)
+        self.engine.reset(mask, qpos, qvel, task.draw_friction(self.env, samples))
         sensed = task.Sensed(*(part[mask] for part in self.engine.sensed()))
         fresh, observation = task.begin(np, self.anatomy, self.env, fresh, sensed)
         merged = {}

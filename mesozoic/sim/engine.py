@@ -13,8 +13,9 @@ class Engine(Protocol):
     n: int
     dt: float
 
-    def reset(self, mask: Array, qpos: Array, qvel: Array) -> None:
-        """Place the worlds of `mask` [n] bool at `qpos` [m, nq], `qvel` [m, nv], m = mask.sum()."""
+    def reset(self, mask: Array, qpos: Array, qvel: Array, friction: Array | None = None) -> None:
+        """Place the worlds of `mask` [n] bool at `qpos` [m, nq], `qvel` [m, nv], m = mask.sum(), with the sliding
+        friction [m] of floor and feet (None: as it is)."""
 
     def step(self, ctrl: Array, push: Array, active: Array | None = None) -> None:
         """Advance one control period under servo targets [n, nu] and torso forces [n, 3] in newtons.

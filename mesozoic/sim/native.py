@@ -50,13 +50,26 @@ class NativeEngine:
         self._foot_force = np.zeros((n, len(self.anatomy.foot_sensors)))
         self._foot_geoms = [list(geoms) for geoms in self.anatomy.foot_geoms]
         self._sites = list(self.anatomy.strike_site_ids)
+        self._touching = np.flatnonzero(self.model.geom_contype | self.model.geom_conaffinity)
+        self._friction: NDArray[np.float64] | None = None
         self._batch.reset()
         self._blank = self._state[0].copy()
 
-    def reset(self, mask: NDArray[np.bool_], qpos: NDArray[np.float32], qvel: NDArray[np.float32]) -> None:
-        """Place the worlds of `mask` [n] at `qpos` [m, nq], `qvel` [m, nv]."""
+    def reset(
+        self,
+        mask: NDArray[np.bool_],
+        qpos: NDArray[np.float32],
+        qvel: NDArray[np.float32],
+        friction: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Place the worlds of `mask` [n] at `qpos` [m, nq], `qvel` [m, nv].
+
+        `friction` [m]: sliding friction of floor and feet in these worlds; None leaves it as it is.
+        """
         if not mask.any():
             return
+        if friction is not None:
+            self._set_friction(mask, friction)
         # Not `batch.reset`: it applies writes made since the last step, such as those of `set_state`, on top.
         self._state[mask] = self._blank
         self._warning[mask] = 0
@@ -103,6 +116,7 @@ class NativeEngine:
             "physics": self._state.copy(),
             "warning": self._warning.copy(),
             "foot_force": self._foot_force.copy(),
+            **({} if self._friction is None else {"friction": self._friction[:, self._touching[0], 0].copy()}),
         }
 
     def set_state(self, state: dict[str, NDArray]) -> None:
@@ -110,6 +124,14 @@ class NativeEngine:
         self._state[:] = state["physics"]
         self._warning[:] = state["warning"]
         self._foot_force = state["foot_force"].copy()
+        if "friction" in state:
+            self._set_friction(np.ones(self.n, dtype=bool), state["friction"])
+
+    def _set_friction(self, mask: NDArray[np.bool_], friction: NDArray) -> None:
+        """All geoms that touch, as a contact takes the larger coefficient of its two."""
+        if self._friction is None:
+            self._friction = self._batch.expand("geom_friction")
+        self._friction[np.ix_(mask, self._touching, [0])] = friction[:, None, None]
 
     def _feet(self, sensordata: NDArray[np.float64]) -> NDArray[np.float64]:
         """Vertical floor force on each foot, [n, nfeet]."""

@@ -135,9 +135,7 @@ def _other_side(names: list[str], species: Species) -> NDArray[np.int64]:
     return np.array([names.index(name) for name in swapped], dtype=np.int64)
 
 
-def _mirror_signs(
-    model: mujoco.MjModel, home: mujoco.MjData, mirror: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def _mirror_signs(model: mujoco.MjModel, home: mujoco.MjData, mirror: NDArray[np.int64]) -> NDArray[np.float32]:
     """Whether each joint's axis at home, mirrored in the plane y = 0, points as its partner's does.
 
     A hinge axis is a pseudovector: mirrored in y it keeps y and turns x and z around; a slide axis

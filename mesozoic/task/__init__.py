@@ -6,7 +6,7 @@ from mesozoic.task.control import clip_action, servo_targets
 from mesozoic.task.mirror import Mirror, mirror_action, mirror_observation
 from mesozoic.task.observe import Block, layout_of, observation_layout, observation_size
 from mesozoic.task.pushes import push_force
-from mesozoic.task.reset import reset, uniforms_per_reset
+from mesozoic.task.reset import draw_friction, reset, uniforms_per_reset
 from mesozoic.task.reward import TERMS, active_terms, weight_key
 from mesozoic.task.step import begin, step
 from mesozoic.task.termination import REASONS
@@ -23,6 +23,7 @@ __all__ = [
     "begin",
     "check_stage",
     "clip_action",
+    "draw_friction",
     "layout_of",
     "mirror_action",
     "mirror_observation",

@@ -55,9 +55,7 @@ def observation_size(anatomy: Anatomy) -> int:
     return sum(block.size for block in observation_layout(anatomy))
 
 
-def observe(
-    xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sensed, kin: Kinematics
-) -> Array:
+def observe(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sensed, kin: Kinematics) -> Array:
     """Fill the observation, float32 [n, nobs]. Everything in it is egocentric and of order one."""
     joint_pos = sensed.qpos[:, FREE_QPOS:] - anatomy.home_qpos[FREE_QPOS:]
     joint_vel = sensed.qvel[:, FREE_QVEL:] * anatomy.time_unit

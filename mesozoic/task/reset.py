@@ -11,8 +11,8 @@ from mesozoic.task.pushes import UNIFORMS_PER_PUSH, push_count, schedule_pushes
 
 FAR = 50.0
 """Hip heights to the point that an animal faces where there is no prey: far, so that drifting hardly turns it."""
-SCALARS = 5
-"""Samples for heading, gait phase, and the target's distance, bearing and height."""
+SCALARS = 6
+"""Samples for heading, gait phase, the target's distance, bearing and height, and friction."""
 
 
 def uniforms_per_reset(anatomy: Anatomy, env: EnvSection) -> int:
@@ -51,7 +51,7 @@ def reset(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) -> tuple[M
         step=xp.zeros(n, dtype=xp.int32),
         prev_action=xp.zeros((n, anatomy.nu), dtype=xp.float32),
         origin=xp.zeros((n, 2), dtype=xp.float32),
-        target=_place_target(xp, anatomy, env, yaw, uniforms[:, 2:SCALARS]),
+        target=_place_target(xp, anatomy, env, yaw, uniforms[:, 2:5]),
         phase=uniforms[:, 1],
         gap=zero,
         struck=xp.full(n, -1, dtype=xp.int32),
@@ -61,9 +61,17 @@ def reset(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) -> tuple[M
     return memory, qpos, qvel
 
 
+def draw_friction(env: EnvSection, uniforms: Array) -> Array | None:
+    """Sliding friction of floor and feet in each episode, [n]; None leaves the model's own."""
+    if env.friction_range is None:
+        return None
+    low, high = env.friction_range
+    return low + uniforms[:, 5] * (high - low)
+
+
 def _place_target(xp: XP, anatomy: Anatomy, env: EnvSection, yaw: Array, uniforms: Array) -> Array:
     """The target of each episode, [n, 3] metres, from samples [n, 3] for distance, bearing and height."""
-    near, far = env.prey_distance_range if env.has_prey else (FAR, FAR)
+    near, far = env.prey_distance_range or (FAR, FAR)
     low, high = env.prey_height_range if env.has_prey else (0.0, 0.0)
     distance = (near + uniforms[:, 0] * (far - near)) * anatomy.hip_height
     bearing = yaw + (2.0 * uniforms[:, 1] - 1.0) * math.radians(env.target_bearing)

@@ -139,7 +139,7 @@ def test_hopping_earns_less_than_alternating_and_no_more_than_standing(
 
 def test_hopping_once_a_stride_loses(anatomy: Anatomy, standing: Standing) -> None:
     for shift in range(0, N, N // 20):
-        together = np.roll(STRIDE < WALK.gait_duty, shift)
+        together = np.roll(WALK.gait_duty > STRIDE, shift)
         assert _terms(anatomy, standing, WALK, np.stack([together, together], axis=1))["gait"].mean() < -0.1
 
 
@@ -170,7 +170,8 @@ def test_a_swinging_foot_is_lifted_to_its_height_and_a_standing_one_is_not(duty:
     np.testing.assert_allclose(wanted.max(axis=0), height, rtol=1e-3)
     middle = np.array([(1.0 + duty) / 2.0], dtype=np.float32)
     assert gait_clock.swing_height(np, env, middle)[0, 0] == pytest.approx(height, rel=1e-6)
-    assert gait_clock.swing_height(np, env, np.float32([duty + 1e-4, 0.9999]))[:, 0] == pytest.approx(0.0, abs=0.01)
+    ends = np.array([duty + 1e-4, 0.9999], dtype=np.float32)
+    assert gait_clock.swing_height(np, env, ends)[:, 0] == pytest.approx(0.0, abs=0.01)
 
 
 @given(DUTIES, st.floats(0.01, 1.0))

@@ -90,7 +90,7 @@ def test_velocities_and_targets_are_seen_in_the_torso_frame(
         np.testing.assert_allclose(row[6:9], qvel[3:6] * anatomy.time_unit, atol=1e-5)
         target = to_torso @ (memory.target[i] - qpos[:3]) / anatomy.hip_height
         distance = np.linalg.norm(target)
-        far += distance > 2.0
+        far += bool(distance > 2.0)
         np.testing.assert_allclose(near[i], target * min(1.0, 2.0 / distance), atol=1e-5)
     assert 0 < far < len(near)
 

@@ -134,7 +134,7 @@ def test_a_fall_after_the_strike_is_no_success(anatomy: Anatomy, standing: Stand
     """Even in the very step that would have been the last one to hold."""
     memory, sensed, action = standing(HUNT, 2)
     near = sensed._replace(site_pos=_sites(anatomy, memory, 0.0))
-    low = near._replace(qpos=near.qpos * np.float32([[1.0], [1.0]]))
+    low = near._replace(qpos=near.qpos.copy())
     low.qpos[1, 2] *= 0.5
     total = np.zeros(2)
     for i in range(fall + 1):
@@ -197,14 +197,18 @@ def test_approach_adds_up_to_the_distance_closed(anatomy: Anatomy, standing: Sta
 
 
 def test_approach_is_cut_off_and_paid_up_to_the_strike_only(anatomy: Anatomy, standing: Standing) -> None:
-    """Worlds: a leap to the prey, a leap away from it, the step that strikes, after the strike."""
-    memory, sensed, action = standing(HUNT, 4)
+    """Worlds: a leap to the prey, a leap away from it, the step that strikes, after the strike. Speed likewise."""
+    env = HUNT.model_copy(update={"forward_vel_weight": 1.0})
+    memory, sensed, action = standing(env, 4)
     share = anatomy.dt / anatomy.time_unit
     memory = memory._replace(
-        gap=np.float32([1.0, 1.0, 0.1 + 0.5 * share, 0.5]), struck=np.array([-1, -1, -1, 0], dtype=np.int32)
+        gap=np.array([1.0, 1.0, 0.1 + 0.5 * share, 0.5], dtype=np.float32),
+        struck=np.array([-1, -1, -1, 0], dtype=np.int32),
     )
+    sensed.qvel[:, :2] = memory.target[:, :2] / anatomy.hip_height * np.sqrt(env.target_froude) * anatomy.speed_unit
     sensed = sensed._replace(site_pos=_sites(anatomy, memory, [0.4, 1.6, 0.1, 0.1]))
-    step = task.step(np, anatomy, HUNT, memory, sensed, action)
+    step = task.step(np, anatomy, env, memory, sensed, action)
+    np.testing.assert_allclose(step.rewards["forward_vel"], [1.0, 1.0, 1.0, 0.0], atol=1e-5)
     np.testing.assert_allclose(step.rewards["approach"], [1.0, -1.0, 0.5, 0.0], atol=1e-4)
     assert step.memory.struck.tolist() == [-1, -1, 0, 1]
 
@@ -247,7 +251,7 @@ def test_prey_appears_anywhere_within_its_ranges(
 
 def test_distance_bearing_and_height_are_drawn_on_their_own(anatomy: Anatomy) -> None:
     env = EnvSection(prey_distance_range=(1.0, 5.0), prey_height_range=(0.2, 1.5), target_bearing=60.0)
-    together = np.corrcoef(_reset(anatomy, env, 2000))
+    together = np.array(np.corrcoef(_reset(anatomy, env, 2000)))
     assert np.abs(together[~np.eye(3, dtype=bool)]).max() < 0.08
 
 
