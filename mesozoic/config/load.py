@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 import mesozoic
-from mesozoic.config.override import SECTIONS, Override, section_keys, unknown_key
+from mesozoic.config.override import SECTIONS, Override, canonical, section_keys, unknown_key
 from mesozoic.config.schema import StageConfig
 from mesozoic.errors import UserError, did_you_mean
 
@@ -62,19 +62,24 @@ def load_file(path: Path, overrides: Iterable[Override] = (), stage: int | None 
     """
     where = path.name
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {path} ({error.strerror}); check the path") from None
     except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, too many digits or brackets
         raise UserError(f"{where} is not valid TOML ({error}); correct it") from None
-    _reject_unknown(raw, where)
+    raw = _known_keys(text, where)
     if stage is None:
-        stage = raw.get("stage", {}).get("number")
+        stage = _stage_number(raw)
     for override in overrides:
         if override.stage is None or override.stage == stage:
             raw.setdefault(override.section, {})[override.key] = override.value
             where = f"{path.name} with overrides"
     return validate(raw, where)
+
+
+def _stage_number(raw: dict[str, dict[str, object]]) -> int | None:
+    number = raw.get("stage", {}).get("number")
+    return number if isinstance(number, int) else None
 
 
 def validate(raw: dict[str, dict[str, object]], where: str) -> StageConfig:
@@ -97,12 +102,21 @@ def validate(raw: dict[str, dict[str, object]], where: str) -> StageConfig:
         raise UserError(f"{where}: {path} {message}, but it is {first['input']!r}; correct that value") from None
 
 
-def _reject_unknown(raw: dict[str, object], where: str) -> None:
+def _known_keys(raw: dict[str, object], where: str) -> dict[str, dict[str, object]]:
+    """The same with aliases replaced by the keys they stand for; anything unknown is refused."""
+    known: dict[str, dict[str, object]] = {}
     for section, table in raw.items():
         if section not in SECTIONS:
             raise unknown_key(section, "", where)
         if not isinstance(table, dict):
             raise UserError(f"{where}: '{section}' must be a section, not {table!r}; write [{section}]")
+        found: dict[str, str] = {}
         for key in table:
-            if key not in section_keys(section):
+            name = canonical(section, key)
+            if name not in section_keys(section):
                 raise unknown_key(section, key, where)
+            if name in found:
+                raise UserError(f"{where}: '{key}' and '{found[name]}' in [{section}] are the same key; keep one")
+            found[name] = key
+        known[section] = {name: table[key] for name, key in found.items()}
+    return known

@@ -24,7 +24,24 @@ IGNORED = ("_wandb",)
 PYTHON_CONSTANTS = {"True": True, "False": False, "None": None}
 """Sweep services written in Python spell values as Python does."""
 
+ALIASES = {
+    "env.strike_bonus": "task_bonus",
+    "env.bite_bonus": "task_bonus",
+    "env.food_reach_bonus": "task_bonus",
+    "env.strike_approach_weight": "approach_weight",
+    "env.bite_approach_weight": "approach_weight",
+    "env.food_approach_weight": "approach_weight",
+    "env.strike_proximity_weight": "proximity_weight",
+    "env.bite_proximity_weight": "proximity_weight",
+    "env.food_proximity_weight": "proximity_weight",
+    "env.food_distance_range": "prey_distance_range",
+    "env.food_height_range": "prey_height_range",
+}
+"""Each animal's own word for a key, accepted wherever the key is; results carry the key."""
+
 RENAMED = {
+    "env.forward_vel_max": "env.target_froude",
+    "env.gait_symmetry_weight": "env.gait_weight",
     "jax.num_envs": "stage.n_envs",
     "jax.rollout_len": "ppo.n_steps",
     "jax.num_minibatches": "ppo.batch_size",
@@ -50,6 +67,11 @@ class Override:
 def section_keys(section: str) -> tuple[str, ...]:
     """Keys of a section."""
     return tuple(StageConfig.model_fields[section].annotation.model_fields)  # type: ignore[union-attr]
+
+
+def canonical(section: str, key: str) -> str:
+    """The key that `key` is an alias of, else `key` itself."""
+    return ALIASES.get(f"{section}.{key}", key)
 
 
 def unknown_key(section: str, key: str, where: str) -> UserError:
@@ -96,6 +118,7 @@ def parse_override(text: str) -> Override:
     if not equals or len(parts) != 2 or not all(parts):
         raise UserError(f"override '{text}' is not of the form section.key=value, for example ppo.learning_rate=1e-4")
     section, key = parts
+    key = canonical(section, key)
     if section not in SECTIONS or key not in section_keys(section):
         raise unknown_key(section, key, f"override '{text}'")
     return Override(section, key, parse_value(value.strip()), stage)

@@ -24,7 +24,7 @@ TRUNK_REACH = 0.5
 """Parts of the torso up to so many hip heights before or behind its middle are its back; beyond are neck and tail."""
 ARROW_FADE = 0.3
 """Seconds for which the arrow fades after the push."""
-OPEN, STRUCK, BARK, SHADE = (0.95, 0.10, 0.25), (0.10, 0.75, 0.15), (0.33, 0.20, 0.10), (0.12, 0.09, 0.07)
+OPEN, STRUCK, BARK, SHADE = (0.95, 0.08, 0.10), (0.10, 0.75, 0.15), (0.33, 0.20, 0.10), (0.12, 0.09, 0.07)
 """Colours of the target before and after the hit, of the trunk that carries food, and of the post of prey."""
 GOAL_OPACITY = 0.35
 GOAL_CORE = 0.06
@@ -35,6 +35,8 @@ CAMERA_FILL = 0.9
 CAMERA_CALM = 0.3
 CAMERA_SLOW = 0.7
 """Seconds over which the camera averages its path and its distance (standard deviation of a Gaussian)."""
+LIGHT_AWAY = 5.0
+"""How far the sun is moved away, in extents of the model."""
 CAMERA_FARTHEST = 2.0
 """The camera backs away to at most so many times its first distance."""
 MAX_GEOMS = 2000
@@ -130,6 +132,9 @@ class SceneRenderer:
         self._camera.lookat[:] = camera.lookat[t]
         self._camera.distance = camera.distance[t]
         self._camera.azimuth = camera.azimuth
+        # Shadows are sharp only around the light's place, and spoilt behind it.
+        self._data.light_xpos[:, :2] += camera.lookat[t, :2]
+        self._data.light_xpos -= LIGHT_AWAY * self.model.stat.extent * self._data.light_xdir
         mj.mjv_updateScene(
             self.model, self._data, self._option, None, self._camera, mj.mjtCatBit.mjCAT_ALL.value, scene
         )
@@ -159,15 +164,17 @@ class SceneRenderer:
             away = np.linalg.norm(point - torso, axis=1)
             seen = torso + (point - torso) * np.minimum(1.0, away[0] / np.maximum(away, 1e-6))[:, None]
             box = seen[:, None] + _SIGNS * goal.radius
-            points = np.concatenate([points, box], axis=1)
+            points = np.concatenate([points, box, box * [1.0, 1.0, 0.0]], axis=1)  # its place on the floor as well
             direction = math.atan2(point[1] - torso[0, 1], point[0] - torso[0, 0])
             side = -1.0 if math.sin(yaw - direction) > 0.0 else 1.0
-        low, high = points.min(axis=1), points.max(axis=1)
-        lookat = (low + high) / 2.0
-        for axis in (0, 1):
-            lookat[:, axis] = _calm(lookat[:, axis], CAMERA_CALM / dt)
-        lookat[:, 2] = high[0, 2] / 2.0  # the floor stays where it is, so that a fall looks like one
         azimuth = side * self.model.vis.global_.azimuth + math.degrees(direction)
+        lookat = (points.min(axis=1) + points.max(axis=1)) / 2.0
+        lookat[:, 2] = points[0, :, 2].max() / 2.0  # without a goal it stays there, so that a fall looks like one
+        for _ in range(4):
+            right, up = self._off_centre(points - lookat[:, None], azimuth)
+            lookat += right if goal is None else right + up
+        for axis, calm in enumerate((CAMERA_CALM, CAMERA_CALM, CAMERA_SLOW)):
+            lookat[:, axis] = _calm(lookat[:, axis], calm / dt)
         need = self._distance(points - lookat[:, None], azimuth)
         need = np.minimum(need, CAMERA_FARTHEST * need[0])
         if goal is None:
@@ -215,14 +222,34 @@ class SceneRenderer:
 
     def _distance(self, points: NDArray[np.float64], azimuth: float) -> NDArray[np.float64]:
         """How far the camera must be for `points` [T+1, p, 3] about where it looks to be in the frame, [T+1]."""
+        right, up, ahead = self._axes(azimuth)
+        up_slope = CAMERA_FILL * math.tan(math.radians(self.model.vis.global_.fovy) / 2.0)
+        right_slope = up_slope * self._view.width / self._view.height
+        widest = np.maximum(np.abs(points @ right) / right_slope, np.abs(points @ up) / up_slope)
+        return (widest - points @ ahead).max(axis=1)
+
+    def _off_centre(
+        self, points: NDArray[np.float64], azimuth: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How far to the right and up the middle of `points` [T+1, p, 3] is seen of where the camera looks.
+
+        Two arrays [T+1, 3], metres at the distance of where the camera looks.
+        """
+        right, up, ahead = self._axes(azimuth)
+        distance = self._distance(points, azimuth)[:, None]
+
+        def shift(axis: NDArray[np.float64]) -> NDArray[np.float64]:
+            seen = points @ axis / (distance + points @ ahead)
+            return (seen.min(axis=1) + seen.max(axis=1))[:, None] / 2.0 * distance * axis
+
+        return shift(right), shift(up)
+
+    def _axes(self, azimuth: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """The directions right, up and ahead of the camera."""
         turn, tilt = math.radians(azimuth), math.radians(self._camera.elevation)
         ahead = np.array([math.cos(tilt) * math.cos(turn), math.cos(tilt) * math.sin(turn), math.sin(tilt)])
         right = np.array([math.sin(turn), -math.cos(turn), 0.0])
-        up_slope = CAMERA_FILL * math.tan(math.radians(self.model.vis.global_.fovy) / 2.0)
-        right_slope = up_slope * self._view.width / self._view.height
-        across = np.abs(points @ right) / right_slope
-        along = np.abs(points @ np.cross(right, ahead)) / up_slope
-        return (np.maximum(across, along) - points @ ahead).max(axis=1)
+        return right, np.cross(right, ahead), ahead
 
     def _add_goal(self, goal: Goal) -> None:
         """The sphere to reach, what it stands on and its place on the floor."""
@@ -231,9 +258,8 @@ class SceneRenderer:
         foot = np.array([point[0], point[1], 0.0])
         food = point[2] > h
         colour = STRUCK if goal.struck else OPEN
-        flat = np.array([goal.radius, goal.radius, 0.002 * h])
+        flat = np.array([goal.radius, 0.002 * h, 0.0])
         self._add(geoms.mjGEOM_CYLINDER, (*SHADE, 0.45), size=flat, pos=foot)
-        # From the floor to the core; MuJoCo 3.14 takes the ends of a capsule's axis.
         width = (GOAL_TRUNK if food else GOAL_POST) * h
         self._add(geoms.mjGEOM_CAPSULE, (*(BARK if food else SHADE), 1.0), connect=(width, foot, point))
         self._add(geoms.mjGEOM_SPHERE, (*colour, 1.0), size=np.full(3, GOAL_CORE * h), pos=point, emission=0.4)
@@ -245,9 +271,7 @@ class SceneRenderer:
         # MuJoCo 3.14 draws an arrow half as long as the connector that it is given.
         end = start + 2.0 * push[:3] * (ARROW_REACH * h / self._speed_unit)
         # It glows, to be as red on the side away from the light.
-        self._add(
-            self._mj.mjtGeom.mjGEOM_ARROW, (*RED, push[3]), connect=(ARROW_WIDTH * h, start, end), emission=0.5
-        )
+        self._add(self._mj.mjtGeom.mjGEOM_ARROW, (*RED, push[3]), connect=(ARROW_WIDTH * h, start, end), emission=0.5)
 
     def _add(
         self,

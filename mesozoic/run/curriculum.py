@@ -17,6 +17,9 @@ from mesozoic.run.files import write_bytes
 from mesozoic.run.folder import StageFolder
 from mesozoic.run.identity import Identity
 from mesozoic.run.train_stage import train_stage
+from mesozoic.species import get_species
+from mesozoic.species.anatomy import anatomy_of
+from mesozoic.task import check_stage
 
 RESULTS_FILE = "collected_results.csv"
 COLUMNS = (
@@ -72,9 +75,12 @@ def plan_curriculum(
     if last not in numbers:
         raise UserError(f"{species} has no stage {last}; give --target {', '.join(map(str, numbers))}")
     stages = tuple(load_stage(species, number, overrides) for number in numbers if number <= last)
+    animal = get_species(species)
+    anatomy = anatomy_of(animal, animal.load_model())
     first = stages[0]
     for stage in stages:
         check_gate(stage.curriculum)
+        check_stage(anatomy, stage.env)
         if hidden_widths(stage.ppo.net_arch) != hidden_widths(first.ppo.net_arch):
             raise UserError(
                 f"stage {stage.stage.number} has ppo.net_arch = {stage.ppo.net_arch}, stage {first.stage.number} has"

@@ -57,6 +57,7 @@ def train_stage(identity: Identity, run: Path, resume: bool = True, wandb: bool 
     folder = StageFolder(run, identity.config.stage.number)
     check_gate(identity.config.curriculum)
     species = get_species(identity.species)
+    task.check_stage(anatomy_of(species, species.load_model()), identity.config.env)
     warm_start = _warm_start(identity, species)
     saved = None
     if resume:

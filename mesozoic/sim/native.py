@@ -131,7 +131,8 @@ class NativeEngine:
         """All geoms that touch, as a contact takes the larger coefficient of its two."""
         if self._friction is None:
             self._friction = self._batch.expand("geom_friction")
-        self._friction[np.ix_(mask, self._touching, [0])] = friction[:, None, None]
+        assert self._friction is not None
+        self._friction[np.ix_(np.flatnonzero(mask), self._touching, np.array([0]))] = friction[:, None, None]
 
     def _feet(self, sensordata: NDArray[np.float64]) -> NDArray[np.float64]:
         """Vertical floor force on each foot, [n, nfeet]."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from mesozoic.task.arrays import XP, Array
 from mesozoic.task.moment import Moment
 
+FASTEST = 5.0
+"""Speed units; no claw or head draws back faster, except in a world whose physics broke down."""
+
 
 def approach(xp: XP, m: Moment) -> Array:
-    """Distance closed between the strike site and the target, as a speed. It sums up to the way there
-    and no more, so that hovering by the prey earns nothing."""
+    """Distance closed between the strike site and the target, as a speed, of which at most 1 is paid.
+
+    It sums up to the way there and no more, so that neither hovering by the prey nor going back and forth
+    earns anything: what is limited is the gain, not the loss of any animal that moves."""
     closed = (m.before.gap - m.memory.gap) * (m.anatomy.time_unit / m.anatomy.dt)
-    return xp.where(m.before.struck < 0, xp.clip(closed, -1.0, 1.0), 0.0)
+    return xp.where(m.before.struck < 0, xp.clip(closed, -FASTEST, 1.0), 0.0)
 
 
 def proximity(xp: XP, m: Moment) -> Array:

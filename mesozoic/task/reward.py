@@ -2,7 +2,7 @@
 
 The term `posture` has the weight `env.posture_weight` and the metric `reward/posture`. A term is a
 pure function of the moment, `[n]`; bonuses lie in [0, 1], penalties are negative or zero, and the
-terms of `SIGNED` lie in [-1, 1] and are about 0 for an animal that does nothing.
+terms of `SIGNED` are at most 1 and about 0 for an animal that does nothing.
 """
 
 from __future__ import annotations

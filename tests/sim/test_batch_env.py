@@ -156,21 +156,23 @@ def test_what_was_handed_out_is_never_overwritten(species: Species, busy_env: En
 
 
 def test_at_the_end_of_an_episode_both_observations_are_there(species: Species, busy_env: EnvSection) -> None:
-    """Against the same worlds without automatic resets."""
-    auto, manual = BatchEnv(species, busy_env, N, seed=2), BatchEnv(species, busy_env, N, seed=2, auto_reset=False)
+    """Against the same worlds without automatic resets; some fall, some do not."""
+    n = 16
+    mild = busy_env.model_copy(update={"push_velocity_max": 0.15})
+    auto, manual = BatchEnv(species, mild, n, seed=2), BatchEnv(species, mild, n, seed=2, auto_reset=False)
     auto.reset(), manual.reset()
-    running, seen = np.ones(N, dtype=bool), set()
-    for action in 0.1 * _actions(busy_env.max_episode_steps, auto.action_size):
+    running, seen = np.ones(n, dtype=bool), set()
+    for action in 0.1 * _actions(mild.max_episode_steps, auto.action_size, n):
         a, b = auto.step(action), manual.step(action)
         np.testing.assert_array_equal(a.final_observation[running], b.observation[running])
         ended = running & (a.terminated | a.truncated)
         np.testing.assert_array_equal(a.observation[running & ~ended], a.final_observation[running & ~ended])
         assert (np.abs(a.observation - a.final_observation)[ended].max(axis=1, initial=1.0) > 0.01).all()
-        seen |= {"truncated"} if (ended & a.truncated).any() else set()
+        seen |= {name for name in ("terminated", "truncated") if (ended & getattr(a, name)).any()}
         running &= ~ended
-    assert seen == {"truncated"}
+    assert seen == {"terminated", "truncated"}
     assert (auto.memory.step[a.truncated] == 0).all()
-    assert (manual.memory.step == busy_env.max_episode_steps).all()
+    assert (manual.memory.step == mild.max_episode_steps).all()
 
 
 def test_stagger_spreads_the_first_truncations(species: Species) -> None:
@@ -229,7 +231,7 @@ def test_an_episode_begins_with_the_distance_from_its_nearest_site_to_its_target
         np.testing.assert_allclose(env.memory.gap, gaps(), rtol=1e-5)
         assert (env.memory.struck[fresh] == -1).all()
         assert (env.memory.step == 0).tolist() == fresh.tolist()
-    assert begun > N
+    assert begun >= N
 
 
 def test_an_episode_that_succeeds_ends_and_the_next_begins(species: Species, easy_prey: EnvSection) -> None:

@@ -65,7 +65,9 @@ def _assert_same_step(anatomy: Anatomy, env: EnvSection, scene: Scene, other: Sc
     a, b = (task.step(np, anatomy, env, *s) for s in (scene, other))
     np.testing.assert_allclose(b.observation, a.observation, atol=1e-5)
     for term in a.rewards:
-        np.testing.assert_allclose(b.rewards[term], a.rewards[term], atol=1e-5, err_msg=term)
+        # A difference of two positions over one step magnifies their rounding.
+        magnified = anatomy.time_unit / anatomy.dt if term == "approach" else 1.0
+        np.testing.assert_allclose(b.rewards[term], a.rewards[term], atol=1e-5 * magnified, err_msg=term)
     assert list(a.rewards) == list(task.TERMS)
     np.testing.assert_allclose(b.memory.gap, a.memory.gap, atol=1e-5)
     for name in ("struck", "phase"):

@@ -14,6 +14,7 @@ from mesozoic import task
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
 from mesozoic.task.reach import hold_steps
+from mesozoic.task.reach_terms import FASTEST
 
 Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
 Standing = Callable[[EnvSection, int], Scene]
@@ -209,7 +210,7 @@ def test_approach_is_cut_off_and_paid_up_to_the_strike_only(anatomy: Anatomy, st
     sensed = sensed._replace(site_pos=_sites(anatomy, memory, [0.4, 1.6, 0.1, 0.1]))
     step = task.step(np, anatomy, env, memory, sensed, action)
     np.testing.assert_allclose(step.rewards["forward_vel"], [1.0, 1.0, 1.0, 0.0], atol=1e-5)
-    np.testing.assert_allclose(step.rewards["approach"], [1.0, -1.0, 0.5, 0.0], atol=1e-4)
+    np.testing.assert_allclose(step.rewards["approach"], [1.0, -FASTEST, 0.5, 0.0], atol=1e-4)
     assert step.memory.struck.tolist() == [-1, -1, 0, 1]
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mesozoic import task
 from mesozoic.config import EnvSection, configs_folder, load_file
 from mesozoic.species.anatomy import Anatomy
+from mesozoic.task.reach_terms import FASTEST
 from mesozoic.task.reward import RAMPED, SIGNED
 
 Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
@@ -64,7 +65,8 @@ def test_bonuses_lie_in_zero_to_one_signed_terms_around_zero_and_penalties_below
     assert list(rewards) == list(task.TERMS)
     for term, value in rewards.items():
         penalty = term.endswith("_penalty") or term in ("nosedive", "smoothness")
-        low, high = (-1.0, 1.0) if term in SIGNED else (-np.inf, 0.0) if penalty else (0.0, 1.0)
+        worst = -FASTEST if term == "approach" else -1.0
+        low, high = (worst, 1.0) if term in SIGNED else (-np.inf, 0.0) if penalty else (0.0, 1.0)
         assert ((value >= low) & (value <= high)).all(), term
         assert np.ptp(value) > 0, f"{term} is the same in every scene"
         if term in SIGNED:

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Writes `docs/results.md` and its pictures from `docs/results/records.json` and the shipped policies.
+
+    python scripts/write_results.py            # the page and the pictures ([viz] extra)
+    python scripts/write_results.py --no-pictures
+
+Nothing in the page is typed by hand: `scripts/collect_results.py` makes the records from finished runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mesozoic.config import load_stage
+from mesozoic.policies import shipped_policy
+from mesozoic.species import get_species
+
+DOCS = Path(__file__).parent.parent / "docs"
+FOLDER = DOCS / "results"
+HEAD = """# Results
+
+Made by `scripts/write_results.py` from the records of the runs (`docs/results/records.json`); no figure is
+typed by hand. *Success* is the share of episodes in which the stage's task was done, as defined in
+`mesozoic/evaluate/outcome.py`, with its 95 % Wilson bounds. *Unseen* episodes are {episodes} that neither
+training nor the gate ever sees; *statue* is the zero action. Run it again:
+
+```bash
+python scripts/train_all.py --output runs/all --jobs 2     # {seeds} seeds of every species; continues where it stopped
+python scripts/collect_results.py runs/all --ship          # evaluate, and put the best seed into the package
+python scripts/write_results.py
+```
+
+One run is `mesozoic curriculum SPECIES --seed S`. Machine: {cores} shared cores of a server CPU, no GPU; two curricula
+ran side by side, so that wall times are of half a machine, and other work ran beside some of them.
+Versions: {versions}.
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--no-pictures", action="store_true", help="leave the pictures as they are")
+    options = parser.parse_args()
+    records = json.loads((FOLDER / "records.json").read_text(encoding="utf-8"))
+    if not options.no_pictures:
+        for line in records["shipped"]:
+            _draw(line["species"], line["stage"])
+    (DOCS / "results.md").write_text(page(records), encoding="utf-8")
+    print(f"wrote {DOCS / 'results.md'}")
+    return 0
+
+
+def page(records: dict[str, Any]) -> str:
+    """The whole page as Markdown."""
+    runs, shipped = records["runs"], records["shipped"]
+    first = runs[0]
+    versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
+    head = HEAD.format(
+        episodes=round(first["unseen"]["episodes"]),
+        seeds=len({run["seed"] for run in runs}),
+        cores=first["cores"],
+        versions=versions,
+    )
+    parts = [head, "## Shipped policies\n", _shipped_table(shipped), "## Every run\n", _run_table(runs)]
+    parts += ["## Whole curricula\n", _total_table(runs)]
+    parts += ["## Gait of the shipped walkers\n", _gait_table(shipped), _pictures(shipped)]
+    parts += ["## Other worlds\n", _robustness_text(), _robustness_table(shipped)]
+    return "\n".join(parts)
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    columns = list(columns)
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]) + "\n"
+
+
+def _share(figures: dict[str, float], name: str = "success") -> str:
+    return f"{figures[name]:.3f} ({figures[f'{name}_low']:.3f}-{figures[f'{name}_high']:.3f})"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _shipped_table(shipped: list[dict[str, Any]]) -> str:
+    rows = [
+        (
+            line["species"],
+            f"{line['stage']} {load_stage(line['species'], line['stage']).stage.name}",
+            line["seed"],
+            f"{line['timesteps']:,}",
+            _share(line["unseen"]),
+            f"{line['unseen']['score']:.3f}",
+            f"{line['baselines']['statue']['success']:.3f}",
+            f"{line['baselines']['random']['success']:.3f}",
+        )
+        for line in shipped
+    ]
+    return _table(("species", "stage", "seed", "steps", "unseen success", "score", "statue", "random"), rows)
+
+
+def _run_table(runs: list[dict[str, Any]]) -> str:
+    rows = [
+        (
+            run["species"],
+            f"{run['stage']} {run['stage_name']}",
+            run["seed"],
+            "passed" if run["stage_passed"] else "**not passed**",
+            f"{run['timesteps']:,}",
+            _minutes(run["wall_seconds"]),
+            f"{run['steps_per_second']:,.0f}",
+            _share(run["evaluation"]),
+            _share(run["unseen"]),
+            f"{run['baselines']['statue']['success']:.2f}",
+            f"{run['baselines']['random']['success']:.2f}",
+        )
+        for run in sorted(runs, key=lambda run: (run["species"], run["stage"], run["seed"]))
+    ]
+    columns = ("species", "stage", "seed", "gate", "steps", "min:s", "steps/s")
+    return _table((*columns, "last gate (64)", "unseen", "statue", "random"), rows)
+
+
+def _total_table(runs: list[dict[str, Any]]) -> str:
+    totals: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for run in runs:
+        totals.setdefault((run["species"], run["seed"]), []).append(run)
+    rows = [
+        (
+            species,
+            seed,
+            sum(run["stage_passed"] for run in stages),
+            f"{sum(run['timesteps'] for run in stages):,}",
+            _minutes(sum(run["wall_seconds"] for run in stages)),
+            f"{max(run['peak_memory_mb'] for run in stages) / 1024:.2f}",
+        )
+        for (species, seed), stages in sorted(totals.items())
+    ]
+    return _table(("species", "seed", "stages passed", "steps", "min:s", "peak memory, GiB"), rows)
+
+
+GAIT_ROWS = (
+    ("speed, sqrt(g h)", "speed"),
+    ("Froude number", "froude"),
+    ("stride frequency, Hz", "stride_frequency"),
+    ("stride length, h", "stride_length"),
+    ("flight share", "flight"),
+    ("alternation", "alternation"),
+    ("slip, sqrt(g h)", "slip"),
+    ("cost of transport", "cost_of_transport"),
+    ("drift", "drift"),
+    ("heading drift, degrees", "heading_drift"),
+)
+
+
+def _gait_table(shipped: list[dict[str, Any]]) -> str:
+    walkers = [line for line in shipped if line["stage"] == 2]
+    rows = [
+        (title, *(f"{line['unseen'].get(f'gait/{name}', math.nan):.3f}" for line in walkers))
+        for title, name in GAIT_ROWS
+    ]
+    for part in ("duty", "phase"):
+        cells = []
+        for line in walkers:
+            feet = [key for key in line["unseen"] if key.startswith(f"gait/{part}/")]
+            cells.append(", ".join(f"{key.rsplit('/', 1)[1]} {line['unseen'][key]:.2f}" for key in feet))
+        rows.append((part, *cells))
+    return _table(("", *(line["species"] for line in walkers)), rows)
+
+
+def _pictures(shipped: list[dict[str, Any]]) -> str:
+    lines = []
+    for line in shipped:
+        name = f"{line['species']}-stage{line['stage']}"
+        for kind in ("footfalls", "strip"):
+            if (FOLDER / f"{name}-{kind}.png").exists():
+                lines.append(f"![{line['species']} stage {line['stage']}, {kind}](results/{name}-{kind}.png)\n")
+    return "\n".join(lines)
+
+
+def _robustness_text() -> str:
+    return (
+        "Success of the shipped policies on the same unseen episodes in changed worlds; in brackets the drop"
+        " against the unchanged one. The model's own friction is 1.\n"
+    )
+
+
+def _robustness_table(shipped: list[dict[str, Any]]) -> str:
+    rows = []
+    for line in shipped:
+        found = {row["name"]: row for row in line["robustness"]}
+        headings = [row for name, row in found.items() if name.startswith("heading")]
+        worst = max(headings, key=lambda row: row["drop"])
+        others = [found[name] for name in found if name.startswith(("mass", "friction"))]
+        cells = [f"{row['success']:.3f} ({-row['drop']:+.3f})" for row in (worst, *others)]
+        rows.append((line["species"], line["stage"], f"{found['nominal']['success']:.3f}", *cells))
+    names = [row["name"] for row in shipped[0]["robustness"] if row["name"].startswith(("mass", "friction"))]
+    return _table(("species", "stage", "unchanged", "worst of 8 headings", *names), rows)
+
+
+def _draw(species: str, stage: int) -> None:
+    """A strip of one unseen episode and, of walkers, a footfall diagram."""
+    from mesozoic.evaluate.episodes import run_episodes
+    from mesozoic.evaluate.footfall_diagram import draw_footfalls
+    from mesozoic.evaluate.video import record, render_strip
+    from mesozoic.learn.policy import load_policy
+    from mesozoic.sim.samples import Stream
+
+    animal, config = get_species(species), load_stage(species, stage)
+    policy = load_policy(shipped_policy(species, stage))
+    name = f"{species}-stage{stage}"
+    recording = record(animal, config, policy.act, seed=7)
+    render_strip(recording, animal, FOLDER / f"{name}-strip.png", frames=4, width=480, height=360)
+    if config.env.task == "locomotion":
+        run = run_episodes(policy.act, animal, config, 7, Stream.EVAL, 1)
+        assert run.trace is not None and run.gait is not None
+        title = f"{animal.title}, stage {stage} ({config.stage.name})"
+        draw_footfalls(run.trace, 0, title, FOLDER / f"{name}-footfalls.png", run.gait)
+    print(f"drew {name}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
