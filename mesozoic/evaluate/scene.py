@@ -35,10 +35,10 @@ CAMERA_FILL = 0.9
 CAMERA_CALM = 0.3
 CAMERA_SLOW = 0.7
 """Seconds over which the camera averages its path and its distance (standard deviation of a Gaussian)."""
-LIGHT_AWAY = 5.0
-"""How far the sun is moved away, in extents of the model."""
 CAMERA_FARTHEST = 2.0
 """The camera backs away to at most so many times its first distance."""
+SHADOW_CLIP = 8.0
+"""Extents of the model within which shadows are drawn; at its edge the floor is speckled."""
 MAX_GEOMS = 2000
 WHITE, ALARM, DONE, INK = (255, 255, 255), (255, 60, 50), (90, 235, 90), (30, 25, 20)
 _SIGNS = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
@@ -83,6 +83,7 @@ class SceneRenderer:
         self._mj = mujoco
         self.model = species.load_model()
         self.model.vis.global_.offwidth, self.model.vis.global_.offheight = width, height
+        self.model.vis.map.shadowclip = SHADOW_CLIP
         if not fine:
             self.model.vis.quality.shadowsize = self.model.vis.quality.offsamples = 0
         self._species = species
@@ -132,9 +133,7 @@ class SceneRenderer:
         self._camera.lookat[:] = camera.lookat[t]
         self._camera.distance = camera.distance[t]
         self._camera.azimuth = camera.azimuth
-        # Shadows are sharp only around the light's place, and spoilt behind it.
-        self._data.light_xpos[:, :2] += camera.lookat[t, :2]
-        self._data.light_xpos -= LIGHT_AWAY * self.model.stat.extent * self._data.light_xdir
+        self._data.light_xpos[:, :2] += camera.lookat[t, :2]  # shadows are clean only around the light's place
         mj.mjv_updateScene(
             self.model, self._data, self._option, None, self._camera, mj.mjtCatBit.mjCAT_ALL.value, scene
         )

@@ -8,9 +8,11 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mesozoic.config import StageConfig, load_stage, parse_overrides
 from mesozoic.errors import UserError
@@ -22,6 +24,7 @@ from mesozoic.species import Species, get_species
 
 NAME = "velociraptor"
 ACTIONS = 10
+ANIMALS = ("velociraptor", "trex", "brachiosaurus")
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +59,19 @@ def movie(opengl: str, recording: Recording, species: Species, tmp_path_factory:
     return path
 
 
-def made_up(species: Species, push_at: int, steps: int = 100) -> Recording:
+def made_up(species: Species, push_at: int, steps: int = 100, **more: Any) -> Recording:
     """Standing still, with one push."""
     home = species.load_model().key_qpos[0].astype(np.float32)
     push = np.zeros((steps, 3), dtype=np.float32)
     push[push_at : push_at + 5, 1] = 0.5
-    return Recording(0.02, np.repeat(home[None], steps + 1, axis=0), push * 100, push, np.zeros(steps), "timeout")
+    poses = np.repeat(home[None], steps + 1, axis=0)
+    return Recording(0.02, poses, push * 100, push, np.zeros(steps, dtype=np.float32), "timeout", **more)
+
+
+def clear_of_the_edges(frame: NDArray[np.uint8], empty: NDArray[np.uint8]) -> bool:
+    """Whether what `frame` shows and `empty` does not is there, and not cut off."""
+    differs = np.abs(frame.astype(int) - empty).max(axis=2) > 20  # the floor flickers by less
+    return bool(differs.any()) and not np.concatenate([differs[[0, -1]].ravel(), differs[:, [0, -1]].ravel()]).any()
 
 
 class TestChooseGl:
@@ -147,6 +157,33 @@ class TestRecord:
         assert float(played.reward.sum()) == pytest.approx(counted.reward[2], rel=1e-5)
         assert played.ended == "+".join(name for name, mask in counted.ends.items() if mask[2]) or "timeout"
 
+    def test_knows_the_target_and_when_it_was_hit(self, species: Species) -> None:
+        # Prey at the animal's feet is struck in the first step; it stands through the short hold.
+        prey = ("prey_distance_range=[0.1,0.1]", "prey_height_range=[0.2,0.2]", "hold_time=0.1", "reach_radius=0.5")
+        overrides = parse_overrides(tuple(f"env.{one}" for one in prey))
+        played = record(species, load_stage(NAME, 3, overrides), statue(species.load_model().nu), seed=0)
+        assert (played.task, played.ended, played.struck_at) == ("behaviour", "success", 1)
+        assert played.steps == 1 + 5
+        assert played.reach == pytest.approx(0.25)
+        assert played.target is not None
+        assert np.linalg.norm(played.target[:2]) == pytest.approx(0.05)
+        assert played.target[2] == pytest.approx(0.1)
+        before, after = played.goal(0), played.goal(1)
+        assert before is not None and not before.struck
+        assert after is not None and after.struck
+
+    def test_there_is_no_target_without_prey(self, recording: Recording) -> None:
+        assert (recording.task, recording.target, recording.struck_at) == ("balance", None, None)
+        assert recording.goal(recording.steps) is None
+
+    def test_speed_is_that_of_the_last_second(self, species: Species) -> None:
+        walk = made_up(species, push_at=200)
+        walk.qpos[50:, 0] += 0.01 * np.arange(51)
+        assert walk.speed(49) is None
+        assert walk.speed(50) == 0.0
+        assert walk.speed(75) == pytest.approx(0.25)
+        assert walk.speed(100) == pytest.approx(0.5)
+
     @pytest.mark.parametrize("numbers", [{"episode_world": -1}, {"max_steps": 0}])
     def test_refuses_senseless_numbers(self, species: Species, config: StageConfig, numbers: dict[str, int]) -> None:
         with pytest.raises(UserError, match="give"):
@@ -166,10 +203,10 @@ class TestArrow:
     def test_is_drawn_red_and_longer_for_a_stronger_push(self, opengl: str, species: Species) -> None:
         still = made_up(species, push_at=50)
         with scene.SceneRenderer(species, 320, 180) as renderer:
-            lookat, azimuth = renderer.camera_path(still.qpos, still.dt)
+            camera = renderer.camera_path(still.qpos, still.dt)
 
             def red(push: list[float]) -> int:
-                frame = renderer.frame(still.qpos[0], lookat[0], azimuth, np.array(push)).astype(int)
+                frame = renderer.frame(still.qpos[0], camera, 0, np.array(push)).astype(int)
                 assert frame.std() > 10.0
                 return int(((frame[..., 0] > 180) & (frame[..., 1:].max(axis=2) < 90)).sum())
 
@@ -178,6 +215,99 @@ class TestArrow:
             assert weak > none + 40
             assert strong > weak + 40
         renderer.close()
+
+    @pytest.mark.parametrize("name", ANIMALS)
+    def test_is_above_the_back(self, opengl: str, name: str) -> None:
+        import mujoco
+
+        animal = get_species(name)
+        model = animal.load_model()
+        data = mujoco.MjData(model)
+        data.qpos[:] = model.key_qpos[0]
+        mujoco.mj_kinematics(model, data)
+        with scene.SceneRenderer(animal, 64, 48) as renderer:
+            tail = data.qpos[:3] + np.array([0.0, 0.0, renderer._arrow_lift])
+        up, geom = np.array([0.0, 0.0, 1.0]), np.zeros(1, dtype=np.int32)
+        assert mujoco.mj_ray(model, data, tail, up, None, 1, -1, geom) == -1.0
+        down = mujoco.mj_ray(model, data, tail, -up, None, 1, -1, geom)
+        assert 0.05 < down / animal.hip_height < 0.4
+        assert model.geom_bodyid[geom[0]] > 0
+
+
+class TestCamera:
+    @pytest.mark.parametrize("size", [(320, 180), (200, 200)])
+    @pytest.mark.parametrize("name", ANIMALS)
+    def test_all_of_the_animal_is_in_the_frame(self, opengl: str, name: str, size: tuple[int, int]) -> None:
+        animal = get_species(name)
+        still = made_up(animal, push_at=200, steps=2)
+        with scene.SceneRenderer(animal, *size) as renderer:
+            camera = renderer.camera_path(still.qpos, still.dt)
+            frame = renderer.frame(still.qpos[0], camera, 0, np.zeros(4))
+            gone = still.qpos[0].copy()
+            gone[2] = -50.0  # under the floor
+            assert clear_of_the_edges(frame, renderer.frame(gone, camera, 0, np.zeros(4)))
+
+    @pytest.mark.parametrize("name", ANIMALS)
+    @pytest.mark.parametrize("bearing", [-70.0, 0.0, 70.0])
+    def test_the_goal_is_in_the_frame_from_the_start_and_comes_nearer(
+        self, opengl: str, name: str, bearing: float
+    ) -> None:
+        animal = get_species(name)
+        h, turn = animal.hip_height, math.radians(bearing)
+        way = np.array([math.cos(turn), math.sin(turn), 0.0])
+        goal = scene.Goal((way * 5 * h + [0, 0, h]).astype(np.float32), 0.25 * h)
+        walk = made_up(animal, push_at=1000, steps=250)
+        walk.qpos[:, :2] += np.linspace(0, 4 * h, 251)[:, None] * way[:2]
+        with scene.SceneRenderer(animal, 320, 240) as renderer:
+            camera = renderer.camera_path(walk.qpos, walk.dt, goal)
+            for t in (0, 125, 250):
+                empty = renderer.frame(walk.qpos[t], camera, t, np.zeros(4))
+                assert clear_of_the_edges(renderer.frame(walk.qpos[t], camera, t, np.zeros(4), goal), empty)
+        assert camera.distance[-1] < 0.95 * camera.distance[0]
+        # Calm: the camera backs away and comes nearer by less than its distance in a second.
+        assert np.abs(np.diff(camera.distance)).max() < walk.dt * camera.distance.min()
+
+    def test_does_not_follow_a_body_that_flies_off(self, opengl: str, species: Species) -> None:
+        lost = made_up(species, push_at=1000, steps=50)
+        lost.qpos[50, :3] = 1e6
+        with scene.SceneRenderer(species, 64, 48) as renderer:
+            camera = renderer.camera_path(lost.qpos, lost.dt)
+        assert camera.distance.max() <= 2.0 * renderer.model.stat.extent * 2.0
+
+
+class TestGoal:
+    def test_is_red_until_the_hit_and_green_from_then_on(self, opengl: str, species: Species) -> None:
+        still = made_up(species, push_at=200, steps=2)
+        open_goal = scene.Goal(np.array([0.8, 0.0, 0.3], dtype=np.float32), 0.12)
+        with scene.SceneRenderer(species, 320, 180) as renderer:
+            camera = renderer.camera_path(still.qpos, still.dt, open_goal)
+            colours = []
+            for goal in (open_goal, open_goal._replace(struck=True)):
+                pixels = renderer.frame(still.qpos[0], camera, 0, np.zeros(4), goal).astype(int)
+                red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+                strong = 60
+                colours.append(
+                    (int((red - np.maximum(green, blue) > 2 * strong).sum()), int((green - red > strong).sum()))
+                )
+        (red_before, green_before), (red_after, green_after) = colours
+        assert red_before > 100 > 10 > green_before
+        assert green_after > 100 > 10 > red_after
+
+
+class TestCaption:
+    def test_names_the_hit_and_the_speed_of_a_walk(self, species: Species) -> None:
+        def texts(recording: Recording, t: int) -> list[str]:
+            arrow = scene.push_arrows(recording.push_velocity, recording.dt)[t]
+            return [text for text, _ in video._notes(recording, t, arrow)]
+
+        point = np.zeros(3, dtype=np.float32)
+        strike = made_up(species, push_at=58, task="behaviour", target=point, reach=0.1, struck_at=60)
+        assert texts(strike, 57) == []
+        assert texts(strike, 59) == ["push 0.50 m/s"]
+        assert texts(strike, 60) == ["hit", "push 0.50 m/s"]
+        walk = made_up(species, push_at=200, task="locomotion")
+        assert texts(walk, 49) == []
+        assert texts(walk, 50) == ["0.00 m/s"]
 
 
 class TestStrip:
@@ -204,6 +334,18 @@ class TestStrip:
         quiet = made_up(species, push_at=200)
         assert strip_moments(quiet, 3) == [0, 50, 100]
         assert strip_moments(quiet, 1) == [0]
+
+    def test_moments_show_the_hit_and_what_follows(self, species: Species) -> None:
+        def moments(struck_at: int, frames: int, push_at: int = 200) -> list[int]:
+            return strip_moments(made_up(species, push_at=push_at, struck_at=struck_at), frames)
+
+        assert moments(75, 6) == [0, 20, 40, 60, 75, 100]  # the last is half a second after the hit
+        assert moments(31, 6) == [0, 20, 31, 56, 80, 100]
+        assert moments(31, 3) == [0, 31, 56]
+        assert moments(100, 3) == [0, 50, 100]
+        assert moments(62, 1) == [62]
+        assert moments(62, 2) == [62, 87]
+        assert moments(75, 3, push_at=30) == [35, 75, 100]
 
     def test_refuses_an_empty_strip(self, recording: Recording, species: Species, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="0 frames"):
