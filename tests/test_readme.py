@@ -18,7 +18,7 @@ SCRIPTS = ("bash scripts/quickstart.sh", "bash scripts/test.sh", "bash .ci/run",
 
 SMALL = {
     "train": "--timesteps 512 --n-envs 8 ppo.n_steps=32 ppo.batch_size=128 env.max_episode_steps=50"
-    " curriculum.eval_episodes=8 curriculum.min_survival=0.1 curriculum.min_avg_episode_length=0",
+    " curriculum.eval_episodes=8 curriculum.min_success_low=0.1 curriculum.min_avg_episode_length=0",
     "bench": "--seconds 0.1 --rounds 1",
 }
 

@@ -8,17 +8,23 @@ from mesozoic.task.moment import Moment
 
 CONTACT = 0.03
 """A foot that carries less than this share of body weight is in the air."""
+OUT_OF_TIME = 0.2
+"""Share of the speed reward for feet that do not follow the gait clock at all."""
 TINY = 1e-6
 
 
 def forward_vel(xp: XP, m: Moment) -> Array:
     """Speed towards the target: 0 at rest, 1 at the commanded speed, falling as fast beyond it.
 
-    Linear, because a narrow kernel has no slope at rest and teaches stepping in place.
+    Linear, because a narrow kernel has no slope at rest and teaches stepping in place. Where there is a
+    gait clock, most of it is paid only as far as the feet keep time, or fast tapping is learned first.
     """
     command = commanded_speed(xp, m.env, m.before)
     error = xp.abs(m.kin.approach_speed - command) / xp.maximum(command, TINY)
-    return xp.where(command > 0.0, xp.maximum(1.0 - error, -1.0), 0.0)
+    keeps_time = (
+        1.0 if m.env.gait_frequency == 0.0 else OUT_OF_TIME + (1.0 - OUT_OF_TIME) * xp.maximum(gait(xp, m), 0.0)
+    )
+    return xp.where(command > 0.0, xp.maximum(1.0 - error, -1.0) * keeps_time, 0.0)
 
 
 def lateral_penalty(xp: XP, m: Moment) -> Array:

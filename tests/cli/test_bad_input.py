@@ -12,7 +12,7 @@ from mesozoic.cli.app import main
 from mesozoic.learn.policy import Policy
 
 TINY = ["--timesteps", "256", "--n-envs", "8", "ppo.n_steps=8", "ppo.batch_size=64", "env.max_episode_steps=20"]
-TINY += ["curriculum.eval_episodes=8", "curriculum.min_survival=0.1", "curriculum.min_avg_episode_length=0"]
+TINY += ["curriculum.eval_episodes=8", "curriculum.min_success_low=0.1", "curriculum.min_avg_episode_length=0"]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -52,7 +52,7 @@ def policy_file(path: Path, species: str = "velociraptor", size: int = 57) -> Pa
         (["--algorithm", "sac"], ["no algorithm 'sac'", "ppo"]),
         (["--timestep", "100"], ["unknown option '--timestep'", "did you mean '--timesteps'"]),
         (["--seed", "-1"], ["--seed -1", "0 to"]),
-        (["curriculum.min_survival=0.99"], ["cannot be reached with 64 episodes", "raise curriculum.eval_episodes"]),
+        (["curriculum.min_success_low=0.99"], ["cannot be reached with 64 episodes", "raise curriculum.eval_episodes"]),
         (["--load", "nowhere.zip"], ["no policy file nowhere.zip"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and value and value[0][:1] in "-vpc" else "",

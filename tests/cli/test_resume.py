@@ -27,7 +27,7 @@ COMMAND = [
         "12288",
     ),
     *("--eval-freq", "4096", "--save-freq", "2048", "ppo.n_steps=16", "ppo.batch_size=128", "env.max_episode_steps=60"),
-    *("curriculum.eval_episodes=8", "curriculum.min_survival=0.1", "curriculum.min_avg_episode_length=0"),
+    *("curriculum.eval_episodes=8", "curriculum.min_success_low=0.1", "curriculum.min_avg_episode_length=0"),
 ]
 
 

@@ -22,7 +22,7 @@ TINY = (
     "curriculum.save_freq=128",
     "curriculum.eval_episodes=8",
     "curriculum.required_consecutive=3",
-    "curriculum.min_survival=0",
+    "curriculum.min_success_low=0",
     "curriculum.min_avg_episode_length=0",
 )
 

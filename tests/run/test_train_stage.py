@@ -207,7 +207,7 @@ def test_without_resume_the_old_run_is_set_aside_and_a_warm_start_is_used(
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
-        (("curriculum.min_survival=0.99",), r"eval_episodes"),
+        (("curriculum.min_success_low=0.99",), r"eval_episodes"),
         (("ppo.net_arch=[8, 8]",), r"hidden layers \[16,16\].*--override ppo\.net_arch=\[16,16\]"),
     ],
 )
