@@ -11,11 +11,15 @@ if sys.platform == "linux" and not os.environ.get("DISPLAY"):
     os.environ.setdefault("MUJOCO_GL", "osmesa" if ctypes.util.find_library("OSMesa") else "egl")
 
 import pytest
+from hypothesis import settings
 
 from mesozoic.config import EnvSection
 from mesozoic.species import Species, get_species
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 from mesozoic.task import TERMS, weight_key
+
+settings.register_profile("busy machine", deadline=None)
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(scope="session")

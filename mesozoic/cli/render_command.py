@@ -9,7 +9,10 @@ import typer
 
 
 def render(
-    policy: Annotated[Path, typer.Argument(help="Policy file or run folder.", metavar="POLICY_OR_RUN")],
+    policy: Annotated[
+        Path, typer.Argument(help="Policy file, run folder, or a species whose policy ships.", metavar="POLICY")
+    ],
+    stage: Annotated[int | None, typer.Option(help="Which stage's policy; default: the last one.")] = None,
     species: Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")] = None,
     output: Annotated[Path | None, typer.Option(help="Video file (.mp4); default: beside the policy.")] = None,
     strip: Annotated[Path | None, typer.Option(help="Picture strip (.png); default: beside the video.")] = None,
@@ -31,14 +34,16 @@ def render(
     from rich.console import Console
     from rich.progress import Progress
 
-    from mesozoic.cli.policies import open_policy
+    from mesozoic.cli.policies import open_policy, policy_file
     from mesozoic.evaluate.actors import statue as hold_still
     from mesozoic.evaluate.video import record, render_strip, render_video
-    from mesozoic.run.folder import find_policy
+    from mesozoic.policies import FOLDER
 
-    loaded, animal, config = open_policy(policy, species, override or [])
-    file = find_policy(policy)
-    name = "statue" if statue else file.stem
+    loaded, animal, config = open_policy(policy, species, override or [], stage)
+    file = policy_file(policy, stage)
+    if file.is_relative_to(FOLDER):  # a policy of the package: nothing is written there
+        file = Path(f"{animal.name}-{file.name}")
+    name = f"{file.stem}-statue" if statue else file.stem
     video_path = output or file.with_name(f"{name}.mp4")
     strip_path = strip or video_path.with_suffix(".png")
     act = hold_still(loaded.action_size) if statue else loaded.act

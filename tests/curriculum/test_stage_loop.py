@@ -76,17 +76,19 @@ class Notes:
 
 def plan(**changes: Any) -> CurriculumSection:
     return CurriculumSection(
-        **{"timesteps": 200, "eval_freq": 20, "save_freq": 50, "required_consecutive": 3, "min_survival": 0.8} | changes
+        **{"timesteps": 200, "eval_freq": 20, "save_freq": 50, "required_consecutive": 3, "min_success_low": 0.8} | changes
     )
 
 
 def figures(share: float) -> Summary:
-    survivors = round(share * EPISODES)
-    low, high = wilson(survivors, EPISODES)
+    successes = round(share * EPISODES)
+    low, high = wilson(successes, EPISODES)
     return {
-        "score": survivors / EPISODES,
+        "score": successes / EPISODES,
+        "success": successes / EPISODES,
+        "success_low": low,
+        "success_high": high,
         "survival_low": low,
-        "survival_high": high,
         "avg_reward": 1.0 + share,
         "avg_episode_length": 100.0 * share,
     }

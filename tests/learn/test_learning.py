@@ -42,9 +42,17 @@ class OneStepTask:
     def step(self, action: NDArray[np.float32]) -> Transition:
         reward = self._reward(self.observation, action)
         beyond, self.observation = self._noise(), self._noise()
-        ended, not_ended = np.ones(self.n, bool), np.zeros(self.n, bool)
-        ends = (not_ended, ended) if self._truncates else (ended, not_ended)
-        return Transition(self.observation, reward, {"term": reward}, {"low": ends[0]}, *ends, beyond)
+        terminated = np.full(self.n, not self._truncates)
+        return Transition(
+            observation=self.observation,
+            reward=reward,
+            terms={"term": reward},
+            reasons={"low": terminated},
+            succeeded=np.zeros(self.n, bool),
+            terminated=terminated,
+            truncated=~terminated,
+            final_observation=beyond,
+        )
 
 
 def trained(

@@ -112,7 +112,7 @@ def test_the_result_is_what_metrics_json_says(done: Done) -> None:
     assert (result["species"], result["stage"], result["seed"]) == ("velociraptor", 1, 0)
     assert result["baselines"].keys() == {"statue", "statue, undisturbed", "random"}
     assert result["score"] == result["evaluation"]["score"]
-    assert {criterion["name"] for criterion in result["gate"]} >= {"survival_low", "survival_low over statue"}
+    assert {criterion["name"] for criterion in result["gate"]} >= {"success", "success_low", "success_low over statue"}
 
 
 def test_running_again_reports_without_training(

@@ -6,15 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from numpy.typing import NDArray
 
 from mesozoic import task
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import FREE_QPOS, FREE_QVEL, Anatomy
-
-settings.register_profile("busy machine", deadline=None)
-settings.load_profile("busy machine")
 
 N = 64
 STRIKING = 4
