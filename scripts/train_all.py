@@ -46,6 +46,8 @@ def main() -> int:
         while waiting and len(running) < options.jobs and not stop:
             species, seed = waiting.pop(0)
             running[species, seed] = _start(options.output, species, seed, options.override)
+            if stop:  # the signal came before the process was known
+                running[species, seed].terminate()
         time.sleep(0.5)
         for key in [key for key, process in running.items() if process.poll() is not None]:
             process = running.pop(key)

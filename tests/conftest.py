@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes.util
 import os
 import sys
+from collections.abc import Iterator
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 if sys.platform == "linux" and not os.environ.get("DISPLAY"):
@@ -20,6 +21,14 @@ from mesozoic.task import TERMS, weight_key
 
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compile each program once for all tests and the commands they start, away from the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESOZOIC_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

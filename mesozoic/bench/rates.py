@@ -91,7 +91,7 @@ def _environment(species: Species, config: StageConfig) -> Work:
 def _training(species: Species, config: StageConfig, backend: str) -> Work:
     env = BatchEnv(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, stagger=True)
     env.reset()
-    learner = make_learner(backend, env, config, species.name, 0, None)
+    learner = make_learner(backend, "ppo", env, config, species.name, 0, None)
 
     def work() -> int:
         before = learner.step

@@ -26,7 +26,7 @@ def policy_file(path: Path, stage: int | None = None) -> Path:
 
     if not path.exists() and str(path) in species_names():
         return shipped_policy(str(path), stage)
-    if stage is None or not path.is_dir():
+    if stage is None or not path.is_dir() or (path / "models").is_dir():  # a stage folder is one stage's
         return find_policy(path)
     folder = StageFolder(path, stage)
     for file in (folder.final_policy, folder.best_policy):
@@ -63,9 +63,9 @@ def open_policy(
         return policy, animal, load_stage(policy.species, policy.stage, chosen)
     try:
         raw = json.loads(beside.read_text(encoding="utf-8"))["config"]
-    except (OSError, ValueError, KeyError) as error:
+        for one in chosen:
+            if one.stage is None or one.stage == policy.stage:
+                raw.setdefault(one.section, {})[one.key] = one.value
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{beside} is damaged ({error}); copy the policy elsewhere to use the shipped stage") from None
-    for one in chosen:
-        if one.stage is None or one.stage == policy.stage:
-            raw.setdefault(one.section, {})[one.key] = one.value
     return policy, animal, validate(raw, beside.name)

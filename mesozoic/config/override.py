@@ -82,7 +82,8 @@ def unknown_key(section: str, key: str, where: str) -> UserError:
     if section not in SECTIONS:
         return UserError(f"{where}: unknown section '{section}'{did_you_mean(section, SECTIONS)}")
     every = [f"{s}.{k}" for s in SECTIONS for k in section_keys(s)]
-    near = did_you_mean(key, section_keys(section))
+    aliases = [alias.partition(".")[2] for alias in ALIASES if alias.startswith(f"{section}.")]
+    near = did_you_mean(key, [*section_keys(section), *aliases])
     near = near.replace("'", f"'{section}.", 1) if near else did_you_mean(path, every)
     return UserError(f"{where}: unknown key '{path}'{near}")
 

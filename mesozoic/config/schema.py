@@ -174,6 +174,12 @@ class SACSection(Section):
     net_arch: NetArch = Field("large", description="a preset or a list of hidden layer widths")
 
 
+class SB3Section(Section):
+    """`[sb3]`: what only the Stable-Baselines3 learners have."""
+
+    torch_threads: Int = Field(1, ge=1, le=256, description="threads of PyTorch; small networks are fastest with 1")
+
+
 class JaxSection(Section):
     """`[jax]`: what only the JAX learner has."""
 
@@ -224,6 +230,7 @@ class StageConfig(Section):
     ppo: PPOSection = PPOSection()
     sac: SACSection = SACSection()
     jax: JaxSection = JaxSection()
+    sb3: SB3Section = SB3Section()
     curriculum: CurriculumSection = CurriculumSection()
 
     @model_validator(mode="after")

@@ -14,8 +14,9 @@ State = dict[str, Any]
 class Learner(Protocol):
     """Improves a policy by acting in the environment it was given."""
 
-    step: int
-    """Environment steps taken so far, over all worlds."""
+    @property
+    def step(self) -> int:
+        """Environment steps taken so far, over all worlds."""
 
     def learn(self, until_step: int) -> Mapping[str, float]:
         """Go on until at least `until_step`; return metrics of what was done, name -> value."""

@@ -10,8 +10,8 @@ from mesozoic.learn.learner import Learner
 from mesozoic.learn.policy import Policy
 from mesozoic.sim.batch_env import BatchEnv
 
-BACKENDS = ("auto", "jax")
-ALGORITHMS = {"jax": ("ppo",)}
+BACKENDS = ("auto", "jax", "sb3")
+ALGORITHMS = {"jax": ("ppo",), "sb3": ("ppo", "sac")}
 
 
 def choose_backend(backend: str, algorithm: str) -> str:
@@ -27,15 +27,33 @@ def choose_backend(backend: str, algorithm: str) -> str:
     chosen = "jax" if backend == "auto" else backend
     if algorithm not in ALGORITHMS[chosen]:
         raise UserError(f"backend '{chosen}' has no algorithm '{algorithm}'; it has: {', '.join(ALGORITHMS[chosen])}")
-    if find_spec("jax") is None:
+    if chosen == "jax" and find_spec("jax") is None:
         raise UserError("backend 'jax' needs JAX, which is not installed; run: pip install mesozoic")
+    if chosen == "sb3" and (find_spec("stable_baselines3") is None or find_spec("torch") is None):
+        raise UserError(
+            "backend 'sb3' needs Stable-Baselines3 and PyTorch, which are missing; run: pip install 'mesozoic[sb3]'"
+        )
     return chosen
 
 
 def make_learner(
-    backend: str, env: BatchEnv, config: StageConfig, species: str, seed: int, warm_start: Policy | None
+    backend: str,
+    algorithm: str,
+    env: BatchEnv,
+    config: StageConfig,
+    species: str,
+    seed: int,
+    warm_start: Policy | None,
 ) -> Learner:
     """Build the learner of a backend that `choose_backend` returned."""
+    if backend == "sb3" and algorithm == "sac":
+        from mesozoic.learn.sb3.sac import SB3SAC
+
+        return SB3SAC(env, config, species, seed, warm_start)
+    if backend == "sb3":
+        from mesozoic.learn.sb3.ppo import SB3PPO
+
+        return SB3PPO(env, config, species, seed, warm_start)
     from mesozoic.learn.jax_ppo import JaxPPO
 
     return JaxPPO(env, config, species, seed, warm_start)

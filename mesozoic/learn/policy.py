@@ -27,6 +27,7 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "tanh": np.tanh,
     "relu": lambda x: np.maximum(x, 0),
 }
+OUTPUTS: dict[str, Callable[[Any], Any]] = {"clip": lambda x: np.clip(x, -1.0, 1.0), "tanh": np.tanh}
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -41,6 +42,9 @@ class Policy:
         arrays: float arrays by name: `norm/mean`, `norm/std` [nobs]; `actor/0/kernel` [in, out],
             `actor/0/bias` [out] and so on; whatever a learner adds to warm-start from (the critic).
         info: facts about the training, JSON.
+        output: what turns the last layer into actions, a key of `OUTPUTS`.
+        members: further files inside the zip, for other readers of it (a native archive of the learner).
+        sidecars: files that go beside it, by the end of their names.
     """
 
     species: str
@@ -49,6 +53,9 @@ class Policy:
     activation: str
     arrays: dict[str, NDArray[Any]]
     info: dict[str, Any] = field(default_factory=dict)
+    output: str = "clip"
+    members: dict[str, bytes] = field(default_factory=dict)
+    sidecars: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def observation_size(self) -> int:
@@ -76,7 +83,7 @@ class Policy:
             x = x @ self.arrays[f"actor/{i}/kernel"] + self.arrays[f"actor/{i}/bias"]
             if i < self.layers - 1:
                 x = ACTIVATIONS[self.activation](x)
-        return np.clip(x, -1.0, 1.0).astype(np.float32)
+        return OUTPUTS[self.output](x).astype(np.float32)
 
     def to_bytes(self) -> bytes:
         """The file's contents; equal policies give equal bytes."""
@@ -87,6 +94,7 @@ class Policy:
             "stage": self.stage,
             "layout": [list(block) for block in self.layout],
             "activation": self.activation,
+            "output": self.output,
             "info": self.info,
         }
         buffer = io.BytesIO()
@@ -96,6 +104,8 @@ class Policy:
                 data = io.BytesIO()
                 np.lib.format.write_array(data, np.asarray(self.arrays[name], order="C"), allow_pickle=False)
                 archive.writestr(zipfile.ZipInfo(f"{name}.npy", EPOCH), data.getvalue())
+            for name, content in sorted(self.members.items()):
+                archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
         return buffer.getvalue()
 
 
@@ -124,6 +134,7 @@ def load_policy(path: Path) -> Policy:
             activation=meta["activation"],
             arrays=arrays,
             info=meta["info"],
+            output=meta.get("output", "clip"),
         )
         if not _complete(policy):
             raise UserError(f"{path} is damaged: its network does not fit its observation layout; use another copy")
@@ -148,7 +159,7 @@ def _complete(policy: Policy) -> bool:
         size = width
     fits = all(arrays[name].shape == shape and arrays[name].dtype.kind == "f" for name, shape in shapes.items())
     surplus = {name for name in arrays if name.startswith("actor/")} - shapes.keys()
-    return fits and not surplus and policy.layers > 0 and policy.activation in ACTIVATIONS
+    return fits and not surplus and policy.layers > 0 and policy.activation in ACTIVATIONS and policy.output in OUTPUTS
 
 
 def check_policy_fits(policy: Policy, species: str, layout: tuple[tuple[str, int], ...], actions: int) -> None:

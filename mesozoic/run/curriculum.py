@@ -81,10 +81,11 @@ def plan_curriculum(
     for stage in stages:
         check_gate(stage.curriculum)
         check_stage(anatomy, stage.env)
-        if hidden_widths(stage.ppo.net_arch) != hidden_widths(first.ppo.net_arch):
+        ours, theirs = (getattr(one, algorithm).net_arch for one in (stage, first))
+        if hidden_widths(ours) != hidden_widths(theirs):
             raise UserError(
-                f"stage {stage.stage.number} has ppo.net_arch = {stage.ppo.net_arch}, stage {first.stage.number} has"
-                f" {first.ppo.net_arch}: weights cannot be handed on; give all stages the same"
+                f"stage {stage.stage.number} has {algorithm}.net_arch = {ours}, stage {first.stage.number} has"
+                f" {theirs}: weights cannot be handed on; give all stages the same"
             )
     return CurriculumPlan(species, seed, backend, algorithm, stages)
 

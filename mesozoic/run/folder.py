@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from mesozoic.errors import UserError
+from mesozoic.learn.policy import Policy
+from mesozoic.run.files import write_bytes
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,13 @@ class StageFolder:
         except OSError as error:
             raise UserError(f"cannot move {self.path} aside ({error.strerror}); give another --output-dir") from None
         return aside
+
+
+def save_policy(path: Path, policy: Policy) -> None:
+    """Write a policy, and beside it the files that its learner adds: `stage1_final_vecnormalize.pkl`."""
+    for name, content in policy.sidecars.items():
+        write_bytes(path.with_name(f"{path.stem}_{name}"), content)
+    write_bytes(path, policy.to_bytes())
 
 
 def choose_run_folder(output_dir: Path | None, log_dir: Path | None, name: str) -> Path:

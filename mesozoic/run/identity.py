@@ -14,6 +14,14 @@ IRRELEVANT = (("curriculum", "save_freq"),)
 """Keys that do not change what is learned."""
 
 
+SECTIONS = {
+    ("jax", "ppo"): ("stage", "env", "ppo", "jax", "curriculum"),
+    ("sb3", "ppo"): ("stage", "env", "ppo", "sb3", "curriculum"),
+    ("sb3", "sac"): ("stage", "env", "sac", "sb3", "curriculum"),
+}
+"""Sections that a learner reads; the others decide nothing."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """Species, seed, learner, starting policy and resolved configuration of a stage."""
@@ -36,8 +44,12 @@ class Identity:
             "backend": self.backend,
             "algorithm": self.algorithm,
             "load": loaded,
-            **{f"{section}.{key}": value for section, table in config.items() for key, value in table.items()},
+            **{f"{section}.{key}": value for section in self._sections for key, value in config[section].items()},
         }
+
+    @property
+    def _sections(self) -> tuple[str, ...]:
+        return SECTIONS[self.backend, self.algorithm]
 
     def check(self, other: dict[str, Any], where: Path) -> None:
         """Refuse to go on with another run's files.
@@ -46,7 +58,8 @@ class Identity:
             UserError: naming the first thing that differs.
         """
         mine = self.to_json()
-        for name in sorted(mine.keys() | other.keys()):
+        read = {name for name in other if "." not in name or name.partition(".")[0] in self._sections}
+        for name in sorted(mine.keys() | read):
             if mine.get(name) != other.get(name):
                 raise UserError(
                     f"{where} holds a run with {name} = {other.get(name)}, now it is {mine.get(name)};"

@@ -11,8 +11,7 @@ from mesozoic.evaluate.episodes import Summary
 from mesozoic.learn.policy import Policy
 from mesozoic.run.checkpoint import save_checkpoint
 from mesozoic.run.display import Display
-from mesozoic.run.files import write_bytes
-from mesozoic.run.folder import StageFolder
+from mesozoic.run.folder import StageFolder, save_policy
 from mesozoic.run.interrupt import Interrupts
 from mesozoic.run.sinks import Sink
 
@@ -82,7 +81,7 @@ class RunRecorder:
         )
 
     def best(self, policy: Policy) -> None:
-        write_bytes(self._folder.best_policy, policy.to_bytes())
+        save_policy(self._folder.best_policy, policy)
 
     def checkpoint(self, step: int, progress: dict[str, Any]) -> None:
         state = {**self._state(), "progress": progress, "recorder": self.state()}

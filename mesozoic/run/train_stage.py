@@ -18,8 +18,8 @@ from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.learn.policy import Policy, check_policy_fits, load_policy
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest
 from mesozoic.run.display import Display
-from mesozoic.run.files import write_bytes, write_json
-from mesozoic.run.folder import StageFolder
+from mesozoic.run.files import write_json
+from mesozoic.run.folder import StageFolder, save_policy
 from mesozoic.run.identity import Identity
 from mesozoic.run.interrupt import Interrupted, Interrupts
 from mesozoic.run.recorder import RunRecorder
@@ -89,7 +89,7 @@ def _train(
     config, seed = identity.config, identity.seed
     env = BatchEnv(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, stagger=True)
     env.reset()
-    learner = make_learner(identity.backend, env, config, identity.species, seed, warm_start)
+    learner = make_learner(identity.backend, identity.algorithm, env, config, identity.species, seed, warm_start)
     start = 0
     state: dict[str, Any] = {}
     if saved is not None:
@@ -131,7 +131,7 @@ def _train(
             if not done and interrupts.received is not None:
                 display.say(f"checkpoint at {learner.step:,} steps in {folder.checkpoints}; run again to go on")
                 raise Interrupted(interrupts.received)
-            write_bytes(folder.final_policy, learner.policy().to_bytes())
+            save_policy(folder.final_policy, learner.policy())
             recorder.phase("finished")
             result = _result(identity, folder, record, learner.step, loop.progress, recorder, figures)
             write_json(folder.metrics, result)
@@ -182,11 +182,12 @@ def _warm_start(identity: Identity, species: Species) -> Policy | None:
     policy = load_policy(identity.load)
     anatomy = anatomy_of(species, species.load_model())
     check_policy_fits(policy, identity.species, task.layout_of(anatomy), anatomy.nu)
-    widths = hidden_widths(identity.config.ppo.net_arch)
+    section = identity.algorithm
+    widths = hidden_widths(getattr(identity.config, section).net_arch)
     if policy.hidden != widths:
         raise UserError(
-            f"the policy {identity.load} has hidden layers {list(policy.hidden)}, ppo.net_arch is {list(widths)};"
-            f" add --override ppo.net_arch={list(policy.hidden)}".replace(", ", ",")
+            f"the policy {identity.load} has hidden layers {list(policy.hidden)}, {section}.net_arch is {list(widths)};"
+            f" add --override {section}.net_arch={list(policy.hidden)}".replace(", ", ",")
         )
     return policy
 

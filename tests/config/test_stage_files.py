@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mesozoic.config import configs_folder, load_file, load_stage, parse_overrides, stage_files
+from mesozoic.curriculum.gate import check_gate
 from mesozoic.errors import UserError
 from mesozoic.species import species_names
 
@@ -21,6 +22,15 @@ def test_a_shipped_file_loads_under_the_name_it_has(path: Path) -> None:
     assert species in species_names()
     assert path.stem == f"stage{config.stage.number}_{config.stage.name}"
     assert stage_files(species)[number] == path
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_shipped_stage_asks_for_its_task_and_warms_up_within_its_budget(path: Path) -> None:
+    plan = load_stage(path.parent.name, int(path.stem[5])).curriculum
+    assert plan.warmup_timesteps < plan.timesteps
+    assert plan.ramp_timesteps < plan.timesteps
+    assert plan.min_success_low > 0.0
+    check_gate(plan)
 
 
 def _file(folder: Path, text: str) -> Path:

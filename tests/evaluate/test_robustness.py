@@ -25,7 +25,10 @@ from mesozoic.species import Species
 from mesozoic.species.anatomy import Anatomy
 
 SHORT = ["env.max_episode_steps=70", "curriculum.min_avg_episode_length=0"]
-SHAKY = [*SHORT, "env.reset_noise_scale=0.1", "env.push_interval=0.5", "env.push_velocity_max=0.4"]
+SHAKY = [
+    *(*SHORT, "env.reset_noise_scale=0.1", "env.push_interval=0.5"),
+    *("env.push_velocity_min=0.0", "env.push_velocity_max=0.3"),
+]
 """With so much noise and pushing that some statues fall early and some do not."""
 EPISODES = 16
 

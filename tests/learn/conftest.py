@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -27,14 +27,6 @@ TINY = (
 
 MakeConfig = Callable[..., StageConfig]
 MakeLearner = Callable[..., tuple[BatchEnv, JaxPPO]]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Compile each program once for all tests, away from the user's own cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESOZOIC_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from mesozoic.errors import UserError
 from mesozoic.learn.policy import load_policy
 from mesozoic.run import train_stage as module
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest
+from mesozoic.run.curriculum import results_table
 from mesozoic.run.folder import StageFolder
 from mesozoic.run.identity import Identity
 from mesozoic.run.interrupt import Interrupted
@@ -113,6 +115,12 @@ def test_the_result_is_what_metrics_json_says(done: Done) -> None:
     assert result["baselines"].keys() == {"statue", "statue, undisturbed", "random"}
     assert result["score"] == result["evaluation"]["score"]
     assert {criterion["name"] for criterion in result["gate"]} >= {"success", "success_low", "success_low over statue"}
+
+
+def test_the_result_fills_every_column_of_the_table_of_results(done: Done) -> None:
+    (row,) = csv.DictReader(io.StringIO(results_table([done[1]])))
+    assert all(row.values()), row
+    assert (row["stage_passed"], row["backend"], row["seed"]) == ("False", "jax", "0")
 
 
 def test_running_again_reports_without_training(

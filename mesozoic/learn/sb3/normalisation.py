@@ -1,0 +1,80 @@
+"""Observation and reward normalisation with SB3's `VecNormalize`, on the project's own statistics.
+
+Observations are standardised by the same `Normaliser` as in the JAX learner, so that commands pass as
+they are and a warm start finds what it expects. Its mean and deviation are put into a plain
+`VecNormalize`, which therefore saves, loads and works in anybody's script.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.vec_env import VecNormalize
+
+from mesozoic.learn.normaliser import CLIP, Normaliser
+from mesozoic.learn.sb3.vec_env import BatchVecEnv
+
+
+class _Given(RunningMeanStd):
+    """Statistics that are set and not learned."""
+
+    def update(self, arr: NDArray[Any]) -> None:
+        """They come from elsewhere."""
+
+
+class Normalisation:
+    """The `VecNormalize` of a learner.
+
+    Attributes:
+        venv: what SB3 trains on.
+        observations: statistics of the observations.
+    """
+
+    def __init__(self, env: BatchVecEnv, standardise: NDArray[np.bool_], gamma: float) -> None:
+        self.venv = VecNormalize(env, clip_obs=CLIP, clip_reward=CLIP, gamma=gamma)
+        self.venv.obs_rms = _Given(shape=env.observation_space.shape)
+        self.observations = Normaliser(int(np.prod(env.observation_space.shape or ())), standardise)
+        self.apply()
+
+    def apply(self) -> None:
+        """Put the statistics to use; called between rollouts, so that one rollout has one scale."""
+        mean, std = self.observations.shift_and_scale()
+        given = self.venv.obs_rms
+        assert isinstance(given, RunningMeanStd)
+        given.mean = mean.astype(np.float64)
+        given.var = np.maximum(std.astype(np.float64) ** 2 - self.venv.epsilon, 0.0)
+        given.count = max(self.observations.count, 1.0)
+
+    def pickled(self) -> bytes:
+        """As `VecNormalize.save` writes it, without anything of this project in it."""
+        live = self.venv.obs_rms
+        plain = RunningMeanStd(shape=live.mean.shape)
+        plain.mean, plain.var, plain.count = live.mean, live.var, live.count
+        self.venv.obs_rms = plain
+        try:
+            return pickle.dumps(self.venv)
+        finally:
+            self.venv.obs_rms = live
+
+    def state(self) -> dict[str, Any]:
+        reward = self.venv.ret_rms
+        return {
+            "observations": self.observations.state(),
+            "reward": {"mean": np.array(reward.mean), "var": np.array(reward.var), "count": float(reward.count)},
+            "returns": self.venv.returns.copy(),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.observations.set_state(state["observations"])
+        self.set_reward_scale(state["reward"])
+        self.venv.returns = np.array(state["returns"])
+        self.apply()
+
+    def set_reward_scale(self, state: dict[str, Any]) -> None:
+        reward = self.venv.ret_rms
+        reward.mean, reward.var = np.array(state["mean"]), np.array(state["var"])
+        reward.count = float(state["count"])
