@@ -119,7 +119,7 @@ class TestSpecies:
     @pytest.mark.parametrize("stage", [None, 1])
     def test_a_species_without_policies_is_told_how_to_get_one(self, shipped: Path, stage: int | None) -> None:
         assert shipped_stages("velociraptor") == ()
-        with pytest.raises(UserError, match="no policy of 'velociraptor' ships .*: mesozoic curriculum velociraptor$"):
+        with pytest.raises(UserError, match=r"no policy of 'velociraptor' ships .*: mesozoic curriculum velociraptor$"):
             policy_file(Path("velociraptor"), stage)
 
     def test_a_file_or_folder_of_that_name_wins(self, shipped: Path, write: Write) -> None:

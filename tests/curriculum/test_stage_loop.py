@@ -76,7 +76,8 @@ class Notes:
 
 def plan(**changes: Any) -> CurriculumSection:
     return CurriculumSection(
-        **{"timesteps": 200, "eval_freq": 20, "save_freq": 50, "required_consecutive": 3, "min_success_low": 0.8} | changes
+        **{"timesteps": 200, "eval_freq": 20, "save_freq": 50, "required_consecutive": 3, "min_success_low": 0.8}
+        | changes
     )
 
 
