@@ -1,22 +1,29 @@
-"""The yardstick: Stable-Baselines3 PPO on Gymnasium's Humanoid-v5 with four processes."""
+"""The yardsticks: Stable-Baselines3 PPO on our environment and on others, each in its own usual way."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
+from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
+from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.registration import env_id, register_envs
+from mesozoic.sim.samples import Stream
+from mesozoic.species import Species
 
 PROCESSES = 4
 ROLLOUT = 2048
 """SB3's default `n_steps`."""
 
 
-def measure_peer(rollouts: int) -> dict[str, Any]:
-    """Environment steps per second of SB3's PPO with its default hyperparameters, after one warm-up rollout.
+def measure_peers(species: Species, config: StageConfig, rollouts: int = 1) -> list[dict[str, Any]]:
+    """Environment steps per second of SB3's PPO, after one warm-up rollout each; torch runs on one thread.
 
-    torch runs on one thread, which is faster here than two.
+    On our batched environment with the hyperparameters of the stage; on the same animal one world at a
+    time (`DummyVecEnv`, `SubprocVecEnv`) and on Gymnasium's Humanoid-v5 with SB3's defaults.
 
     Raises:
         UserError: Stable-Baselines3 is not installed.
@@ -24,21 +31,61 @@ def measure_peer(rollouts: int) -> dict[str, Any]:
     if find_spec("stable_baselines3") is None:
         raise UserError("--peer needs Stable-Baselines3, which is not installed; run: pip install 'mesozoic[sb3]'")
     import torch
-    from stable_baselines3 import PPO
-    from stable_baselines3.common.env_util import make_vec_env
-    from stable_baselines3.common.vec_env import SubprocVecEnv
+    from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
     torch.set_num_threads(1)
-    envs = make_vec_env("Humanoid-v5", n_envs=PROCESSES, seed=0, vec_env_cls=SubprocVecEnv)
+    register_envs()
+    own = env_id(species.name, config.stage.name)
+    rates = {
+        f"SB3 PPO, {species.name}, our batch of {config.stage.n_envs}": _batched(species, config, rollouts),
+        f"SB3 PPO, {species.name}, DummyVecEnv({PROCESSES})": _usual(own, DummyVecEnv, rollouts),
+        f"SB3 PPO, {species.name}, SubprocVecEnv({PROCESSES})": _usual(own, SubprocVecEnv, rollouts),
+        f"SB3 PPO, Humanoid-v5, SubprocVecEnv({PROCESSES})": _usual("Humanoid-v5", SubprocVecEnv, rollouts),
+    }
+    return [{"name": name, "steps_per_second": rate} for name, rate in rates.items()]
+
+
+def _usual(environment: str, vec_env: type[Any], rollouts: int) -> float:
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.env_util import make_vec_env
+
+    def make() -> Any:
+        import gymnasium
+
+        import mesozoic  # noqa: F401  registers the ids, in worker processes too
+
+        return gymnasium.make(environment)
+
+    envs = make_vec_env(make, n_envs=PROCESSES, seed=0, vec_env_cls=vec_env)
     try:
         model = PPO("MlpPolicy", envs, n_steps=ROLLOUT, device="cpu", seed=0)
-        model.learn(ROLLOUT * PROCESSES)
-        began = time.perf_counter()
-        model.learn(ROLLOUT * PROCESSES * rollouts, reset_num_timesteps=False)
-        seconds = time.perf_counter() - began
+        steps = ROLLOUT * PROCESSES
+
+        def work(count: int) -> None:
+            model.learn(steps * count, reset_num_timesteps=False)
+
+        return _rate(work, steps, rollouts)
     finally:
         envs.close()
-    return {
-        "name": f"SB3 PPO, Humanoid-v5, SubprocVecEnv({PROCESSES})",
-        "steps_per_second": ROLLOUT * PROCESSES * rollouts / seconds,
-    }
+
+
+def _batched(species: Species, config: StageConfig, rollouts: int) -> float:
+    from mesozoic.learn.sb3.ppo import SB3PPO
+
+    env = BatchEnv(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, stagger=True)
+    env.reset()
+    learner = SB3PPO(env, config, species.name, 0)
+    per_rollout = config.ppo.n_steps * env.n
+    steps = -(-ROLLOUT * PROCESSES // per_rollout) * per_rollout
+
+    def work(count: int) -> None:
+        learner.learn(learner.step + steps * count)
+
+    return _rate(work, steps, rollouts)
+
+
+def _rate(work: Callable[[int], None], steps: int, rollouts: int) -> float:
+    work(1)
+    began = time.perf_counter()
+    work(rollouts)
+    return steps * rollouts / (time.perf_counter() - began)

@@ -13,10 +13,10 @@ def bench(
     species: Annotated[str, typer.Argument(help="Which animal.")] = "velociraptor",
     stage: Annotated[int, typer.Option(help="Which stage file.")] = 1,
     n_envs: Annotated[int | None, typer.Option(help="Worlds side by side.", min=1)] = None,
-    backend: Annotated[str, typer.Option(help="auto or jax.")] = "auto",
+    backend: Annotated[str, typer.Option(help="auto, jax or sb3.")] = "auto",
     seconds: Annotated[float, typer.Option(help="Seconds of each measurement.", min=0.1)] = 2.0,
     rounds: Annotated[int, typer.Option(help="Measurements of each; the median counts.", min=1)] = 5,
-    peer: Annotated[bool, typer.Option("--peer", help="Also measure SB3 PPO on Humanoid-v5.")] = False,
+    peer: Annotated[bool, typer.Option("--peer", help="Also measure SB3 PPO, here and on Humanoid-v5.")] = False,
     override: Annotated[list[str] | None, typer.Option(help="section.key=value of the stage.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write the JSON to this file as well.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -33,17 +33,18 @@ def bench(
     config = load_stage(species, stage, overrides)
     chosen = choose_backend(backend, "ppo")
 
-    from mesozoic.bench.peer import measure_peer
+    from mesozoic.bench.peer import measure_peers
     from mesozoic.bench.rates import measure
     from mesozoic.run.files import write_json
     from mesozoic.run.versions import cores, versions
 
     result: dict[str, Any] = {"species": species, "stage": stage, "cores": cores(), "versions": versions()}
-    peer_result = measure_peer(rollouts=3) if peer else None
     result |= measure(animal, config, chosen, seconds, rounds)
-    if peer_result is not None:
-        ratio = result["steps_per_second"]["training"] / peer_result["steps_per_second"]
-        result["peer"] = {**peer_result, "training_over_peer": ratio}
+    if peer:
+        training = result["steps_per_second"]["training"]
+        result["peers"] = [
+            {**one, "training_over_peer": training / one["steps_per_second"]} for one in measure_peers(animal, config)
+        ]
     if output is not None:
         write_json(output, result)
     if as_json:
@@ -60,9 +61,7 @@ def _print_table(result: dict[str, Any]) -> None:
     table = Table("", "steps/s", "of physics", title=title)
     for name, rate in result["steps_per_second"].items():
         table.add_row(name, f"{rate:,.0f}", f"{result['share_of_physics'][name]:.2f}")
-    if "peer" in result:
-        peer = result["peer"]
-        table.add_row(
-            peer["name"], f"{peer['steps_per_second']:,.0f}", f"training is {peer['training_over_peer']:.1f}x"
-        )
+    for peer in result.get("peers", []):
+        ratio = f"training is {peer['training_over_peer']:.1f}x"
+        table.add_row(peer["name"], f"{peer['steps_per_second']:,.0f}", ratio)
     Console().print(table)
