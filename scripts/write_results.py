@@ -36,8 +36,8 @@ python scripts/collect_results.py runs/all --ship          # evaluate, and put t
 python scripts/write_results.py
 ```
 
-One run is `mesozoic curriculum SPECIES --seed S`. Machine: {cores} shared cores of a server CPU, no GPU; two curricula
-ran side by side, so that wall times are of half a machine, and other work ran beside some of them.
+One run is `mesozoic curriculum SPECIES --seed S`. Machine: {cores} shared cores of a server CPU, no GPU. Two or three
+curricula ran side by side, with other work beside them, so that wall times are upper bounds for a machine of one's own.
 Versions: {versions}.
 """
 

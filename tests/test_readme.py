@@ -43,7 +43,9 @@ def test_every_command_runs(tmp_path: Path) -> None:
         assert words[0] == "mesozoic", command
         words += SMALL.get(words[1], "").split() if "--help" not in words else []
         result = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
-        expected = (0, 1) if {"--check", "--strict"} & set(words) else (0,)  # a policy trained this little passes no gate
+        expected = (
+            (0, 1) if {"--check", "--strict"} & set(words) else (0,)
+        )  # a policy trained this little passes no gate
         assert result.returncode in expected, f"{command}\n{result.stderr}"
         ran += 1
     assert ran >= 10

@@ -18,7 +18,7 @@ COMMAND = [
     *("--eval-freq", "4096", "--save-freq", "512", "ppo.n_steps=16", "ppo.batch_size=128", "env.max_episode_steps=40"),
     *("curriculum.eval_episodes=4", "curriculum.min_avg_episode_length=0"),
     *("curriculum.min_success=0", "curriculum.min_success_low=0", "1.curriculum.warmup_timesteps=1024"),
-    *("2.curriculum.ramp_timesteps=2048", "env.friction_range=[0.8,1.2]"),
+    *("2.curriculum.ramp_timesteps=2048", "env.friction_range=[0.8,1.2]", "ppo.gamma=0.98"),
 ]
 STAGES = (1, 2, 3)
 

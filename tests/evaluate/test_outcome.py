@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from mesozoic.config import StageConfig, load_stage, parse_overrides
+from mesozoic.curriculum.gate import Gate
+from mesozoic.evaluate.episodes import Episodes, Summary
 from mesozoic.evaluate.gait import Gait, measure_gait
 from mesozoic.evaluate.outcome import reach_score, walk_criteria, walk_score
 
@@ -112,3 +114,58 @@ def test_hoppers_and_statues_score_nothing(config: StageConfig, walk: Any, make_
 def test_score_of_reaching() -> None:
     score = reach_score(np.array([True, False, False, False]), np.array([0.9, 0.5, -0.2, 1.3]))
     assert score == pytest.approx([0.975, 0.125, 0.0, 0.25])
+
+
+def summary_of(config: StageConfig, trace: Any) -> Summary:
+    """What an evaluation of stage 2 would say of the episodes of a made-up trace, all survived."""
+    gait = measure_gait(trace)
+    criteria, alive = walk_criteria(config, gait), np.ones(len(trace.length), bool)
+    return Episodes(
+        length=trace.length,
+        reward=np.full(len(alive), 2000.0),
+        survived=alive,
+        success=alive & np.logical_and.reduce(list(criteria.values())),
+        score=walk_score(config, gait, alive.astype(float)),
+        ends={},
+        terms={},
+        criteria=criteria,
+        trace=trace,
+        gait=gait,
+    ).summary()
+
+
+class TestGate:
+    """From feet to verdict, with the gate of the shipped stage."""
+
+    @pytest.fixture
+    def statue(self, config: StageConfig, walk: Any, make_trace: Any) -> Summary:
+        still = make_trace(*[walk(speed=0.0)] * 64, contact=np.ones((500, 2), bool))
+        return summary_of(config, still)
+
+    def test_walkers_pass(self, config: StageConfig, statue: Summary, walk: Any, make_trace: Any) -> None:
+        verdict = Gate(config.curriculum, statue).judge(summary_of(config, make_trace(*[walk()] * 64)))
+        assert verdict.passed, verdict.failures()
+        assert "share of time on the floor" in {criterion.name for criterion in verdict.criteria}
+
+    @pytest.mark.parametrize("lags", [(0.0, 0.0), (0.0, 0.5)], ids=["hoppers", "runners"])
+    def test_hoppers_and_runners_do_not(
+        self, config: StageConfig, statue: Summary, walk: Any, make_trace: Any, lags: tuple[float, float]
+    ) -> None:
+        figures = summary_of(config, make_trace(*[walk(duty=0.4, lags=lags)] * 64))
+        assert figures["survival"] == 1.0 and figures["criterion/on_speed"] == 1.0
+        failures = " ".join(Gate(config.curriculum, statue).judge(figures).failures())
+        for name in ("success 0 <", "success_low 0 <", "success_low over statue 0 <=", "share of time on the floor"):
+            assert name in failures
+
+    def test_statues_do_not(self, config: StageConfig, statue: Summary) -> None:
+        assert statue["success"] == 0.0 and statue["survival"] == 1.0
+        assert not Gate(config.curriculum, statue).judge(statue).passed
+
+    def test_walkers_that_now_and_then_hop_do_not(
+        self, config: StageConfig, statue: Summary, walk: Any, make_trace: Any
+    ) -> None:
+        hop = walk(duty=0.4, lags=(0.0, 0.0))
+        few, many = (summary_of(config, make_trace(*[hop] * n, *[walk()] * (64 - n))) for n in (1, 16))
+        gate = Gate(config.curriculum, statue)
+        assert gate.judge(few).passed
+        assert not gate.judge(many).passed

@@ -106,11 +106,46 @@ def test_another_configuration_is_refused_by_name(
     assert "--no-resume" in str(caught.value)
 
 
-def test_seed_species_and_learner_are_part_of_it(identity: MakeIdentity, tmp_path: Path) -> None:
-    before = identity().to_json()
-    for change in ({"seed": 1}, {"species": "trex"}, {"backend": "sb3"}, {"algorithm": "sac"}):
-        with pytest.raises(UserError, match=f"{next(iter(change))} = "):
-            replace(identity(), **change).check(before, tmp_path)
+@pytest.mark.parametrize(
+    ("backend", "change"),
+    [
+        ("jax", {"seed": 1}),
+        ("jax", {"species": "trex"}),
+        ("jax", {"backend": "sb3"}),
+        ("sb3", {"backend": "jax"}),
+        ("sb3", {"algorithm": "sac"}),
+    ],
+)
+def test_seed_species_and_learner_are_part_of_it(
+    identity: MakeIdentity, tmp_path: Path, backend: str, change: dict[str, object]
+) -> None:
+    before = identity(backend=backend)
+    before.check(before.to_json(), tmp_path)
+    with pytest.raises(UserError, match=f"{next(iter(change))} = "):
+        replace(before, **change).check(before.to_json(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("backend", "algorithm", "override", "counts"),
+    [
+        ("jax", "ppo", "jax.mirror=false", True),
+        ("jax", "ppo", "sac.gamma=0.5", False),
+        ("sb3", "ppo", "ppo.gamma=0.5", True),
+        ("sb3", "ppo", "jax.mirror=false", False),
+        ("sb3", "sac", "sac.gamma=0.5", True),
+        ("sb3", "sac", "ppo.gamma=0.5", False),
+    ],
+)
+def test_only_what_the_learner_reads_is_part_of_it(
+    identity: MakeIdentity, tmp_path: Path, backend: str, algorithm: str, override: str, counts: bool
+) -> None:
+    before = identity(backend=backend, algorithm=algorithm).to_json()
+    other = identity(override, backend=backend, algorithm=algorithm)
+    if not counts:
+        other.check(before, tmp_path)
+        return
+    with pytest.raises(UserError, match=override.partition("=")[0].replace(".", r"\.")):
+        other.check(before, tmp_path)
 
 
 def test_the_starting_policy_counts_by_its_contents(identity: MakeIdentity, tmp_path: Path) -> None:

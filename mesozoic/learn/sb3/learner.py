@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -12,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule
+from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, update_learning_rate
 
 from mesozoic import task
 from mesozoic.config import StageConfig
@@ -21,13 +19,13 @@ from mesozoic.learn import schedules
 from mesozoic.learn.episodes import EpisodeTracker
 from mesozoic.learn.learner import State
 from mesozoic.learn.policy import Policy
+from mesozoic.learn.sb3.archive import native_archive
 from mesozoic.learn.sb3.normalisation import Normalisation
 from mesozoic.learn.sb3.torch_state import generator_state, module_state, set_generator_state, set_module_state
 from mesozoic.learn.sb3.vec_env import BatchVecEnv
 from mesozoic.sim.batch_env import BatchEnv, Transition
 
-LEFT_OUT = ("start_time", "_logger", "_custom_logger", "ep_info_buffer", "ep_success_buffer", "_last_obs")
-"""Of the native archive: what differs between equal runs or is of no use without this one."""
+SAME_NETWORK = "set net_arch to what the policy was trained with"
 
 
 class SB3Learner(ABC):
@@ -56,8 +54,10 @@ class SB3Learner(ABC):
         self._normalisation = Normalisation(vec_env, standardise, self._gamma())
         self._model = self._make(seed)
         self._model.set_logger(Logger(None, []))
+        self._model._last_episode_starts = np.ones(env.n, dtype=bool)
         if warm_start is not None:
             self._warm_start(warm_start)
+        self._schedule()
 
     @property
     def step(self) -> int:
@@ -69,12 +69,13 @@ class SB3Learner(ABC):
         plan = self._config.curriculum
         while self.step < until_step:
             self._env.task_share = schedules.ramp_share(plan, self.step)
-            self._normalisation.apply()
-            self._schedule()
+            self._look()
             self._model.learn(self._chunk(), reset_num_timesteps=False, log_interval=None)
             self._normalisation.observations.update(np.concatenate(self._seen))
+            self._normalisation.apply()
             self._seen.clear()
             self._after()
+            self._schedule()
         logged = {name: float(value) for name, value in self._model.logger.name_to_value.items()}
         self._model.logger.name_to_value.clear()
         metrics = {name: value for name, value in logged.items() if name.startswith("train/")}
@@ -108,9 +109,7 @@ class SB3Learner(ABC):
             "episodes": self._episodes.state(),
             "policy": module_state(model.policy),
             "normalisation": self._normalisation.state(),
-            "last_obs": _array(model._last_obs),
-            "last_original_obs": _array(model._last_original_obs),
-            "last_episode_starts": _array(model._last_episode_starts),
+            "last_episode_starts": np.array(model._last_episode_starts),
             "generators": generator_state(model.action_space),
             **self._own_state(),
         }
@@ -122,12 +121,9 @@ class SB3Learner(ABC):
         self._episodes.set_state(state["episodes"])
         set_module_state(model.policy, state["policy"])
         self._normalisation.set_state(state["normalisation"])
-        model._last_obs = np.array(state["last_obs"])
-        model._last_original_obs = np.array(state["last_original_obs"])
         model._last_episode_starts = np.array(state["last_episode_starts"])
-        # What SB3 reads back from its environment between two steps.
-        self._normalisation.venv.old_obs = np.array(state["last_original_obs"])
         self._set_own_state(state)
+        self._schedule()
         set_generator_state(model.action_space, state["generators"])
 
     @abstractmethod
@@ -143,7 +139,10 @@ class SB3Learner(ABC):
 
     @abstractmethod
     def _schedule(self) -> None:
-        """Set what depends on the step."""
+        """Set what depends on the step, for the rollout that begins with it."""
+
+    @abstractmethod
+    def _optimisers(self) -> list[torch.optim.Optimizer]: ...
 
     @abstractmethod
     def _after(self) -> None:
@@ -170,10 +169,13 @@ class SB3Learner(ABC):
 
     def _archive(self) -> dict[str, bytes]:
         """The members of SB3's own archive, which `load` of the algorithm reads."""
-        buffer = io.BytesIO()
-        self._model.save(buffer, exclude=LEFT_OUT)
-        with zipfile.ZipFile(buffer) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
+        return native_archive(self._model)
+
+    def _look(self) -> None:
+        """Show SB3 where the worlds stand, in the scale of the rollout that begins."""
+        here, venv = self._env.observation.copy(), self._normalisation.venv
+        venv.old_obs = self._model._last_original_obs = here
+        self._model._last_obs = venv.normalize_obs(here)
 
     def _warm_start(self, policy: Policy) -> None:
         learner = str(policy.info.get("learner"))
@@ -182,26 +184,24 @@ class SB3Learner(ABC):
                 f"the policy was trained by {learner}, and {self.name} cannot go on from it;"
                 " give a policy of this backend and algorithm, or change --backend and --algorithm"
             )
-        self._normalisation.observations.set_state(
-            {name: policy.arrays[f"normaliser/{name}"] for name in ("count", "mean", "var")}
-        )
-        self._normalisation.set_reward_scale(
-            {name: policy.arrays[f"reward/{name}"] for name in ("mean", "var", "count")}
-        )
+        parts = ("count", "mean", "var")
+        needed = {f"{kind}/{part}" for kind in ("normaliser", "reward") for part in parts}
+        if missing := needed - policy.arrays.keys():
+            raise UserError(f"the policy lacks {min(missing)}, so it can act but not be trained on; train a new one")
+        self._normalisation.observations.set_state({part: policy.arrays[f"normaliser/{part}"] for part in parts})
+        self._normalisation.set_reward_scale({part: policy.arrays[f"reward/{part}"] for part in parts})
         self._normalisation.apply()
         self._load_weights(policy)
 
     def _set_learning_rate(self, rate: float) -> None:
         self._model.learning_rate = rate
         self._model.lr_schedule = FloatSchedule(ConstantSchedule(rate))
+        for optimiser in self._optimisers():
+            update_learning_rate(optimiser, rate)
 
     def _observe(self, transition: Transition) -> None:
         self._episodes.add(transition)
         self._seen.append(transition.observation)
-
-
-def _array(value: Any) -> NDArray[Any]:
-    return np.array(value)
 
 
 def linear_arrays(name: str, modules: list[torch.nn.Module]) -> dict[str, NDArray[Any]]:
@@ -222,13 +222,24 @@ def load_linear(name: str, modules: list[torch.nn.Module], arrays: dict[str, NDA
     """
     maps = [module for module in modules if isinstance(module, torch.nn.Linear)]
     for i, module in enumerate(maps):
-        kernel, bias = arrays.get(f"{name}/{i}/kernel"), arrays.get(f"{name}/{i}/bias")
-        if kernel is None or bias is None or tuple(kernel.T.shape) != tuple(module.weight.shape):
-            found = "nothing" if kernel is None else list(kernel.shape)
-            raise UserError(
-                f"network parameter {name}/{i}/kernel should have the shape {list(module.weight.T.shape)}, but there"
-                f" is {found}; set net_arch to what the policy was trained with"
-            )
-        with torch.no_grad():
-            module.weight.copy_(torch.as_tensor(kernel.T.copy()))
-            module.bias.copy_(torch.as_tensor(bias))
+        load_array(f"{name}/{i}/kernel", module.weight.T, arrays)
+        load_array(f"{name}/{i}/bias", module.bias, arrays)
+    if f"{name}/{len(maps)}/kernel" in arrays:
+        raise UserError(f"the policy has more than {len(maps)} layers in its {name}; {SAME_NETWORK}")
+
+
+def load_array(name: str, parameter: torch.Tensor, arrays: dict[str, NDArray[Any]]) -> None:
+    """Copy an array into a parameter.
+
+    Raises:
+        UserError: it is missing or has another shape.
+    """
+    value = arrays.get(name)
+    if value is None or value.shape != tuple(parameter.shape):
+        found = "nothing" if value is None else list(value.shape)
+        raise UserError(
+            f"network parameter {name} should have the shape {list(parameter.shape)}, but there is {found};"
+            f" {SAME_NETWORK}"
+        )
+    with torch.no_grad():
+        parameter.copy_(torch.as_tensor(value))

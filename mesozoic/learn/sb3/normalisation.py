@@ -41,7 +41,7 @@ class Normalisation:
         self.apply()
 
     def apply(self) -> None:
-        """Put the statistics to use; called between rollouts, so that one rollout has one scale."""
+        """Put the statistics to use; called after each rollout, so that one rollout has one scale."""
         mean, std = self.observations.shift_and_scale()
         given = self.venv.obs_rms
         assert isinstance(given, RunningMeanStd)
@@ -50,15 +50,10 @@ class Normalisation:
         given.count = max(self.observations.count, 1.0)
 
     def pickled(self) -> bytes:
-        """As `VecNormalize.save` writes it, without anything of this project in it."""
-        live = self.venv.obs_rms
-        plain = RunningMeanStd(shape=live.mean.shape)
-        plain.mean, plain.var, plain.count = live.mean, live.var, live.count
-        self.venv.obs_rms = plain
-        try:
-            return pickle.dumps(self.venv)
-        finally:
-            self.venv.obs_rms = live
+        """As `VecNormalize.save` writes it, without anything of this project or of the last rollout in it."""
+        plain = VecNormalize(self.venv.venv, clip_obs=CLIP, clip_reward=CLIP, gamma=self.venv.gamma)
+        plain.obs_rms, plain.ret_rms = _plain(self.venv.obs_rms), _plain(self.venv.ret_rms)
+        return pickle.dumps(plain)
 
     def state(self) -> dict[str, Any]:
         reward = self.venv.ret_rms
@@ -78,3 +73,10 @@ class Normalisation:
         reward = self.venv.ret_rms
         reward.mean, reward.var = np.array(state["mean"]), np.array(state["var"])
         reward.count = float(state["count"])
+
+
+def _plain(statistics: RunningMeanStd) -> RunningMeanStd:
+    plain = RunningMeanStd(shape=np.shape(statistics.mean))
+    plain.mean, plain.var = np.array(statistics.mean), np.array(statistics.var)
+    plain.count = float(statistics.count)
+    return plain

@@ -15,7 +15,7 @@ from mesozoic.learn import schedules
 from mesozoic.learn.learner import State
 from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.learn.policy import Policy
-from mesozoic.learn.sb3.learner import SB3Learner, linear_arrays, load_linear
+from mesozoic.learn.sb3.learner import SB3Learner, linear_arrays, load_array, load_linear
 from mesozoic.learn.sb3.torch_state import optimiser_state, set_optimiser_state
 
 
@@ -70,11 +70,14 @@ class SB3PPO(SB3Learner):
             parameter.requires_grad_(False)
             parameter.data.fill_(log_std)
 
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        return [self._policy.optimizer]
+
     def _after(self) -> None:
         self._updates += 1
         share = 1.0 / min(self._updates, self._config.ppo.average_updates)
         for mean, parameter in zip(self._average, self._actor(self._model), strict=True):
-            mean += share * (parameter.detach() - mean)
+            mean.lerp_(parameter.detach(), share)
 
     @property
     def _policy(self) -> ActorCriticPolicy:
@@ -109,8 +112,7 @@ class SB3PPO(SB3Learner):
     def _load_weights(self, policy: Policy) -> None:
         load_linear("actor", self._actor_modules(), policy.arrays)
         load_linear("critic", self._critic_modules(), policy.arrays)
-        with torch.no_grad():
-            self._policy.log_std.copy_(torch.as_tensor(policy.arrays["log_std"]))
+        load_array("log_std", self._policy.log_std, policy.arrays)
         self._average = [parameter.detach().clone() for parameter in self._actor(self._model)]
 
     def _own_state(self) -> State:

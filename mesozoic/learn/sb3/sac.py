@@ -12,24 +12,33 @@ from stable_baselines3 import SAC
 from mesozoic.learn.learner import State
 from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.learn.policy import Policy
-from mesozoic.learn.sb3.learner import SB3Learner, linear_arrays, load_linear
+from mesozoic.learn.sb3.learner import SB3Learner, linear_arrays, load_array, load_linear
 from mesozoic.learn.sb3.torch_state import optimiser_state, set_optimiser_state
 
 BUFFERS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+
+
+class _SAC(SAC):
+    """SAC which can act with its policy while it fills its buffer, where others act at random."""
+
+    acts_at_once = False
+
+    def _sample_action(self, learning_starts: int, *arguments: Any, **keywords: Any) -> Any:
+        return super()._sample_action(0 if self.acts_at_once else learning_starts, *arguments, **keywords)
 
 
 class SB3SAC(SB3Learner):
     """SAC with the keys of `[sac]`. Its replay buffer is part of its state."""
 
     name = "sb3-sac"
-    _model: SAC
+    _model: _SAC
 
     def _gamma(self) -> float:
         return self._config.sac.gamma
 
-    def _make(self, seed: int) -> SAC:
+    def _make(self, seed: int) -> _SAC:
         sac, widths = self._config.sac, list(hidden_widths(self._config.sac.net_arch))
-        return SAC(
+        return _SAC(
             "MlpPolicy",
             self._normalisation.venv,
             learning_rate=sac.learning_rate,
@@ -55,6 +64,11 @@ class SB3SAC(SB3Learner):
         share = min(1.0, self.step / plan.timesteps)
         self._set_learning_rate(sac.learning_rate + share * (end - sac.learning_rate))
 
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        model = self._model
+        learned = [] if model.ent_coef_optimizer is None else [model.ent_coef_optimizer]
+        return [model.actor.optimizer, model.critic.optimizer, *learned]
+
     def _after(self) -> None:
         """Nothing: SAC's target networks are averages already."""
 
@@ -66,6 +80,8 @@ class SB3SAC(SB3Learner):
         arrays |= linear_arrays("log_std", [self._model.actor.log_std])
         for i, net in enumerate(self._model.critic.q_networks):
             arrays |= linear_arrays(f"critic{i}", list(net))
+        if self._model.log_ent_coef is not None:
+            arrays["log_ent_coef"] = self._model.log_ent_coef.detach().numpy().copy()
         return arrays
 
     def _activation(self) -> str:
@@ -80,6 +96,9 @@ class SB3SAC(SB3Learner):
         for i, net in enumerate(self._model.critic.q_networks):
             load_linear(f"critic{i}", list(net), policy.arrays)
         self._model.critic_target.load_state_dict(self._model.critic.state_dict())
+        if self._model.log_ent_coef is not None and "log_ent_coef" in policy.arrays:
+            load_array("log_ent_coef", self._model.log_ent_coef, policy.arrays)
+        self._model.acts_at_once = True
 
     def _own_state(self) -> State:
         model, buffer = self._model, self._model.replay_buffer

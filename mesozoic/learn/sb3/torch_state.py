@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import gymnasium
@@ -30,8 +31,9 @@ def optimiser_state(optimiser: torch.optim.Optimizer) -> State:
 
 def set_optimiser_state(optimiser: torch.optim.Optimizer, state: State) -> None:
     whole = optimiser.state_dict()
+    # Interned as PyTorch's own names are: pickle writes equal names once only if they are one object.
     whole["state"] = {
-        int(index): {name: torch.as_tensor(np.asarray(value)).clone() for name, value in moments.items()}
+        int(index): {sys.intern(name): torch.as_tensor(np.asarray(value)).clone() for name, value in moments.items()}
         for index, moments in state.items()
     }
     optimiser.load_state_dict(whole)
