@@ -182,6 +182,12 @@ def _warm_start(identity: Identity, species: Species) -> Policy | None:
     policy = load_policy(identity.load)
     anatomy = anatomy_of(species, species.load_model())
     check_policy_fits(policy, identity.species, task.layout_of(anatomy), anatomy.nu)
+    wanted, learner = f"{identity.backend}-{identity.algorithm}", policy.info.get("learner")
+    if learner != wanted:
+        raise UserError(
+            f"the policy {identity.load} was trained by {learner}, and {wanted} cannot go on from it;"
+            " give a policy of this backend and algorithm, or change --backend and --algorithm"
+        )
     section = identity.algorithm
     widths = hidden_widths(getattr(identity.config, section).net_arch)
     if policy.hidden != widths:

@@ -6,7 +6,10 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("mujoco", "mjbatch", "jax", "jaxlib", "flax", "optax", "numpy", "gymnasium")
+PACKAGES = (
+    *("mujoco", "mjbatch", "jax", "jaxlib", "flax", "optax", "numpy", "gymnasium"),
+    *("torch", "stable-baselines3"),
+)
 
 
 def versions() -> dict[str, str]:

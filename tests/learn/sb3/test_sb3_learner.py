@@ -98,6 +98,7 @@ def test_continues_bit_for_bit_in_a_new_environment_and_learner(make: Make, tmp_
         new_env.set_state(source["env"])
         new.set_state(source["learner"])
         assert new.step == before * CHUNK[algorithm]
+        assert flat({"learner": new.state(), "env": new_env.state()}) == flat(state)
         assert files(new.policy()) == policy_then, "a run that stopped after its last checkpoint saves the same policy"
         assert updates(new, 3, algorithm) == expected
         assert files(new.policy()) == result

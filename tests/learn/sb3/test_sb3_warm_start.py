@@ -161,19 +161,14 @@ def with_another_layout(file: Path, folder: Path) -> Path:
     return folder / "other.zip"
 
 
-TOO_LATE = pytest.mark.xfail(
-    strict=True, reason="train_stage._warm_start does not look at the learner: only make_learner does, in the folder"
-)
-
-
 @pytest.mark.parametrize(
     ("case", "words"),
     [
         ("species", "velociraptor"),
         ("layout", "order"),
         ("net_arch", "hidden layers"),
-        pytest.param("algorithm", "sb3-ppo", marks=TOO_LATE),
-        pytest.param("backend", "sb3-ppo", marks=TOO_LATE),
+        ("algorithm", "sb3-ppo"),
+        ("backend", "sb3-ppo"),
     ],
 )
 def test_a_run_that_cannot_begin_writes_nothing(
