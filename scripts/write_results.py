@@ -31,13 +31,13 @@ typed by hand. *Success* is the share of episodes in which the stage's task was 
 training nor the gate ever sees; *statue* is the zero action. Run it again:
 
 ```bash
-python scripts/train_all.py --output runs/all --jobs 2     # {seeds} seeds of every species; continues where it stopped
+python scripts/train_all.py --output runs/all --jobs 2     # three seeds of every species; continues where it stopped
 python scripts/collect_results.py runs/all --ship          # evaluate, and put the best seed into the package
 python scripts/write_results.py
 ```
 
-One run is `mesozoic curriculum SPECIES --seed S`. Machine: {cores} shared cores of a server CPU, no GPU. Two or three
-curricula ran side by side, with other work beside them, so that wall times are upper bounds for a machine of one's own.
+One run is `mesozoic curriculum SPECIES --seed S`. Machine: {cores} shared cores of a server CPU, no GPU. Mostly two or
+three curricula ran side by side, with other work beside them: wall times are upper bounds for a machine of one's own.
 Versions: {versions}.
 """
 
@@ -62,7 +62,6 @@ def page(records: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
     head = HEAD.format(
         episodes=round(first["unseen"]["episodes"]),
-        seeds=len({run["seed"] for run in runs}),
         cores=first["cores"],
         versions=versions,
     )
@@ -122,7 +121,7 @@ def _run_table(runs: list[dict[str, Any]]) -> str:
         for run in sorted(runs, key=lambda run: (run["species"], run["stage"], run["seed"]))
     ]
     columns = ("species", "stage", "seed", "gate", "steps", "min:s", "steps/s")
-    return _table((*columns, "last gate (64)", "unseen", "statue", "random"), rows)
+    return _table((*columns, "last gate", "unseen", "statue", "random"), rows)
 
 
 def _total_table(runs: list[dict[str, Any]]) -> str:

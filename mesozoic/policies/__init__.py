@@ -1,4 +1,4 @@
-"""The trained policies that ship with the package: `<species>/stage<N>.zip`, with a record beside each."""
+"""The trained policies that ship with the package: `<species>/stage<N>.zip`."""
 
 from __future__ import annotations
 
