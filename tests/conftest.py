@@ -43,7 +43,7 @@ def anatomy(species: Species) -> Anatomy:
 
 @pytest.fixture(scope="session")
 def busy_env() -> EnvSection:
-    """Short episodes with everything on: noise, pushes and every reward term."""
+    """Short episodes with everything on: noise, pushes, a gait, prey close by and every reward term."""
     weights = {weight_key(term): 0.1 * (i + 1) for i, term in enumerate(TERMS)}
     return EnvSection(
         max_episode_steps=60,
@@ -51,5 +51,11 @@ def busy_env() -> EnvSection:
         push_duration=0.1,
         push_velocity_min=0.1,
         push_velocity_max=0.4,
+        target_froude=0.2,
+        gait_frequency=0.3,
+        target_bearing=40.0,
+        prey_distance_range=(0.5, 3.0),
+        prey_height_range=(0.3, 1.2),
+        hold_time=0.1,
         **weights,
     )

@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from mesozoic.cli.options import (
+    Algorithm,
+    Backend,
+    EvalFreq,
+    LogDir,
+    OutputDir,
+    SaveFreq,
+    TrainArguments,
+    TrainSeed,
+    WandB,
+    Worlds,
+)
 from mesozoic.cli.train_command import DEFAULT_SPECIES
 
 
 def curriculum(
     context: typer.Context,
-    arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[SPECIES=velociraptor] [section.key=value]...", show_default=False)
-    ] = None,
+    arguments: TrainArguments = None,
     target: Annotated[int | None, typer.Option(help="Last stage; default: all.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a stage that is not passed; exit with 1.")] = False,
     timesteps: Annotated[int | None, typer.Option(help="Budget of each stage in environment steps.")] = None,
-    n_envs: Annotated[int | None, typer.Option(help="Worlds simulated side by side.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
-    backend: Annotated[str, typer.Option(help="auto, jax or sb3 (Stable-Baselines3, extra [sb3]).")] = "auto",
-    algorithm: Annotated[str, typer.Option(help="ppo; sb3 also has sac.")] = "ppo",
-    eval_freq: Annotated[int | None, typer.Option(help="Environment steps between evaluations.")] = None,
-    save_freq: Annotated[int | None, typer.Option(help="Environment steps between checkpoints.")] = None,
-    output_dir: Annotated[Path | None, typer.Option(help="Run folder; wins over --log-dir.")] = None,
-    log_dir: Annotated[Path | None, typer.Option(help="Where a run folder named by the time is made.")] = None,
+    n_envs: Worlds = None,
+    seed: TrainSeed = 0,
+    backend: Backend = "auto",
+    algorithm: Algorithm = "ppo",
+    eval_freq: EvalFreq = None,
+    save_freq: SaveFreq = None,
+    output_dir: OutputDir = None,
+    log_dir: LogDir = None,
     resume: Annotated[bool, typer.Option(help="Go on where the run folder's files stop.")] = True,
     override: Annotated[
         list[str] | None,
         typer.Option(help="section.key=value, or 2.section.key=value for one stage; several may follow."),
     ] = None,
-    wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as well.")] = False,
+    wandb: WandB = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Train balance, then walking, then the behaviour, each stage from the policy of the one before.

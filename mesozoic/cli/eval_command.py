@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -17,14 +19,12 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    policy: Annotated[
-        Path, typer.Argument(help="Policy file, run folder, or a species whose policy ships.", metavar="POLICY")
-    ],
-    stage: Annotated[int | None, typer.Option(help="Which stage's policy; default: the last one.")] = None,
-    species: Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")] = None,
+    policy: PolicyArgument,
+    stage: PolicyStage = None,
+    species: PolicySpecies = None,
     episodes: Annotated[int | None, typer.Option(help="Episodes, all at once.", min=1, max=65536)] = None,
     seed: Annotated[int, typer.Option(help="Which episodes; training never sees any of them.", min=0)] = 0,
-    override: Annotated[list[str] | None, typer.Option(help="section.key=value of the stage.")] = None,
+    override: StageOverride = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 unless the gate passes.")] = False,
     gait: Annotated[bool, typer.Option("--gait", help="Print gait figures and draw the footfalls.")] = False,
     footfalls: Annotated[

@@ -7,20 +7,20 @@ from typing import Annotated
 
 import typer
 
+from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride
+
 
 def render(
-    policy: Annotated[
-        Path, typer.Argument(help="Policy file, run folder, or a species whose policy ships.", metavar="POLICY")
-    ],
-    stage: Annotated[int | None, typer.Option(help="Which stage's policy; default: the last one.")] = None,
-    species: Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")] = None,
+    policy: PolicyArgument,
+    stage: PolicyStage = None,
+    species: PolicySpecies = None,
     output: Annotated[Path | None, typer.Option(help="Video file (.mp4); default: beside the policy.")] = None,
     strip: Annotated[Path | None, typer.Option(help="Picture strip (.png); default: beside the video.")] = None,
     seed: Annotated[int, typer.Option(help="Which set of unseen episodes.", min=0)] = 0,
     episode: Annotated[int, typer.Option(help="Which episode of the set.", min=0, max=4095)] = 0,
     statue: Annotated[bool, typer.Option("--statue", help="Show the statue instead, for comparison.")] = False,
     video: Annotated[bool, typer.Option(help="Write the video; --no-video writes the strip alone.")] = True,
-    override: Annotated[list[str] | None, typer.Option(help="section.key=value of the stage.")] = None,
+    override: StageOverride = None,
 ) -> None:
     """Render one unseen episode to MP4, in real time and with its pushes, and to a PNG strip."""
     from mesozoic.errors import UserError

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride
 
 if TYPE_CHECKING:
     from mesozoic.evaluate.robustness import Row
 
 
 def robustness(
-    policy: Annotated[
-        Path, typer.Argument(help="Policy file, run folder, or a species whose policy ships.", metavar="POLICY")
-    ],
-    stage: Annotated[int | None, typer.Option(help="Which stage's policy; default: the last one.")] = None,
-    species: Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")] = None,
+    policy: PolicyArgument,
+    stage: PolicyStage = None,
+    species: PolicySpecies = None,
     episodes: Annotated[int, typer.Option(help="Episodes in each world, all at once.", min=1, max=65536)] = 64,
     seed: Annotated[int, typer.Option(help="Which episodes; training never sees any of them.", min=0)] = 0,
-    override: Annotated[list[str] | None, typer.Option(help="section.key=value of the stage.")] = None,
+    override: StageOverride = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate a policy under fixed headings, other masses and other friction, beside the unchanged world."""

@@ -9,28 +9,39 @@ from typing import Annotated, Any
 
 import typer
 
+from mesozoic.cli.options import (
+    Algorithm,
+    Backend,
+    EvalFreq,
+    LogDir,
+    OutputDir,
+    SaveFreq,
+    TrainArguments,
+    TrainSeed,
+    WandB,
+    Worlds,
+)
+
 DEFAULT_SPECIES = "velociraptor"
 
 
 def train(
     context: typer.Context,
-    arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[SPECIES=velociraptor] [section.key=value]...", show_default=False)
-    ] = None,
+    arguments: TrainArguments = None,
     stage: Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour.")] = 1,
     timesteps: Annotated[int | None, typer.Option(help="Budget in environment steps.")] = None,
-    n_envs: Annotated[int | None, typer.Option(help="Worlds simulated side by side.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
-    backend: Annotated[str, typer.Option(help="auto, jax or sb3 (Stable-Baselines3, extra [sb3]).")] = "auto",
-    algorithm: Annotated[str, typer.Option(help="ppo; sb3 also has sac.")] = "ppo",
-    eval_freq: Annotated[int | None, typer.Option(help="Environment steps between evaluations.")] = None,
-    save_freq: Annotated[int | None, typer.Option(help="Environment steps between checkpoints.")] = None,
-    output_dir: Annotated[Path | None, typer.Option(help="Run folder; wins over --log-dir.")] = None,
-    log_dir: Annotated[Path | None, typer.Option(help="Where a run folder named by the time is made.")] = None,
+    n_envs: Worlds = None,
+    seed: TrainSeed = 0,
+    backend: Backend = "auto",
+    algorithm: Algorithm = "ppo",
+    eval_freq: EvalFreq = None,
+    save_freq: SaveFreq = None,
+    output_dir: OutputDir = None,
+    log_dir: LogDir = None,
     load: Annotated[Path | None, typer.Option(help="Policy file or run folder to start from.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the run folder's checkpoint, if it holds one.")] = True,
     override: Annotated[list[str] | None, typer.Option(help="section.key=value; several may follow.")] = None,
-    wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as well.")] = False,
+    wandb: WandB = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train one stage until its gate passes or its budget ends.

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.evaluate.trace import Trace
+from mesozoic.task.walk_terms import CONTACT
 
-CONTACT = 0.03
-"""A foot that carries less than this share of body weight is in the air."""
 BOUNCE = 2
 """Control steps; a contact or a gap shorter than this makes no footfall of its own."""
 SETTLE = 4.0

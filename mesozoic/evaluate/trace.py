@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.species.anatomy import Anatomy
+from mesozoic.task.kinematics import mechanical_power
 
 Floats = NDArray[np.float32]
 
@@ -56,7 +57,7 @@ class TraceRecorder:
         anatomy, sensed = self._env.anatomy, self._env.sensed
         w, x, y, z = (sensed.qpos[:, i] for i in (3, 4, 5, 6))
         yaw = np.arctan2(2.0 * (x * y + w * z), 1.0 - 2.0 * (y * y + z * z))
-        power = np.abs(sensed.actuator_force * sensed.qvel[:, anatomy.actuator_qvel]).sum(axis=1)
+        power = mechanical_power(np, anatomy, sensed)
         load = sensed.foot_force / np.float32(anatomy.weight)
         self._rows.append((load, sensed.foot_pos, sensed.qpos[:, :3], yaw, power))
 

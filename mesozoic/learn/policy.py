@@ -182,3 +182,17 @@ def check_policy_fits(policy: Policy, species: str, layout: tuple[tuple[str, int
         )
     if policy.action_size != actions:
         raise UserError(f"the policy has {policy.action_size} actions, the animal {actions}; train a new policy")
+
+
+def check_learner(policy: Policy, learner: str) -> None:
+    """Refuse a warm start from another learner's policy: its critic and scales mean something else.
+
+    Raises:
+        UserError: `learner`, for example `sb3-ppo`, is not what trained it.
+    """
+    trained_by = policy.info.get("learner")
+    if trained_by != learner:
+        raise UserError(
+            f"the policy was trained by {trained_by}, and {learner} cannot go on from it;"
+            " give a policy of this backend and algorithm, or change --backend and --algorithm"
+        )

@@ -15,7 +15,7 @@ from mesozoic.errors import UserError
 from mesozoic.evaluate.episodes import Summary, baselines, run_episodes
 from mesozoic.learn.make import make_learner
 from mesozoic.learn.network_presets import hidden_widths
-from mesozoic.learn.policy import Policy, check_policy_fits, load_policy
+from mesozoic.learn.policy import Policy, check_learner, check_policy_fits, load_policy
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest
 from mesozoic.run.display import Display
 from mesozoic.run.files import write_json
@@ -182,12 +182,7 @@ def _warm_start(identity: Identity, species: Species) -> Policy | None:
     policy = load_policy(identity.load)
     anatomy = anatomy_of(species, species.load_model())
     check_policy_fits(policy, identity.species, task.layout_of(anatomy), anatomy.nu)
-    wanted, learner = f"{identity.backend}-{identity.algorithm}", policy.info.get("learner")
-    if learner != wanted:
-        raise UserError(
-            f"the policy {identity.load} was trained by {learner}, and {wanted} cannot go on from it;"
-            " give a policy of this backend and algorithm, or change --backend and --algorithm"
-        )
+    check_learner(policy, f"{identity.backend}-{identity.algorithm}")
     section = identity.algorithm
     widths = hidden_widths(getattr(identity.config, section).net_arch)
     if policy.hidden != widths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mesozoic.species.anatomy import FREE_QPOS
 from mesozoic.task.arrays import XP, Array
+from mesozoic.task.kinematics import mechanical_power
 from mesozoic.task.moment import Moment
 
 LOADED = 0.1
@@ -67,6 +68,6 @@ def smoothness(xp: XP, m: Moment) -> Array:
 
 
 def energy_penalty(xp: XP, m: Moment) -> Array:
-    """Mechanical power, not squared action: a parked joint costs nothing, a fighting one does."""
-    power = xp.abs(m.sensed.actuator_force * m.sensed.qvel[:, m.anatomy.actuator_qvel])
-    return -xp.minimum(xp.sum(power, axis=1) / (m.anatomy.weight * m.anatomy.speed_unit), 1.0)
+    """Mechanical power, not squared action."""
+    power = mechanical_power(xp, m.anatomy, m.sensed)
+    return -xp.minimum(power / (m.anatomy.weight * m.anatomy.speed_unit), 1.0)

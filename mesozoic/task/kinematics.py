@@ -59,6 +59,11 @@ def kinematics(xp: XP, anatomy: Anatomy, memory: Memory, sensed: Sensed) -> Kine
     )
 
 
+def mechanical_power(xp: XP, anatomy: Anatomy, sensed: Sensed) -> Array:
+    """Sum of |torque * velocity| over the servos, [n] watts: a parked joint costs nothing, a fighting one does."""
+    return xp.sum(xp.abs(sensed.actuator_force * sensed.qvel[:, anatomy.actuator_qvel]), axis=1)
+
+
 def hide_target(xp: XP, kin: Kinematics, gone: Array) -> Kinematics:
     """The same, with the target straight ahead at distance 0 where it is `gone` [n]."""
     return kin._replace(

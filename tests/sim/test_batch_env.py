@@ -15,20 +15,6 @@ N = 4
 
 
 @pytest.fixture(scope="session")
-def busy_env(busy_env: EnvSection) -> EnvSection:
-    """With a gait to walk in and prey to reach as well."""
-    more: dict[str, object] = {
-        "target_froude": 0.2,
-        "gait_frequency": 0.3,
-        "target_bearing": 40.0,
-        "prey_distance_range": (0.5, 3.0),
-        "prey_height_range": (0.3, 1.2),
-        "hold_time": 0.1,
-    }
-    return EnvSection.model_validate(busy_env.model_dump() | more)
-
-
-@pytest.fixture(scope="session")
 def easy_prey() -> EnvSection:
     """Anything the animal does is a strike, as long as it stands."""
     return EnvSection(prey_distance_range=(1.0, 1.0), reach_radius=50.0, hold_time=0.2, task_bonus=1.0, alive_bonus=0.0)

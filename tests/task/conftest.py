@@ -18,20 +18,6 @@ STRIKING = 4
 Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
 
 
-@pytest.fixture(scope="session")
-def busy_env(busy_env: EnvSection) -> EnvSection:
-    """Everything on at once: pushes, a gait, prey close by and every reward term."""
-    more: dict[str, object] = {
-        "target_froude": 0.2,
-        "gait_frequency": 0.3,
-        "target_bearing": 40.0,
-        "prey_distance_range": (0.5, 3.0),
-        "prey_height_range": (0.3, 1.2),
-        "hold_time": 0.1,
-    }
-    return EnvSection.model_validate(busy_env.model_dump() | more)
-
-
 def _f32(values: NDArray) -> NDArray[np.float32]:
     return np.asarray(values, dtype=np.float32)
 

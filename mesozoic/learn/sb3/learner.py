@@ -18,7 +18,7 @@ from mesozoic.errors import UserError
 from mesozoic.learn import schedules
 from mesozoic.learn.episodes import EpisodeTracker
 from mesozoic.learn.learner import State
-from mesozoic.learn.policy import Policy
+from mesozoic.learn.policy import Policy, check_learner
 from mesozoic.learn.sb3.archive import native_archive
 from mesozoic.learn.sb3.normalisation import Normalisation
 from mesozoic.learn.sb3.torch_state import generator_state, module_state, set_generator_state, set_module_state
@@ -178,12 +178,7 @@ class SB3Learner(ABC):
         self._model._last_obs = venv.normalize_obs(here)
 
     def _warm_start(self, policy: Policy) -> None:
-        learner = str(policy.info.get("learner"))
-        if learner != self.name:
-            raise UserError(
-                f"the policy was trained by {learner}, and {self.name} cannot go on from it;"
-                " give a policy of this backend and algorithm, or change --backend and --algorithm"
-            )
+        check_learner(policy, self.name)
         parts = ("count", "mean", "var")
         needed = {f"{kind}/{part}" for kind in ("normaliser", "reward") for part in parts}
         if missing := needed - policy.arrays.keys():

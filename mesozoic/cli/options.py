@@ -1,0 +1,28 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PolicyArgument = Annotated[
+    Path, typer.Argument(help="Policy file, run folder, or a species whose policy ships.", metavar="POLICY")
+]
+PolicyStage = Annotated[int | None, typer.Option(help="Which stage's policy; default: the last one.")]
+PolicySpecies = Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")]
+StageOverride = Annotated[list[str] | None, typer.Option(help="section.key=value of the stage.")]
+
+TrainArguments = Annotated[
+    list[str] | None, typer.Argument(metavar="[SPECIES=velociraptor] [section.key=value]...", show_default=False)
+]
+Worlds = Annotated[int | None, typer.Option(help="Worlds simulated side by side.")]
+TrainSeed = Annotated[int, typer.Option(help="Decides everything random.")]
+Backend = Annotated[str, typer.Option(help="auto, jax or sb3 (Stable-Baselines3, extra [sb3]).")]
+Algorithm = Annotated[str, typer.Option(help="ppo; sb3 also has sac.")]
+EvalFreq = Annotated[int | None, typer.Option(help="Environment steps between evaluations.")]
+SaveFreq = Annotated[int | None, typer.Option(help="Environment steps between checkpoints.")]
+OutputDir = Annotated[Path | None, typer.Option(help="Run folder; wins over --log-dir.")]
+LogDir = Annotated[Path | None, typer.Option(help="Where a run folder named by the time is made.")]
+WandB = Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as well.")]
