@@ -85,6 +85,7 @@ class EnvSection(Section):
     lateral_penalty_weight: Weight = Field(0.0, description="sideways speed, speed units")
     gait_weight: Weight = Field(0.0, description="feet on the floor when the gait clock says so")
     clearance_weight: Weight = Field(0.0, description="swinging feet lifted to clearance_height")
+    slip_penalty_weight: Weight = Field(0.0, description="speed of the loaded feet over the floor, speed units")
     flight_penalty_weight: Weight = Field(0.0, description="no foot on the floor")
     target_bearing: Float = Field(0.0, ge=0.0, le=180.0, description="the target appears up to so far aside, degrees")
     prey_distance_range: tuple[Float, Float] | None = Field(None, description="distance of the prey, hip heights")
@@ -218,6 +219,9 @@ class CurriculumSection(Section):
     )
     min_stride_length: Float = Field(
         0.8, ge=0.0, description="mean stride of a walk that does not shuffle, hip heights"
+    )
+    max_slip: Float = Field(
+        0.4, gt=0.0, description="speed at which the loaded feet of a walk slide, as a share of the target speed"
     )
     max_drift: Float = Field(0.15, gt=0.0, description="sideways over forward displacement of a straight walk")
 

@@ -44,7 +44,8 @@ class Gait:
         duty [m, nfeet]: share of time that each foot is on the floor.
         phase [m, nfeet]: touchdown of each foot within the stride of the first one, 0 to 1; NaN without strides.
         stride_frequency [m]: strides per second; stride_length [m]: in hip heights, NaN without strides.
-        slip [m]: mean horizontal speed of feet on the floor, in units of sqrt(g*h).
+        slip [m]: mean horizontal speed of feet on the floor, each moment weighted by the load on the foot
+            (what skating costs is friction times that speed), in units of sqrt(g*h).
         cost_of_transport [m]: mechanical energy per weight and distance; infinite without progress.
     """
 
@@ -134,7 +135,7 @@ def _measure(trace: Trace, i: int) -> dict[str, object]:
     spans = [int(times[-1] - times[0]) for times in landings if len(times) > 1]
     frequency = sum(strides) / (sum(spans) * trace.dt) if strides else 0.0
     steps = np.linalg.norm(np.diff(trace.foot_pos[start:end, i, :, :2], axis=0), axis=2) / trace.dt
-    planted = loaded[1:] & loaded[:-1]
+    planted = np.where(loaded[1:] & loaded[:-1], load[1:], 0.0)
     result = nothing | {
         "speed": speed,
         "froude": max(speed, 0.0) ** 2,
@@ -144,7 +145,7 @@ def _measure(trace: Trace, i: int) -> dict[str, object]:
         "duty": loaded.mean(axis=0),
         "phase": np.array([_phase(landings[0], times) for times in landings]),
         "stride_frequency": frequency,
-        "slip": float(steps[planted].mean() / trace.speed_unit) if planted.any() else math.nan,
+        "slip": float((steps * planted).sum() / planted.sum() / trace.speed_unit) if planted.any() else math.nan,
     }
     if frequency > 0.0:
         result["stride_length"] = speed * trace.speed_unit / frequency / trace.hip_height

@@ -56,7 +56,7 @@ def gait_table(trace: Trace, gait: Gait) -> list[GaitRow]:
         *(_phase_row(f"phase {foot}", gait.phase[:, i], f"strides after {feet[0]}") for i, foot in enumerate(feet)),
         _row("flight", gait.flight, "share of time in the air"),
         _row("alternation", gait.alternation, "share of strides"),
-        _row("slip", gait.slip * trace.speed_unit, "m/s of feet on the floor"),
+        _row("slip", gait.slip * trace.speed_unit, "m/s of loaded feet"),
         _row("cost of transport", gait.cost_of_transport, "energy/(weight*distance)"),
         _row("drift", gait.drift, "sideways over forward"),
         _row("heading drift", gait.heading_drift, "degrees"),

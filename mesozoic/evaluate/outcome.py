@@ -5,7 +5,7 @@ No reward weight enters either, so that neither can be won by changing weights.
 | task | an episode succeeds if | score, the mean over episodes of |
 | --- | --- | --- |
 | balance | it survives to its time limit | success |
-| locomotion | it survives, and is on speed, straight, alternating, striding, and hardly ever airborne | \
+| locomotion | it survives, on speed, straight, alternating, striding, grounded, without skating | \
 share survived * speed * alternation * (1 - flight) |
 | behaviour | a strike site reaches the target and the animal still stands a moment later | \
 0.75 * success + 0.25 * share of the distance closed |
@@ -36,6 +36,7 @@ def walk_criteria(config: StageConfig, gait: Gait) -> dict[str, Bools]:
         "alternating": gait.alternation >= plan.min_alternation,
         "striding": gait.stride_length >= plan.min_stride_length,
         "grounded": gait.flight <= plan.max_flight,
+        "planted": gait.slip <= plan.max_slip * speed,
     }
 
 

@@ -46,6 +46,7 @@ class Memory(NamedTuple):
         target [n, 3]: world point that the animal should face, walk to or reach, metres.
         phase [n]: gait clock in strides, 0 to 1.
         gap [n]: distance of the nearest strike site to the target at the last step, hip heights.
+        foot_pos [n, nfeet, 3]: where the feet were at the last step, metres.
         struck [n] int32: control steps since the target was reached; -1 before.
         push_start [n, k] int32: step at which each push of the episode begins.
         push_velocity [n, k, 2]: velocity change that each push gives, world frame, m/s.
@@ -57,6 +58,7 @@ class Memory(NamedTuple):
     target: Array
     phase: Array
     gap: Array
+    foot_pos: Array
     struck: Array
     push_start: Array
     push_velocity: Array

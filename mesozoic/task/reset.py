@@ -54,6 +54,7 @@ def reset(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) -> tuple[M
         target=_place_target(xp, anatomy, env, yaw, uniforms[:, 2:5]),
         phase=uniforms[:, 1],
         gap=zero,
+        foot_pos=xp.zeros((n, len(anatomy.foot_names), 3), dtype=xp.float32),
         struck=xp.full(n, -1, dtype=xp.int32),
         push_start=push_start,
         push_velocity=push_velocity,

@@ -33,6 +33,7 @@ TERMS: dict[str, Callable[[XP, Moment], Array]] = {
     "lateral_penalty": walk.lateral_penalty,
     "gait": walk.gait,
     "clearance": walk.clearance,
+    "slip_penalty": walk.slip_penalty,
     "flight_penalty": walk.flight_penalty,
     "approach": reach.approach,
     "proximity": reach.proximity,

@@ -20,7 +20,7 @@ FAR_AWAY = 1e3
 def begin(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sensed) -> tuple[Memory, Array]:
     """The memory, complete with what only the placed body can tell, and the first observation [n, nobs]."""
     kin = kinematics(xp, anatomy, memory, sensed)
-    memory = memory._replace(gap=kin.gap)
+    memory = memory._replace(gap=kin.gap, foot_pos=sensed.foot_pos)
     return memory, observe(xp, anatomy, env, memory, sensed, kin)
 
 
@@ -43,7 +43,7 @@ def step(
     fallen = reasons["low"] | reasons["tilted"] | reasons["diverged"]
     hit, struck = strike(xp, env, memory, kin, fallen)
     succeeded = (struck >= hold_steps(anatomy, env)) & ~fallen
-    memory = memory._replace(gap=kin.gap, struck=struck)
+    memory = memory._replace(gap=kin.gap, foot_pos=sensed.foot_pos, struck=struck)
     moment = Moment(anatomy, env, sensed, kin, before, memory, fallen, hit, succeeded)
     terminated = fallen | succeeded
     return Step(

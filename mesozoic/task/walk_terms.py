@@ -58,6 +58,14 @@ SWINGING = 0.3
 """Of the clearance height; where the feet should lift less than this together, the bonus fades out."""
 
 
+def slip_penalty(xp: XP, m: Moment) -> Array:
+    """Speed at which the feet slide over the floor, mean weighted by their loads, in units of sqrt(g*h), at most 1."""
+    moved = m.sensed.foot_pos[:, :, :2] - m.before.foot_pos[:, :, :2]
+    speed = xp.sqrt(xp.sum(moved * moved, axis=2)) / (m.anatomy.dt * m.anatomy.speed_unit)
+    load = xp.where(m.kin.foot_load > CONTACT, m.kin.foot_load, 0.0)
+    return -xp.minimum(xp.sum(load * speed, axis=1) / xp.maximum(xp.sum(load, axis=1), CONTACT), 1.0)
+
+
 def flight_penalty(xp: XP, m: Moment) -> Array:
     """No foot on the floor."""
     return -(xp.max(m.kin.foot_load, axis=1) < CONTACT).astype(xp.float32)

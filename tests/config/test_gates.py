@@ -34,10 +34,11 @@ def test_balance_is_pushed(species: str) -> None:
 
 
 @pytest.mark.parametrize("species", SPECIES)
-def test_a_walk_is_on_speed_alternating_straight_and_on_the_floor(species: str) -> None:
+def test_a_walk_is_on_speed_alternating_straight_on_the_floor_and_does_not_skate(species: str) -> None:
     stage = load_stage(species, 2)
     plan = stage.curriculum
     assert plan.speed_tolerance <= 0.2 and plan.max_flight <= 0.05
+    assert plan.max_slip <= 0.5
     assert plan.min_alternation >= 0.8 and plan.max_drift <= 0.2 and plan.min_stride_length >= 0.5
     assert stage.env.target_froude >= 0.05 and stage.env.push_velocity_max > 0.0
     assert plan.min_success >= 0.8

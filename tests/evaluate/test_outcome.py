@@ -16,7 +16,7 @@ from mesozoic.evaluate.outcome import reach_score, walk_criteria, walk_score
 
 # Half of sqrt(g*h) is Froude 0.25: what the made-up walk does.
 SPEED = 0.5
-LIMITS = {"speed_tolerance": 0.2, "max_drift": 0.15, "min_alternation": 0.9, "max_flight": 0.05}
+LIMITS = {"speed_tolerance": 0.2, "max_drift": 0.15, "min_alternation": 0.9, "max_flight": 0.05, "max_slip": 0.4}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,8 @@ def test_a_walk_meets_every_criterion_and_scores_one(config: StageConfig, walkin
         ("stride_length", 0.81, 0.79, "striding"),
         ("stride_length", 0.81, np.nan, "striding"),
         ("flight", 0.049, 0.051, "grounded"),
+        ("slip", 0.199, 0.201, "planted"),
+        ("slip", 0.0, np.nan, "planted"),
     ],
 )
 def test_each_criterion_alone_fails_an_episode(
@@ -74,7 +76,7 @@ def test_each_criterion_alone_fails_an_episode(
         ({"aside": 0.3}, None, {"straight"}),
         ({"speed": -1.0}, None, {"on_speed", "straight", "striding"}),
         ({"period": 20.0}, None, {"striding"}),
-        ({"steps": 60}, None, {"on_speed", "straight", "alternating", "striding", "grounded"}),
+        ({"steps": 60}, None, {"on_speed", "straight", "alternating", "striding", "grounded", "planted"}),
     ],
     ids=["statue", "hopper", "runner", "limper", "drifter", "retreater", "tripper", "faller"],
 )

@@ -40,6 +40,7 @@ def _turned(scene: Scene, yaw: NDArray) -> Scene:
         origin=_turn(memory.origin, yaw),
         target=_turn(memory.target, yaw),
         push_velocity=_turn(memory.push_velocity, yaw),
+        foot_pos=_turn(memory.foot_pos, yaw),
     )
     sites, feet = _turn(sensed.site_pos, yaw), _turn(sensed.foot_pos, yaw)
     return memory, sensed._replace(qpos=qpos, qvel=qvel, site_pos=sites, foot_pos=feet), action
@@ -53,7 +54,9 @@ def _moved(scene: Scene, offset: NDArray[np.float32]) -> Scene:
     target[:, :2] += offset
     sites[:, :, :2] += offset[:, None]
     feet[:, :, :2] += offset[:, None]
-    memory = memory._replace(origin=memory.origin + offset, target=target)
+    stood = memory.foot_pos.copy()
+    stood[:, :, :2] += offset[:, None]
+    memory = memory._replace(origin=memory.origin + offset, target=target, foot_pos=stood)
     return memory, sensed._replace(qpos=qpos, site_pos=sites, foot_pos=feet), action
 
 
@@ -66,7 +69,7 @@ def _assert_same_step(anatomy: Anatomy, env: EnvSection, scene: Scene, other: Sc
     np.testing.assert_allclose(b.observation, a.observation, atol=1e-5)
     for term in a.rewards:
         # A difference of two positions over one step magnifies their rounding.
-        magnified = anatomy.time_unit / anatomy.dt if term == "approach" else 1.0
+        magnified = anatomy.time_unit / anatomy.dt if term in ("approach", "slip_penalty") else 1.0
         np.testing.assert_allclose(b.rewards[term], a.rewards[term], atol=1e-5 * magnified, err_msg=term)
     assert list(a.rewards) == list(task.TERMS)
     np.testing.assert_allclose(b.memory.gap, a.memory.gap, atol=1e-5)

@@ -111,6 +111,25 @@ def test_flight_is_to_have_no_foot_on_the_floor(anatomy: Anatomy, standing: Stan
     assert step.rewards["flight_penalty"].tolist() == [0.0, 0.0, 0.0, -2.0]
 
 
+def test_slip_is_the_speed_of_the_feet_that_carry(anatomy: Anatomy, standing: Standing) -> None:
+    """Worlds: both feet rest, one slides, the free one swings, the sliding one carries a quarter, both race, flight."""
+    env = EnvSection(slip_penalty_weight=2.0, alive_bonus=0.0)
+    memory, sensed, action = standing(env, 6)
+    memory, _ = task.begin(np, anatomy, env, memory, sensed)
+    slow, fast = 0.3 * anatomy.speed_unit * anatomy.dt, 5.0 * anatomy.speed_unit * anatomy.dt
+    moved = np.zeros((6, 2, 3), dtype=np.float32)
+    moved[1:4, 0, 1] = moved[5, :, 1] = slow
+    moved[4, :, 0] = fast
+    moved[:, :, 2] = 0.1  # up or down is no slip
+    loads = np.array([[0.5, 0.5], [1, 0], [0, 1], [0.25, 0.75], [0.5, 0.5], [0, 0]], dtype=np.float32)
+    sensed = sensed._replace(foot_pos=sensed.foot_pos + moved, foot_force=loads * anatomy.weight)
+    step = task.step(np, anatomy, env, memory, sensed, action)
+    expected = 2.0 * np.array([0.0, -0.3, 0.0, -0.3 / 4, -1.0, 0.0])
+    np.testing.assert_allclose(step.rewards["slip_penalty"], expected, atol=1e-4)
+    later = task.step(np, anatomy, env, step.memory, sensed, action)
+    assert not later.rewards["slip_penalty"].any()
+
+
 def test_sideways_speed_is_that_of_the_torso_itself(anatomy: Anatomy, standing: Standing) -> None:
     """Worlds: forward, left, right, and so fast that the penalty saturates."""
     env = EnvSection(lateral_penalty_weight=1.0, alive_bonus=0.0)
