@@ -2,7 +2,9 @@
 """Gathers the records of finished curricula, evaluates their policies on unseen episodes, and ships the best.
 
     python scripts/collect_results.py runs/all --ship
+    python scripts/collect_results.py runs/all --others runs/sb3-ppo runs/sb3-sac
 
+`--others` are folders of runs with other learners; without it those on record are kept.
 Writes `docs/results/records.json`, from which `scripts/write_results.py` makes `docs/results.md`. With
 `--ship` the policies of the best seed of each species go into the package: of the seeds whose stages all
 passed, the one whose weakest stage has the highest success. Evaluations already on record are kept.
@@ -11,6 +13,7 @@ passed, the one whose weakest stage has the highest success. Evaluations already
 from __future__ import annotations
 
 import argparse
+import csv
 import hashlib
 import json
 import shutil
@@ -51,24 +54,45 @@ KEYS = (
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, help="folder with one curriculum run per folder")
+    parser.add_argument("--others", type=Path, nargs="*", help="folders of runs that others learned")
     parser.add_argument("--ship", action="store_true", help="copy the best policies into the package")
     options = parser.parse_args()
     old = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.exists() else {"runs": [], "shipped": []}
-    known = {record["sha256"]: record for record in old["runs"]}
+    others = old.get("others", [])
+    known = {record["sha256"]: record for record in [*old["runs"], *others]}
+    records = _records(options.runs, known)
+    if options.others is not None:
+        others = [record for folder in options.others for record in _records(folder, known)]
+    shipped = _ship(options.runs, records, old["shipped"]) if options.ship else old["shipped"]
+    RECORDS.parent.mkdir(parents=True, exist_ok=True)
+    RECORDS.write_text(
+        json.dumps({"runs": records, "others": others, "shipped": shipped}, indent=1) + "\n", encoding="utf-8"
+    )
+    print(f"records {RECORDS}")
+    return 0
+
+
+def _records(runs: Path, known: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """One record for each stage that is over; what is `known` by its policy's hash is not evaluated again."""
     records = []
-    for path in sorted(options.runs.glob("*/stage?/metrics.json")):
+    for path in sorted(runs.glob("*/stage?/metrics.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         policy = path.parent / "models" / f"stage{result['stage']}_final.zip"
         digest = hashlib.sha256(policy.read_bytes()).hexdigest()
         record = {key: result[key] for key in KEYS} | {"sha256": digest, "policy_bytes": policy.stat().st_size}
+        record["learner"] = f"{result['identity']['backend']} {result['identity']['algorithm']}"
+        record["curve"] = _curve(path.parent / "training.csv", result["stage"])
         record["unseen"] = known[digest]["unseen"] if digest in known else _unseen(policy)
         records.append(record)
         print(f"{record['species']} seed {record['seed']} stage {record['stage']}: {_phrase(record)}", flush=True)
-    shipped = _ship(options.runs, records, old["shipped"]) if options.ship else old["shipped"]
-    RECORDS.parent.mkdir(parents=True, exist_ok=True)
-    RECORDS.write_text(json.dumps({"runs": records, "shipped": shipped}, indent=1) + "\n", encoding="utf-8")
-    print(f"records {RECORDS}")
-    return 0
+    return records
+
+
+def _curve(file: Path, stage: int) -> list[tuple[int, float]]:
+    """Environment steps and success of each evaluation."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = [(row["step"], row.get(f"stage{stage}/eval/success")) for row in csv.DictReader(lines)]
+    return [(int(step), round(float(success), 4)) for step, success in rows if success]
 
 
 def _phrase(record: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 """Trains the whole curriculum of every species with several seeds, and goes on where it stopped.
 
     python scripts/train_all.py --output runs/all --jobs 2
+    python scripts/train_all.py --output runs/sb3-sac --species velociraptor --target 1 --algorithm sac
 
 Each curriculum runs in a process of its own in `<output>/<species>-seed<S>`; killed or interrupted ones
 continue from their checkpoint when this script is started again, finished ones are only reported.
@@ -26,8 +27,13 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--output", type=Path, default=Path("runs/all"))
     parser.add_argument("--jobs", type=int, default=1, help="curricula trained side by side")
+    parser.add_argument("--target", type=int, help="last stage; default: all")
+    parser.add_argument("--backend", default="auto", help="auto, jax or sb3")
+    parser.add_argument("--algorithm", default="ppo", help="ppo or sac")
     parser.add_argument("--override", nargs="*", default=[], help="section.key=value for every run")
     options = parser.parse_args()
+    learner = ["--backend", options.backend, "--algorithm", options.algorithm]
+    learner += [] if options.target is None else ["--target", str(options.target)]
     waiting = [(species, seed) for seed in options.seeds for species in options.species]
     running: dict[tuple[str, int], subprocess.Popen[bytes]] = {}
     failed: list[str] = []
@@ -45,7 +51,7 @@ def main() -> int:
     while running or (waiting and not stop):
         while waiting and len(running) < options.jobs and not stop:
             species, seed = waiting.pop(0)
-            running[species, seed] = _start(options.output, species, seed, options.override)
+            running[species, seed] = _start(options.output, species, seed, [*learner, *options.override])
             if stop:  # the signal came before the process was known
                 running[species, seed].terminate()
         time.sleep(0.5)
@@ -69,9 +75,9 @@ def _log(output: Path, species: str, seed: int) -> Path:
     return output / f"{species}-seed{seed}.log"
 
 
-def _start(output: Path, species: str, seed: int, overrides: list[str]) -> subprocess.Popen[bytes]:
+def _start(output: Path, species: str, seed: int, options: list[str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "mesozoic", "curriculum", species, "--seed", str(seed)]
-    command += ["--output-dir", str(_folder(output, species, seed)), *overrides]
+    command += ["--output-dir", str(_folder(output, species, seed)), *options]
     print(f"{species} seed {seed}: {_state(output, species, seed)}; going on", flush=True)
     with _log(output, species, seed).open("ab") as log:
         # A session of its own: Ctrl-C reaches it once, through this script.

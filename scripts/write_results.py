@@ -33,6 +33,10 @@ training nor the gate ever sees; *statue* is the zero action. Run it again:
 ```bash
 python scripts/train_all.py --output runs/all --jobs 2     # three seeds of every species; continues where it stopped
 python scripts/collect_results.py runs/all --ship          # evaluate, and put the best seed into the package
+python scripts/train_all.py --output runs/sb3-ppo --backend sb3 --species velociraptor --target 1   # other learners
+python scripts/train_all.py --output runs/sb3-ppo --backend sb3 --species trex --target 2 --seeds 0
+python scripts/train_all.py --output runs/sb3-sac --algorithm sac --species velociraptor --target 1
+python scripts/collect_results.py runs/all --others runs/sb3-ppo runs/sb3-sac
 python scripts/write_results.py
 ```
 
@@ -50,6 +54,7 @@ def main() -> int:
     if not options.no_pictures:
         for line in records["shipped"]:
             _draw(line["species"], line["stage"])
+        _draw_learners(_compared(records["runs"], records["others"]))
     (DOCS / "results.md").write_text(page(records), encoding="utf-8")
     print(f"wrote {DOCS / 'results.md'}")
     return 0
@@ -67,6 +72,7 @@ def page(records: dict[str, Any]) -> str:
     )
     parts = [head, "## Shipped policies\n", _shipped_table(shipped), "## Every run\n", _run_table(runs)]
     parts += ["## Whole curricula\n", _total_table(runs)]
+    parts += ["## Learners side by side\n", _LEARNERS, _learner_table(_compared(runs, records["others"]))]
     parts += ["## Gait of the shipped walkers\n", _gait_table(shipped), _pictures(shipped)]
     parts += ["## Other worlds\n", _robustness_text(), _robustness_table(shipped)]
     return "\n".join(parts)
@@ -140,6 +146,37 @@ def _total_table(runs: list[dict[str, Any]]) -> str:
         for (species, seed), stages in sorted(totals.items())
     ]
     return _table(("species", "seed", "stages passed", "steps", "min:s", "peak memory, GiB"), rows)
+
+
+_LEARNERS = """Stable-Baselines3's PPO and SAC beside the JAX learner: the same stage files, gates and unseen episodes.
+
+![success over environment steps](results/learners.png)
+"""
+
+
+def _compared(runs: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The runs of other learners, and those of the JAX learner of the same species, stage and seed."""
+    wanted = {(run["species"], run["stage"], run["seed"]) for run in others}
+    own = [run for run in runs if (run["species"], run["stage"], run["seed"]) in wanted]
+    return sorted([*own, *others], key=lambda run: (run["species"], run["stage"], run["learner"], run["seed"]))
+
+
+def _learner_table(runs: list[dict[str, Any]]) -> str:
+    rows = [
+        (
+            f"{run['species']} {run['stage']} {run['stage_name']}",
+            run["learner"],
+            run["seed"],
+            "passed" if run["stage_passed"] else "**not passed**",
+            f"{run['timesteps']:,}",
+            _minutes(run["wall_seconds"]),
+            f"{run['steps_per_second']:,.0f}",
+            _share(run["evaluation"]),
+            _share(run["unseen"]),
+        )
+        for run in runs
+    ]
+    return _table(("stage", "learner", "seed", "gate", "steps", "min:s", "steps/s", "last gate", "unseen"), rows)
 
 
 GAIT_ROWS = (
@@ -220,6 +257,40 @@ def _draw(species: str, stage: int) -> None:
         title = f"{animal.title}, stage {stage} ({config.stage.name})"
         draw_footfalls(run.trace, 0, title, FOLDER / f"{name}-footfalls.png", run.gait)
     print(f"drew {name}", flush=True)
+
+
+COLOURS = {"jax ppo": "#2f6f91", "sb3 ppo": "#c96b28", "sb3 sac": "#5c8a3a"}
+
+
+def _draw_learners(runs: list[dict[str, Any]]) -> None:
+    """Success over environment steps, one panel for each stage and one line for each run."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    stages = sorted({(run["species"], run["stage"], run["stage_name"]) for run in runs})
+    if not stages:
+        return
+    figure, panels = pyplot.subplots(1, len(stages), figsize=(5 * len(stages), 3.2), sharey=True, squeeze=False)
+    for panel, stage in zip(panels[0], stages, strict=True):
+        named: set[str] = set()
+        for run in runs:
+            if (run["species"], run["stage"], run["stage_name"]) == stage:
+                steps, success = zip(*run["curve"], strict=True)
+                label = None if run["learner"] in named else run["learner"]
+                named.add(run["learner"])
+                panel.plot(
+                    [step / 1e6 for step in steps], success, marker=".", color=COLOURS[run["learner"]], label=label
+                )
+        panel.set(
+            title=f"{stage[0]}, stage {stage[1]} ({stage[2]})", xlabel="million environment steps", ylim=(0, 1.02)
+        )
+        panel.legend(frameon=False)
+    panels[0][0].set_ylabel("success at evaluations")
+    figure.tight_layout()
+    figure.savefig(FOLDER / "learners.png", dpi=110)
+    print("drew learners", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,12 @@ from mesozoic.cli.options import (
     LogDir,
     OutputDir,
     SaveFreq,
+    Subproc,
     TrainArguments,
     TrainSeed,
     WandB,
     Worlds,
+    explain_subproc,
 )
 from mesozoic.cli.train_command import DEFAULT_SPECIES
 
@@ -32,6 +34,7 @@ def curriculum(
     seed: TrainSeed = 0,
     backend: Backend = "auto",
     algorithm: Algorithm = "ppo",
+    subproc: Subproc = False,
     eval_freq: EvalFreq = None,
     save_freq: SaveFreq = None,
     output_dir: OutputDir = None,
@@ -58,6 +61,7 @@ def curriculum(
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed {seed} is out of range; give a number from 0 to {2**32 - 1}")
     get_species(species)
+    explain_subproc(subproc)
 
     from mesozoic.learn.make import choose_backend
     from mesozoic.run.curriculum import RESULTS_FILE, plan_curriculum, run_curriculum

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,8 +22,19 @@ Worlds = Annotated[int | None, typer.Option(help="Worlds simulated side by side.
 TrainSeed = Annotated[int, typer.Option(help="Decides everything random.")]
 Backend = Annotated[str, typer.Option(help="auto, jax or sb3 (Stable-Baselines3, extra [sb3]).")]
 Algorithm = Annotated[str, typer.Option(help="ppo; sb3 also has sac.")]
+Subproc = Annotated[bool, typer.Option("--subproc", help="Accepted, not needed: all worlds run in one process.")]
 EvalFreq = Annotated[int | None, typer.Option(help="Environment steps between evaluations.")]
 SaveFreq = Annotated[int | None, typer.Option(help="Environment steps between checkpoints.")]
 OutputDir = Annotated[Path | None, typer.Option(help="Run folder; wins over --log-dir.")]
 LogDir = Annotated[Path | None, typer.Option(help="Where a run folder named by the time is made.")]
 WandB = Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as well.")]
+
+
+def explain_subproc(subproc: bool) -> None:
+    """Say why nothing changes, on standard error, where somebody asked for `SubprocVecEnv`."""
+    if subproc:
+        print(
+            "note: --subproc changes nothing: the worlds are stepped side by side by threads of one process,"
+            " which `mesozoic bench --peer` measures against SubprocVecEnv",
+            file=sys.stderr,
+        )

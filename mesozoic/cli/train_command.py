@@ -16,10 +16,12 @@ from mesozoic.cli.options import (
     LogDir,
     OutputDir,
     SaveFreq,
+    Subproc,
     TrainArguments,
     TrainSeed,
     WandB,
     Worlds,
+    explain_subproc,
 )
 
 DEFAULT_SPECIES = "velociraptor"
@@ -34,6 +36,7 @@ def train(
     seed: TrainSeed = 0,
     backend: Backend = "auto",
     algorithm: Algorithm = "ppo",
+    subproc: Subproc = False,
     eval_freq: EvalFreq = None,
     save_freq: SaveFreq = None,
     output_dir: OutputDir = None,
@@ -59,6 +62,7 @@ def train(
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed {seed} is out of range; give a number from 0 to {2**32 - 1}")
     get_species(species)
+    explain_subproc(subproc)
     config = load_stage(species, stage, overrides)
 
     from mesozoic.learn.make import choose_backend

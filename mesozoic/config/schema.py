@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
+from mesozoic.errors import UserError
+
 NET_PRESETS = ("small", "medium", "large", "deep", "tapered", "deep_tapered")
 
 
@@ -239,14 +241,6 @@ class StageConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        rollout = self.stage.n_envs * self.ppo.n_steps
-        if rollout % self.ppo.batch_size:
-            fits = _largest_divisor(rollout, self.ppo.batch_size)
-            raise ValueError(
-                f"a rollout of stage.n_envs * ppo.n_steps = {self.stage.n_envs} * {self.ppo.n_steps} = {rollout} steps"
-                f" does not divide into batches of ppo.batch_size = {self.ppo.batch_size};"
-                f" set ppo.batch_size={fits} or change n_envs"
-            )
         if self.curriculum.min_avg_episode_length >= self.env.max_episode_steps:
             raise ValueError(
                 f"curriculum.min_avg_episode_length = {self.curriculum.min_avg_episode_length:g} can never be exceeded"
@@ -254,3 +248,18 @@ class StageConfig(Section):
                 f" lower it below {self.env.max_episode_steps}"
             )
         return self
+
+    def check_ppo_batches(self) -> None:
+        """Refuse a rollout of PPO that does not divide into whole batches.
+
+        Raises:
+            UserError: naming a batch size that fits.
+        """
+        rollout = self.stage.n_envs * self.ppo.n_steps
+        if rollout % self.ppo.batch_size:
+            fits = _largest_divisor(rollout, self.ppo.batch_size)
+            raise UserError(
+                f"a rollout of stage.n_envs * ppo.n_steps = {self.stage.n_envs} * {self.ppo.n_steps} = {rollout} steps"
+                f" does not divide into batches of ppo.batch_size = {self.ppo.batch_size};"
+                f" set ppo.batch_size={fits} or change n_envs"
+            )

@@ -15,7 +15,7 @@ ALGORITHMS = {"jax": ("ppo",), "sb3": ("ppo", "sac")}
 
 
 def choose_backend(backend: str, algorithm: str) -> str:
-    """Resolve `auto` and check that the backend has the algorithm and is installed.
+    """Resolve `auto`, to the first backend that has the algorithm, and check that it has it and is installed.
 
     Raises:
         UserError: it is unknown, lacks the algorithm, or is not installed.
@@ -24,7 +24,13 @@ def choose_backend(backend: str, algorithm: str) -> str:
         raise UserError(
             f"unknown backend '{backend}'{did_you_mean(backend, BACKENDS)} this version has: {', '.join(BACKENDS)}"
         )
-    chosen = "jax" if backend == "auto" else backend
+    known = sorted({name for names in ALGORITHMS.values() for name in names})
+    if algorithm not in known:
+        hint = did_you_mean(algorithm, known)
+        raise UserError(f"unknown algorithm '{algorithm}'{hint} this version has: {', '.join(known)}")
+    chosen = backend
+    if backend == "auto":
+        chosen = next(name for name, names in ALGORITHMS.items() if algorithm in names)
     if algorithm not in ALGORITHMS[chosen]:
         raise UserError(f"backend '{chosen}' has no algorithm '{algorithm}'; it has: {', '.join(ALGORITHMS[chosen])}")
     if chosen == "jax" and find_spec("jax") is None:

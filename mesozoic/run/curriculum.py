@@ -80,6 +80,8 @@ def plan_curriculum(
     first = stages[0]
     for stage in stages:
         check_gate(stage.curriculum)
+        if algorithm == "ppo":
+            stage.check_ppo_batches()
         check_stage(anatomy, stage.env)
         ours, theirs = (getattr(one, algorithm).net_arch for one in (stage, first))
         if hidden_widths(ours) != hidden_widths(theirs):

@@ -56,6 +56,8 @@ def train_stage(identity: Identity, run: Path, resume: bool = True, wandb: bool 
     """
     folder = StageFolder(run, identity.config.stage.number)
     check_gate(identity.config.curriculum)
+    if identity.algorithm == "ppo":
+        identity.config.check_ppo_batches()
     species = get_species(identity.species)
     task.check_stage(anatomy_of(species, species.load_model()), identity.config.env)
     warm_start = _warm_start(identity, species)

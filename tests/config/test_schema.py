@@ -26,6 +26,12 @@ def _message(**sections: dict[str, object]) -> str:
     return str(caught.value)
 
 
+def _batch_message(**sections: dict[str, object]) -> str:
+    with pytest.raises(UserError) as caught:
+        _config(**sections).check_ppo_batches()
+    return str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value"),
     [
@@ -95,16 +101,18 @@ def test_integers_are_floats_where_a_float_is_wanted() -> None:
 def test_the_batch_size_that_a_message_names_works(n_envs: int, n_steps: int, batch_size: int) -> None:
     sections = {"stage": {"n_envs": n_envs}, "ppo": {"n_steps": n_steps, "batch_size": batch_size}}
     if (n_envs * n_steps) % batch_size == 0:
-        assert _config(**sections).ppo.batch_size == batch_size
+        _config(**sections).check_ppo_batches()
         return
-    named = re.search(r"set ppo\.batch_size=(\d+)", _message(**sections))
+    named = re.search(r"set ppo\.batch_size=(\d+)", _batch_message(**sections))
     assert named is not None
     sections["ppo"]["batch_size"] = int(named[1])
-    assert 1 <= _config(**sections).ppo.batch_size <= batch_size
+    assert 1 <= int(named[1]) <= batch_size
+    _config(**sections).check_ppo_batches()
 
 
 def test_the_largest_sizes_are_judged_at_once() -> None:
-    assert "set ppo.batch_size=" in _message(stage={"n_envs": 65521}, ppo={"n_steps": 65521, "batch_size": 10**12})
+    message = _batch_message(stage={"n_envs": 65521}, ppo={"n_steps": 65521, "batch_size": 10**12})
+    assert "set ppo.batch_size=" in message
 
 
 def test_a_gate_that_no_episode_can_pass_is_refused() -> None:
