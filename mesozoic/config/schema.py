@@ -166,15 +166,15 @@ class SACSection(Section):
 
     learning_rate: Float = Field(3e-4, gt=0.0, le=1.0, description="Adam step size")
     learning_rate_end: Annotated[Float, Field(ge=0.0, le=1.0)] | None = Field(None, description="linear decay to this")
-    batch_size: Int = Field(256, ge=1, description="samples in one gradient step")
+    batch_size: Int = Field(512, ge=1, description="samples in one gradient step")
     gamma: Float = Field(0.99, gt=0.0, lt=1.0, description="discount factor")
     tau: Float = Field(0.005, gt=0.0, le=1.0, description="soft update of the target networks")
     ent_coef: Literal["auto"] | Annotated[Float, Field(ge=0.0)] = Field("auto", description="entropy coefficient")
     buffer_size: Int = Field(300_000, ge=1, description="transitions kept for replay")
     learning_starts: Int = Field(10_000, ge=0, description="transitions collected before the first update")
-    train_freq: Int = Field(16, ge=1, description="steps per world between updates")
-    gradient_steps: Int = Field(8, ge=1, description="gradient steps in one update")
-    net_arch: NetArch = Field("large", description="a preset or a list of hidden layer widths")
+    train_freq: Int = Field(1, ge=1, description="steps per world between updates")
+    gradient_steps: Int = Field(4, ge=1, description="gradient steps in one update")
+    net_arch: NetArch = Field("medium", description="a preset or a list of hidden layer widths")
 
 
 class SB3Section(Section):

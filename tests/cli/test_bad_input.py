@@ -144,3 +144,19 @@ def test_corrupt_checkpoint_and_other_configuration(
     assert "is damaged" in error
     assert "--no-resume" in error
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    "command", [["train", "--load", "nowhere.zip"], ["curriculum", "--target", "9"]], ids=["train", "curriculum"]
+)
+def test_subproc_is_accepted_and_explained(
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is refused afterwards has nothing to do with it."""
+    assert run(monkeypatch, *command, "--subproc", "--output-dir", str(tmp_path / "run")) == 2
+    note, error = capsys.readouterr().err.strip().splitlines()
+    assert note.startswith("note: --subproc changes nothing") and "bench --peer" in note
+    assert error.startswith("error: ") and "subproc" not in error

@@ -45,6 +45,16 @@ def test_a_walk(measure: Any) -> None:
     assert figures["cost_of_transport"] == pytest.approx(0.5)
 
 
+def test_slip_counts_feet_by_what_they_carry(walk: Any, make_trace: Any) -> None:
+    """The left foot slides under a tenth of the load of the right one, which stands."""
+    trace = make_trace(walk(slip=0.6), contact=np.ones((500, 2), bool))
+    load, feet = trace.foot_load.copy(), trace.foot_pos.copy()
+    load[:, :, 0] = 0.05
+    feet[:, :, 1] = feet[:1, :, 1]
+    slip = measure_gait(dataclasses.replace(trace, foot_load=load, foot_pos=feet)).slip
+    assert slip == pytest.approx([0.3 * 0.05 / 0.55], rel=1e-3)
+
+
 def test_a_run_flies_for_what_the_duty_factors_leave(measure: Any) -> None:
     figures = measure(duty=0.36, speed=4.0)
     assert figures["flight"] == pytest.approx(1.0 - 2 * 0.36)

@@ -76,9 +76,10 @@ def test_each_criterion_alone_fails_an_episode(
         ({"aside": 0.3}, None, {"straight"}),
         ({"speed": -1.0}, None, {"on_speed", "straight", "striding"}),
         ({"period": 20.0}, None, {"striding"}),
+        ({"slip": 0.5}, None, {"planted"}),
         ({"steps": 60}, None, {"on_speed", "straight", "alternating", "striding", "grounded", "planted"}),
     ],
-    ids=["statue", "hopper", "runner", "limper", "drifter", "retreater", "tripper", "faller"],
+    ids=["statue", "hopper", "runner", "limper", "drifter", "retreater", "tripper", "skater", "faller"],
 )
 def test_what_is_no_walk(
     config: StageConfig, walk: Any, make_trace: Any, motion: dict[str, Any], contact: Any, wanted: set[str]

@@ -127,7 +127,8 @@ def test_the_learning_rate_of_ppo_falls(make: Make) -> None:
 
 
 def test_the_learning_rates_of_sac_fall(make: Make) -> None:
-    _, learner = make("sac", "sac.learning_rate=1e-3", "sac.learning_rate_end=2e-4", "sac.learning_starts=0")
+    rates_of = ("sac.learning_rate=1e-3", "sac.learning_rate_end=2e-4")
+    _, learner = make("sac", *rates_of, "sac.learning_starts=0", "sac.ent_coef=auto")
     rates: list[list[float]] = []
     followed(learner, 32, lambda model: rates.append([lr(model.actor), lr(model.critic)]) or 0.0)
     expected = [1e-3, 9e-4, 8e-4, 7e-4, 6e-4, 5e-4]
