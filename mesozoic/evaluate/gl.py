@@ -22,7 +22,7 @@ BACKENDS = {"linux": ("egl", "osmesa"), "darwin": ("cgl",), "win32": ("glfw",)}
 """What to try, best first. EGL uses a GPU if there is one, OSMesa draws on the CPU and needs no driver."""
 
 INSTALL = {
-    "linux": "install one with 'apt-get install libegl1 libgl1-mesa-dri libosmesa6' (Debian/Ubuntu)",
+    "linux": "install one with 'apt-get install libegl1 libgl1-mesa-dri libopengl0 libosmesa6' (Debian/Ubuntu)",
     "darwin": "log in to a desktop session",
     "win32": "install a graphics driver",
 }

@@ -27,7 +27,7 @@ class TestChooseGl:
         monkeypatch.setattr(sys, "platform", "linux")
         monkeypatch.setenv("MUJOCO_GL", "")
         monkeypatch.setattr(gl, "_probe", lambda name: f"lib{name} is missing")
-        with pytest.raises(UserError, match="apt-get install libegl1 libgl1-mesa-dri libosmesa6") as error:
+        with pytest.raises(UserError, match="apt-get install libegl1 libgl1-mesa-dri libopengl0 libosmesa6") as error:
             gl.choose_gl()
         assert "egl: libegl is missing; osmesa: libosmesa is missing" in str(error.value)
         assert gl.os.environ["MUJOCO_GL"] == ""
