@@ -73,6 +73,7 @@ def page(records: dict[str, Any]) -> str:
     parts = [head, "## Shipped policies\n", _shipped_table(shipped), "## Every run\n", _run_table(runs)]
     parts += ["## Whole curricula\n", _total_table(runs)]
     parts += ["## Learners side by side\n", _LEARNERS, _learner_table(_compared(runs, records["others"]))]
+    parts += ["## Speed\n", _speed(json.loads((FOLDER / "bench.json").read_text(encoding="utf-8")))]
     parts += ["## Gait of the shipped walkers\n", _gait_table(shipped), _pictures(shipped)]
     parts += ["## Other worlds\n", _robustness_text(), _robustness_table(shipped)]
     return "\n".join(parts)
@@ -177,6 +178,19 @@ def _learner_table(runs: list[dict[str, Any]]) -> str:
         for run in runs
     ]
     return _table(("stage", "learner", "seed", "gate", "steps", "min:s", "steps/s", "last gate", "unseen"), rows)
+
+
+def _speed(bench: dict[str, Any]) -> str:
+    """Steps per second of one run of `mesozoic bench --peer`, and ratios to the slowest usual way."""
+    rates = dict(bench["steps_per_second"]) | {peer["name"]: peer["steps_per_second"] for peer in bench["peers"]}
+    yardstick = bench["peers"][-1]
+    rows = [(name, f"{rate:,.0f}", f"{rate / yardstick['steps_per_second']:.1f}") for name, rate in rates.items()]
+    command = f"mesozoic bench {bench['species']} --stage {bench['stage']} --peer --output docs/results/bench.json"
+    return (
+        f"One run of `{command}` on {bench['cores']} cores with nothing else running, {bench['worlds']} worlds;"
+        " *training* is the JAX learner. Ratios travel between machines, steps per second do not.\n\n"
+        + _table(("", "steps/s", f"over {yardstick['name']}"), rows)
+    )
 
 
 GAIT_ROWS = (
