@@ -21,7 +21,7 @@ TINY = (
     *("curriculum.min_success_low=0", "curriculum.min_avg_episode_length=0", "curriculum.warmup_timesteps=0"),
     *("ppo.n_steps=8", "ppo.batch_size=32", "ppo.n_epochs=2", "ppo.net_arch=[16, 16]", "ppo.target_kl=None"),
     *("ppo.log_std_end=None", "ppo.average_updates=1"),
-    *("sac.train_freq=4", "sac.gradient_steps=2", "sac.batch_size=32", "sac.learning_starts=64"),
+    *("sac.train_freq=4", "sac.gradient_steps=2", "sac.batch_size=32", "sac.learning_starts=64", "sac.ent_coef=auto"),
     *("sac.buffer_size=1600", "sac.net_arch=[16, 16]"),
 )
 
