@@ -1,7 +1,7 @@
 """The `mesozoic` command: its subcommands, and how errors become exit codes.
 
-Exit codes: 0 done, 1 evaluated but not passed (`--check`), 2 bad input or a full disk, 128 + signal
-when interrupted.
+Exit codes: 0 done, 1 evaluated but not passed (`--check`) or a rented job that failed, 2 bad input or a full disk,
+128 + signal when interrupted.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import typer
 import mesozoic
 from mesozoic.cli import (
     bench_command,
+    cloud_command,
     curriculum_command,
     eval_command,
     render_command,
@@ -40,6 +41,7 @@ app.command("robustness")(robustness_command.robustness)
 app.command("render")(render_command.render)
 app.command("species")(species_command.species)
 app.command("bench")(bench_command.bench)
+app.add_typer(cloud_command.app, name="cloud")
 
 
 @app.callback(invoke_without_command=True)

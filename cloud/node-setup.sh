@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs mesozoic on a rented machine, in ~/.mesozoic/venv. The `setup` of every task file calls it; twice is no harm.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+venv="$HOME/.mesozoic/venv"
+image_venv="${MESOZOIC_IMAGE_VENV:-/opt/mesozoic/venv}" # where the project's container image keeps its own
+export PATH="$HOME/.local/bin:$PATH"
+
+say() { echo "node-setup: $*"; }
+
+# The container image brings everything; its packages are used, the checkout's code runs (node-train.sh starts it here).
+if [ ! -e "$venv" ] && "$image_venv/bin/python" -c 'import mesozoic' 2>/dev/null; then
+  mkdir -p "$(dirname "$venv")"
+  ln -s "$image_venv" "$venv"
+  say "using the packages of this container image, in $image_venv"
+fi
+if [ -L "$venv" ] && [ -x "$venv/bin/python" ]; then
+  say "ready"
+  exit 0
+fi
+
+# The learner for the hardware that is here, and wandb and optuna, which every job may use.
+extras="sweep"
+if gpus="$(nvidia-smi -L 2>/dev/null)" && [[ "$gpus" == GPU* ]]; then
+  extras="cuda,$extras"
+  say "extra 'cuda', because nvidia-smi lists ${gpus%% (UUID*}"
+else
+  say "no extra for GPUs, because nvidia-smi lists none"
+fi
+if [ "${BACKEND:-auto}" = sb3 ]; then
+  extras="sb3,$extras"
+  say "extra 'sb3', because BACKEND=sb3"
+fi
+
+# Installing again is skipped when nothing that decides it has changed.
+stamp="$venv/installed"
+wanted="$({ cat pyproject.toml constraints.txt && echo "$PWD $extras"; } | cksum)"
+if "$venv/bin/python" -c 'import mesozoic' 2>/dev/null && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+  say "ready, nothing has changed"
+  exit 0
+fi
+
+# uv: found, else from the package registry, else with its own installer.
+uv_in_venv() { python3 -m venv "$HOME/.mesozoic/uv" && "$HOME/.mesozoic/uv/bin/pip" install --quiet uv; }
+if command -v uv >/dev/null; then
+  say "uv: $(command -v uv)"
+elif python3 -m pip install --quiet --user uv >/dev/null 2>&1 && command -v uv >/dev/null; then
+  say "uv: installed with pip in $(command -v uv)"
+elif uv_in_venv >/dev/null 2>&1; then
+  export PATH="$HOME/.mesozoic/uv/bin:$PATH"
+  say "uv: installed with pip in $(command -v uv)"
+elif { curl -LsSf --retry 3 https://astral.sh/uv/install.sh | sh; } >/dev/null 2>&1 && command -v uv >/dev/null; then
+  say "uv: installed with its own installer in $(command -v uv)"
+else
+  echo "error: uv could not be installed, neither with pip nor with its installer; put uv on PATH of this machine" >&2
+  exit 2
+fi
+
+# A Python that is here is reused; 3.11, which the pinned versions were tested with, comes first.
+if ! "$venv/bin/python" -c '' 2>/dev/null; then
+  python=""
+  for candidate in python3.11 python3.12 python3.13 python3 /usr/bin/python3 /usr/local/bin/python3; do
+    if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+      python="$(command -v "$candidate")"
+      say "Python: $python ($("$python" --version)), because it is here and new enough"
+      break
+    fi
+  done
+  if [ -z "$python" ]; then
+    python=3.11
+    say "Python: 3.11 from uv, because none between 3.11 and 3.13 is here"
+    uv python install 3.11
+  fi
+  rm -rf "$venv"
+  uv venv --quiet --python "$python" "$venv"
+fi
+
+say "installing mesozoic[$extras] in $venv"
+began=$SECONDS
+uv pip install --quiet --python "$venv/bin/python" -c constraints.txt -e ".[$extras]"
+devices="$("$venv/bin/python" -c 'import jax; print(*jax.devices())' 2>/dev/null || echo "nothing: JAX does not start")"
+say "installed in $((SECONDS - began)) s; JAX sees $devices"
+case "$extras/$devices" in
+  *cuda*/*[Cc]uda*) ;;
+  *cuda*/*) say "warning: the learner will not use the GPU; see the driver with nvidia-smi" ;;
+esac
+printf '%s' "$wanted" >"$stamp"
+say "ready"

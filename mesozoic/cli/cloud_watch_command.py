@@ -1,0 +1,138 @@
+"""`mesozoic cloud status`, `queue`, `logs` and `pull`: look at what runs, and bring results home."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mesozoic.cli.cloud_options import AsJson, ClusterName, DryRun
+
+if TYPE_CHECKING:
+    from mesozoic.cloud.client import Job
+
+
+def status(
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the clouds themselves.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the clusters of this project: state, age, idle time, price, money spent, when each ends itself."""
+    from mesozoic.cli import cloud_options
+    from mesozoic.cloud.project import read_ledger
+    from mesozoic.cloud.status import status_rows
+    from mesozoic.cloud.targets import our_managed_jobs
+
+    client = cloud_options.connect()
+    rows = status_rows(client, refresh)
+    managed = our_managed_jobs(client) if any(line.get("managed") for line in read_ledger()) else []
+    running = [job for job in managed if not job.ended]
+    if as_json:
+        jobs = [{"id": job.id, "name": job.name, "state": job.state, "recoveries": job.recoveries} for job in running]
+        typer.echo(json.dumps({"clusters": [row.to_json() for row in rows], "managed_jobs": jobs}, indent=2))
+        return
+    for row in rows:
+        price = "price unknown" if row.price is None else f"${row.price:.2f}/h"
+        spent = "" if row.spent is None else f", about ${row.spent:.2f} spent"
+        idle = "" if row.idle is None else f", idle {_span(row.idle)}" if row.idle else ", busy"
+        jobs_text = f", jobs: {row.jobs}" if row.jobs else ""
+        typer.echo(f"{row.name}  {row.state}  {row.machine}")
+        typer.echo(f"    {_span(row.age)} old{idle}{jobs_text}; {price}{spent}; ends itself: {row.ends_itself}")
+        if row.warning:
+            typer.echo(f"    warning: {row.warning}")
+    for job in running:
+        typer.echo(f"managed job {job.id}  {job.name}  {job.state}  {job.resources}; {job.recoveries} recoveries")
+    if not rows and not running:
+        typer.echo("nothing of this project is rented")
+
+
+def queue(name: ClusterName = None, as_json: AsJson = False) -> None:
+    """List the jobs of a cluster."""
+    from mesozoic.cli import cloud_options
+    from mesozoic.cloud.targets import find_cluster, find_managed
+
+    client = cloud_options.connect()
+    managed = None if name is None else find_managed(client, name)
+    jobs = [managed] if managed else client.jobs(find_cluster(client, name).name)
+    if as_json:
+        typer.echo(json.dumps([job.__dict__ for job in jobs], indent=2))
+        return
+    for job in sorted(jobs, key=lambda one: one.id):
+        typer.echo(_job_line(job))
+    if not jobs:
+        typer.echo("no jobs")
+
+
+def logs(
+    name: ClusterName = None,
+    job: Annotated[int | None, typer.Option(help="Which job; default: the last.")] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on until the job ends.")] = True,
+    tail: Annotated[int, typer.Option(help="Only the last lines; 0: all.", min=0)] = 0,
+) -> None:
+    """Print the output of a job. Ctrl-C stops printing, not the job. Exit code 1: the job failed."""
+    from mesozoic.cli import cloud_options
+    from mesozoic.cloud.targets import find_cluster, find_managed
+
+    client = cloud_options.connect()
+    managed = None if name is None else find_managed(client, name)
+    if managed is not None:
+        code = client.tail_managed(managed.id, follow, tail)
+    else:
+        code = client.tail(find_cluster(client, name).name, job, follow, tail)
+    if code and follow:
+        raise typer.Exit(1)
+
+
+def pull(
+    name: ClusterName = None,
+    run: Annotated[str | None, typer.Option(help="Which run folder; default: that of the last launch or exec.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to; default: runs/RUN_NAME.")] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Copy a run folder from a cluster, or from the bucket of a managed job, also while it trains.
+
+    Again copies only what has changed.
+    """
+    from mesozoic.cli import cloud_options
+    from mesozoic.cloud import pull as puller
+    from mesozoic.cloud.bucket import pull_from_bucket, where_in_bucket
+    from mesozoic.cloud.targets import find_cluster, find_managed
+
+    client = cloud_options.connect()
+    managed = None if name is None else find_managed(client, name)
+    if managed is not None:
+        if dry_run:
+            bucket, source, target = where_in_bucket(managed.name, run, output)
+            typer.echo(f"would copy run {source} of bucket {bucket} to {target}\ndry run: nothing was copied")
+            return
+        puller.report_pulled(pull_from_bucket(client, managed.name, run, output, typer.echo), typer.echo)
+        return
+    cluster = find_cluster(client, name)
+    if dry_run:
+        source, target = puller.where(cluster, run, output)
+        typer.echo(f"would copy run {source} of {cluster.name} to {target}\ndry run: nothing was copied")
+        return
+    puller.report_pulled(puller.pull(client, cluster, run, output, typer.echo), typer.echo)
+
+
+def _job_line(job: Job) -> str:
+    submitted = datetime.fromtimestamp(job.submitted_at).strftime("%Y-%m-%d %H:%M:%S") if job.submitted_at else "?"
+    took = ""
+    if job.started_at:
+        end = job.ended_at or datetime.now().timestamp()
+        took = f", {'took' if job.ended_at else 'running for'} {_span(max(0.0, end - job.started_at))}"
+    return f"{job.id}  {job.name}  {job.state}, submitted {submitted}{took}"
+
+
+def _span(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 20 min` or `2 d 4 h`."""
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return f"{int(seconds)} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // (24 * 60)} d {minutes // 60 % 24} h"

@@ -1,0 +1,241 @@
+"""One sweep agent on a machine: its share of the cores, `wandb agent`, its end in time, and the truth about its runs.
+
+`python -m mesozoic.cloud.agent ENTITY/PROJECT/SWEEP`; from the environment: SLOTS (agents on this machine),
+MAX_HOURS, RESULTS (a mounted bucket). `wandb agent` exits with 0 after crashes, so the exit code is made here:
+0 all runs finished, 1 a run failed, 2 bad input, 143 stopped by a signal or by MAX_HOURS (runs leave checkpoints).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from mesozoic.cloud.secrets import wandb_key
+from mesozoic.cloud.trial import FOLDER, RECORD, STOPPED, die_with_parent
+from mesozoic.cloud.wandb_sweep import Sweep, sweep_state
+from mesozoic.errors import UserError
+
+GRACE_SECONDS = 120.0
+"""A stopped run writes its checkpoint within this; then it is killed."""
+
+
+@dataclass
+class Outcomes:
+    """How the runs of one agent ended: W&B run -> exit code, None while it runs or if nobody saw it end."""
+
+    codes: dict[str, int | None] = field(default_factory=dict)
+    pids: dict[str, int] = field(default_factory=dict)
+    silent: list[str] = field(default_factory=list)
+    """Runs that trained to their end but of which W&B heard nothing: the sweep learned nothing from them."""
+
+    def failed(self) -> list[str]:
+        return [run for run, code in self.codes.items() if code != 0 and code not in STOPPED] + self.silent
+
+    def sentence(self) -> str:
+        """For the job's log."""
+        if not self.codes:
+            return "the sweep had no run left for this agent"
+        stopped = [run for run, code in self.codes.items() if code in STOPPED]
+        finished = [run for run, code in self.codes.items() if code == 0]
+        parts = [f"{len(finished)} of {len(self.codes)} runs finished"]
+        parts += [f"stopped early: {', '.join(stopped)}"] if stopped else []
+        parts += [f"FAILED: {', '.join(f'{run} ({self._how(run)})' for run in self.failed())}"] if self.failed() else []
+        return "; ".join(parts)
+
+    def _how(self, run: str) -> str:
+        code = self.codes[run]
+        return "reported nothing to W&B" if code == 0 else "killed" if code is None else f"exit {code}"
+
+
+def read_outcomes(record: Path) -> Outcomes:
+    """What the runs of an agent wrote down (see `trial`)."""
+    found = Outcomes()
+    for line in record.read_text(encoding="utf-8").splitlines() if record.exists() else []:
+        facts = json.loads(line)
+        run = str(facts["run"])
+        found.codes[run] = facts.get("code")
+        if "pid" in facts:
+            found.pids[run] = int(facts["pid"])
+    return found
+
+
+def silent_runs(sweep: str, outcomes: Outcomes) -> list[str]:
+    """Of the runs that finished here, those that W&B knows nothing good of; none if it does not answer.
+
+    A training never stops because W&B does not take its metrics, so its exit code says nothing about that.
+    """
+    finished = [run for run, code in outcomes.codes.items() if code == 0]
+    if not finished:
+        return []
+    entity, project, number = sweep.split("/")
+    try:
+        states = sweep_state(Sweep(number, entity, project, ""), wandb_key() or "")[1]
+    except UserError as error:
+        print(f"whether the runs arrived at W&B is not known: {error}", flush=True)
+        return []
+    return [run for run in finished if states.get(run) not in ("finished", "running")]
+
+
+def claim_slot(slots: int, folder: Path) -> tuple[int, IO[str]] | None:
+    """The first slot of this machine that no living agent holds, and the file that holds it; None if all are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for slot in range(slots):
+        file = (folder / f"slot{slot}").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            continue
+        return slot, file
+    return None
+
+
+def share_of(cores: Sequence[int], slot: int, slots: int) -> list[int]:
+    """The cores of one of `slots` agents; with fewer cores than agents, one core, shared."""
+    mine = list(cores[slot * len(cores) // slots : (slot + 1) * len(cores) // slots])
+    return mine or [cores[slot % len(cores)]]
+
+
+def pin(slot: int, slots: int) -> str:
+    """Keep this process and its children on their share of the cores; says what was done.
+
+    Without this every agent's physics starts a thread for every core, and the agents slow one another down.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return "all cores"
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < (os.cpu_count() or 1):
+        return f"the {len(cores)} cores that the scheduler gave"
+    mine = share_of(cores, slot, slots)
+    os.sched_setaffinity(0, mine)
+    return f"{len(mine)} of {len(cores)} cores"
+
+
+def read_number(name: str, least: float) -> float | None:
+    """A number from the environment; None if it is empty.
+
+    Raises:
+        UserError: it is no number, or below `least`.
+    """
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not least <= value < float("inf"):
+        raise UserError(f"{name}='{text}' is not a number of at least {least:g}; correct it, or leave it empty")
+    return value
+
+
+class Supervisor:
+    """Runs `wandb agent` until it ends, a signal comes or the time is over."""
+
+    def __init__(self, sweep: str, folder: Path, hours: float | None) -> None:
+        self._sweep, self._folder = sweep, folder
+        self._deadline = None if hours is None else time.monotonic() + 3600.0 * hours
+        self.record = folder / "runs.jsonl"
+        self.why_stopped = ""
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self.why_stopped = self.why_stopped or signal.Signals(number).name
+
+    def run(self, runs: Path) -> int:
+        """Start the agent with `runs` as the place of run folders; its exit code."""
+        programs = self._folder / "bin"
+        programs.mkdir(parents=True, exist_ok=True)
+        program = programs / "mesozoic"
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m mesozoic.cloud.trial "$@"\n')
+        program.chmod(0o755)
+        environment = {
+            **os.environ,
+            "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "WANDB_DIR": str(self._folder),
+            RECORD: str(self.record),
+            FOLDER: str(runs),
+        }
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        agent = subprocess.Popen(
+            [sys.executable, "-m", "wandb", "agent", self._sweep],
+            cwd=self._folder,
+            env=environment,
+            preexec_fn=die_with_parent,
+        )
+        while agent.poll() is None:
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                self.why_stopped = self.why_stopped or "MAX_HOURS"
+            if self.why_stopped:
+                return self._stop(agent)
+            time.sleep(0.5)
+        return agent.returncode
+
+    def _stop(self, agent: subprocess.Popen[bytes]) -> int:
+        """End the agent after its run: interrupted, it takes no new run and waits for the one that it has."""
+        print(f"stopping ({self.why_stopped}): the run writes its checkpoint", flush=True)
+        agent.send_signal(signal.SIGINT)
+        asked: set[int] = set()
+        end = time.monotonic() + GRACE_SECONDS
+        while agent.poll() is None and time.monotonic() < end:
+            outcomes = read_outcomes(self.record)
+            for run, pid in outcomes.pids.items():
+                if outcomes.codes[run] is None and pid not in asked:
+                    asked.add(pid)
+                    _send(pid, signal.SIGTERM)
+            time.sleep(0.5)
+        if agent.poll() is None:
+            agent.kill()  # what it started dies with it
+        return agent.wait()
+
+
+def _send(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+        os.kill(pid, number)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one agent of the sweep that `arguments` names."""
+    if len(arguments) != 1 or arguments[0].count("/") != 2 or not all(arguments[0].split("/")):
+        raise UserError(f"give the sweep as ENTITY/PROJECT/ID, not '{' '.join(arguments)}'")
+    sweep = arguments[0]
+    slots, hours = int(read_number("SLOTS", 1) or 1), read_number("MAX_HOURS", 0)
+    runs = Path(os.environ.get("RESULTS") or Path.home() / "mesozoic-runs") / f"sweep-{sweep.rpartition('/')[2]}"
+    claimed = claim_slot(slots, Path(tempfile.gettempdir()) / f"mesozoic-slots-{os.getuid()}")
+    slot = claimed[0] if claimed else 0
+    cores = pin(slot, slots) if claimed and slots > 1 else "all cores"
+    folder = Path(tempfile.mkdtemp(prefix="mesozoic-agent-"))  # W&B's own files; on a bucket they would be slow
+    print(f"agent {slot} of {slots} on {socket.gethostname()}, {cores}; run folders in {runs}", flush=True)
+    runs.mkdir(parents=True, exist_ok=True)
+    supervisor = Supervisor(sweep, folder, hours)
+    code = supervisor.run(runs)
+    outcomes = read_outcomes(supervisor.record)
+    outcomes.silent = silent_runs(sweep, outcomes)
+    print(f"agent {slot}: {outcomes.sentence()}", flush=True)
+    if supervisor.why_stopped:
+        return STOPPED[0]
+    if code != 0 and not outcomes.codes:
+        print(f"error: wandb agent ended with exit code {code} before any run; see its message above", flush=True)
+    return 1 if code != 0 or outcomes.failed() else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

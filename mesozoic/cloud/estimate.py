@@ -1,0 +1,124 @@
+"""How long training takes and what it costs: from measured speeds only. What is not measured is said to be so."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mesozoic.cloud.client import Placement
+from mesozoic.cloud.project import IDLE_MINUTES
+from mesozoic.cloud.request import LaunchRequest
+
+TABLE = Path(__file__).with_name("throughput.toml")
+SETUP_MINUTES = 10
+"""Allowance for starting and setting up a machine, which is paid for as well. A round figure, not a measurement."""
+OVERHEAD_HOURS = (SETUP_MINUTES + IDLE_MINUTES) / 60
+"""Hours of a machine beyond those of the job."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Steps per second of each stage of one species, on one machine."""
+
+    machine: str
+    source: str
+    cloud: str
+    instance_type: str
+    steps_per_second: dict[int, float]
+
+
+@cache
+def _machines(table: Path) -> tuple[dict[str, Any], ...]:
+    with table.open("rb") as file:
+        return tuple(tomllib.load(file)["machine"])
+
+
+def speeds(species: str, table: Path = TABLE) -> list[Speed]:
+    """All measurements of a species."""
+    return [
+        Speed(
+            machine=one["name"],
+            source=one["source"],
+            cloud=one.get("cloud", ""),
+            instance_type=one.get("instance_type", ""),
+            steps_per_second={int(stage): float(rate) for stage, rate in one["steps_per_second"][species].items()},
+        )
+        for one in _machines(table)
+        if species in one["steps_per_second"]
+    ]
+
+
+def budgets(request: LaunchRequest) -> dict[int, int]:
+    """Environment steps that each stage may take at most; a stage whose gate passes ends earlier."""
+    from mesozoic.config import load_stage, parse_overrides
+
+    overrides = parse_overrides(request.overrides())
+    return {stage: load_stage(request.species, stage, overrides).curriculum.timesteps for stage in request.stages}
+
+
+def hours_at(speed: Speed, steps: dict[int, int]) -> float | None:
+    """Hours for these budgets; None if a stage was not measured there."""
+    if not set(steps) <= set(speed.steps_per_second):
+        return None
+    return sum(count / speed.steps_per_second[stage] for stage, count in steps.items()) / 3600
+
+
+def measured_hours(request: LaunchRequest, placement: Placement, table: Path = TABLE) -> tuple[float, str] | None:
+    """Hours that training takes at most on this very kind of machine, and the source; None if it is not measured."""
+    for speed in speeds(request.species, table):
+        if speed.instance_type and (speed.cloud, speed.instance_type) == (placement.cloud, placement.instance_type):
+            hours = hours_at(speed, budgets(request))
+            if hours is not None:
+                return hours, speed.source
+    return None
+
+
+def job_hours(request: LaunchRequest, placement: Placement) -> float | None:
+    """Hours that the job lasts at most: the limit, or what was measured, whichever is less; None without either."""
+    measured = measured_hours(request, placement)
+    known = [hours for hours in (request.max_hours, measured[0] if measured else None) if hours is not None]
+    return min(known, default=None)
+
+
+def paid_hours(request: LaunchRequest, placement: Placement) -> float | None:
+    """Hours of the machine that are paid for: those of the job, and starting, setting up and idling."""
+    hours = job_hours(request, placement)
+    return None if hours is None else hours + OVERHEAD_HOURS
+
+
+def duration(request: LaunchRequest, placement: Placement) -> str:
+    """What is known of the time that training takes there, in words."""
+    budget = budgets(request)
+    steps = f"{sum(budget.values()):,} steps"
+    measured = measured_hours(request, placement)
+    if measured is not None:
+        return f"duration: at most {measured[0]:.2f} h for {steps} ({measured[1]})"
+    text = f"duration: not measured on {placement.instance_type}; the budget is {steps}"
+    for speed in speeds(request.species):
+        hours = hours_at(speed, budget)
+        if hours is not None and not speed.instance_type:
+            return f"{text}, {hours * 60:.0f} min at the pace of {speed.machine} ({speed.source})"
+    return text
+
+
+def total(request: LaunchRequest, placements: Sequence[Placement]) -> str:
+    """What it comes to on the machine that is tried first, and on the dearest one, in words."""
+    first = placements[0]
+    if all(one.cloud == "slurm" for one in placements):
+        return "total: nothing is rented, the machine is your own"
+    paid = paid_hours(request, first)
+    if paid is None:
+        return f"total: unknown, ${first.price or 0.0:.2f} for every hour until it ends; --max-hours sets a limit"
+    sums = [(one.price or 0.0) * hours for one in placements if (hours := paid_hours(request, one)) is not None]
+    dearest = f", ${max(sums):.2f} on the dearest" if max(sums) > sums[0] else ""
+    beside = f"{SETUP_MINUTES} min allowed for set-up and {IDLE_MINUTES} min idle"
+    return f"total: at most about ${sums[0]:.2f}{dearest} ({paid - OVERHEAD_HOURS:g} h of training, {beside})"
+
+
+def explain(request: LaunchRequest, placements: Sequence[Placement]) -> list[str]:
+    """Duration and total, in lines for a person; `placements` are the kinds of machine in the order of trying."""
+    return [duration(request, placements[0]), total(request, placements)]

@@ -1,0 +1,51 @@
+"""What may be spent: keeps the offers that `--max-hourly-cost` and `--max-cost` allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mesozoic.cloud.estimate import paid_hours
+from mesozoic.cloud.offers import Offer
+from mesozoic.cloud.request import LaunchRequest
+from mesozoic.errors import UserError
+
+
+def affordable(offers: Sequence[Offer], request: LaunchRequest) -> list[Offer]:
+    """The offers within both limits, in the same order.
+
+    Raises:
+        UserError: none is, or `--max-cost` is given and nobody knows how long the job lasts.
+    """
+    return _within_total(_within_hourly(list(offers), request.max_hourly_cost), request)
+
+
+def _within_hourly(offers: list[Offer], limit: float | None) -> list[Offer]:
+    if limit is None:
+        return offers
+    kept = [offer for offer in offers if offer.price <= limit]
+    if not kept:
+        cheapest = min(offers, key=lambda offer: offer.price)
+        raise UserError(
+            f"--max-hourly-cost {limit:g} is below every offer; the cheapest is {cheapest.placement} at"
+            f" ${cheapest.price:.2f}/h: raise it, or try --spot or another --gpus"
+        )
+    return kept
+
+
+def _within_total(offers: list[Offer], request: LaunchRequest) -> list[Offer]:
+    if request.max_cost is None:
+        return offers
+    totals = [(offer.price * hours, offer) for offer in offers if (hours := paid_hours(request, offer.placement))]
+    if not totals:
+        raise UserError(
+            "--max-cost needs --max-hours, because how long training takes on these machines is not measured; type for"
+            f" example --max-hours 2 --max-cost {request.max_cost:g}"
+        )
+    kept = [offer for total, offer in totals if total <= request.max_cost]
+    if not kept:
+        total, cheapest = min(totals, key=lambda one: one[0])
+        raise UserError(
+            f"--max-cost {request.max_cost:g} is below every offer; the cheapest is {cheapest.placement}, about"
+            f" ${total:.2f} in all with set-up: raise it, or lower --max-hours"
+        )
+    return kept

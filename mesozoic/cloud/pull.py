@@ -1,0 +1,97 @@
+"""Brings a run folder home from a machine, also while it trains."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mesozoic.cloud.client import CloudClient, Cluster
+from mesozoic.cloud.project import REMOTE_RUNS, check_name, launched
+from mesozoic.errors import UserError
+
+MARK = ".pulled-from.json"
+"""In a folder that was pulled: where it is from, so that two runs are never mixed."""
+
+
+def pull(
+    client: CloudClient, cluster: Cluster, run_name: str | None, output: Path | None, say: Callable[[str], None]
+) -> Path:
+    """Copy a run folder of the cluster into `runs/<RUN_NAME>`; again copies only what has changed.
+
+    Args:
+        run_name: which run; default: the one that the cluster was launched for.
+        output: another folder to copy it into.
+
+    Raises:
+        UserError: the run is not known or not there, or the folder holds another run.
+    """
+    name, target = where(cluster, run_name, output)
+    source = f"{REMOTE_RUNS}/{name}"
+    with claim(target, cluster.name, name):
+        say(f"copying {source} of {cluster.name} to {target}")
+        try:
+            client.download(cluster, source, target)
+        except UserError as error:
+            raise UserError(f"could not copy {source} from {cluster.name} ({error})") from None
+    return target
+
+
+def where(cluster: Cluster, run_name: str | None, output: Path | None) -> tuple[str, Path]:
+    """Name of the run that would be copied, and the folder that it would be copied into.
+
+    Raises:
+        UserError: the run is not known.
+    """
+    name = run_name or launched(cluster.name).get("run_name")
+    if not name:
+        raise UserError(
+            f"'{cluster.name}' was not launched from here, so its run is not known; type for example"
+            f" 'mesozoic cloud pull {cluster.name} --run velociraptor-stageall-seed0'"
+        )
+    return check_name(name, "--run"), output or Path("runs") / name
+
+
+@contextmanager
+def claim(target: Path, source: str, run: str) -> Iterator[None]:
+    """Make a folder that belongs to this run of this cluster or job; take it away again if nothing came into it.
+
+    Raises:
+        UserError: it holds something else, or cannot be written.
+    """
+    mark = {"from": source, "run": run}
+    if target.is_dir() and any(target.iterdir()) and _mark_of(target) != mark:
+        raise UserError(f"{target} holds another run already; give another folder with --output")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / MARK).write_text(json.dumps(mark) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write to {target} ({error.strerror}); give another --output") from None
+    try:
+        yield
+    finally:
+        if [path.name for path in target.iterdir()] == [MARK]:
+            (target / MARK).unlink()
+            target.rmdir()
+
+
+def _mark_of(target: Path) -> Any:
+    try:
+        return json.loads((target / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def has_policy(run: Path) -> bool:
+    """Whether `mesozoic eval` finds something in a run folder."""
+    return any(run.glob("models/*.zip")) or any(run.glob("stage?/models/*.zip"))
+
+
+def report_pulled(run: Path, say: Callable[[str], None]) -> None:
+    """Say what to do with a run folder."""
+    if has_policy(run):
+        say(f"results are in {run}; now: mesozoic eval {run}")
+    else:
+        say(f"{run} is here, but holds no policy yet; pull again later")

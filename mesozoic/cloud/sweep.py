@@ -1,0 +1,245 @@
+"""A W&B sweep on rented machines: creates it, brings them up, starts the agents, and undoes all that if it fails.
+
+Read `launch_sweep` first; `sweep_plan.py` is what comes before it, `agent.py` what runs on the machines.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from mesozoic.cloud.client import CloudClient, Job, SoldOut, Unreachable
+from mesozoic.cloud.finish import follow
+from mesozoic.cloud.give_back import PATIENCE, give_back, report_left, undo_launch
+from mesozoic.cloud.launch import check_access, refuse_existing, which_was_taken
+from mesozoic.cloud.project import IDLE_MINUTES, write_ledger
+from mesozoic.cloud.pull import pull
+from mesozoic.cloud.secrets import wandb_key
+from mesozoic.cloud.signals import end_by_interrupt
+from mesozoic.cloud.sweep_plan import CLUSTER_FILE, SweepPlan, SweepRequest, agent_task, plan_sweep
+from mesozoic.cloud.targets import find_cluster
+from mesozoic.cloud.wandb_sweep import Sweep, cancel_sweep, create_sweep, sweep_state
+from mesozoic.errors import UserError
+
+__all__ = ["SweepRequest", "SweepResult", "launch_sweep"]
+
+Say = Callable[[str], None]
+Confirm = Callable[[str], bool]
+PAUSE = 15.0
+"""Seconds between two looks at the agents."""
+SILENCE = 1800.0
+"""Seconds without any answer after which waiting gives up; the machines go on and end themselves when idle."""
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What was made; all empty after a dry run. `failed` are agents (by job) that did not end well, if waited for."""
+
+    cluster: str = ""
+    sweep: Sweep | None = None
+    jobs: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
+
+
+def launch_sweep(
+    request: SweepRequest,
+    say: Say = print,
+    confirm: Confirm | None = None,
+    client: CloudClient | None = None,
+    patience: float = PATIENCE,
+) -> SweepResult:
+    """Do what `mesozoic cloud sweep` says: show, ask, create, rent, start the agents; then wait, if asked to.
+
+    Args:
+        confirm: asked before anything is created, unless `request.yes`; without it the answer is no.
+        client: SkyPilot; default: the real one.
+        patience: seconds for which taking down is tried again.
+
+    Raises:
+        UserError: something was wrong, or went wrong; then whatever was made is taken down again, and the sentence
+            says whether anything may be left.
+    """
+    plan = plan_sweep(request)
+    for line in plan.lines():
+        say(line)
+    if request.dry_run:
+        say("dry run: no sweep was created and nothing was rented")
+        return SweepResult()
+    if not request.yes and (confirm is None or not confirm("create the sweep and rent this?")):
+        raise UserError("nothing was created or rented; answer yes, or give --yes")
+    if client is None:
+        from mesozoic.cloud.sky_client import SkyClient
+
+        client = SkyClient()
+    check_access(client, plan.offers)
+    if request.pool:
+        from mesozoic.cloud.sweep_pool import launch_pool
+
+        return launch_pool(client, plan, say, patience)
+    refuse_existing(client, plan.name)
+    key = wandb_key() or ""
+    with end_by_interrupt():
+        sweep = create_sweep(plan.file.config, key, plan.project, plan.entity)
+        say(f"sweep {sweep.path} created: {sweep.url}")
+        jobs = _bring_up(client, plan, sweep, say, patience)
+    say_how_to_go_on(plan.name, sweep, jobs, say)
+    if not request.wait:
+        return SweepResult(plan.name, sweep, jobs)
+    return SweepResult(plan.name, sweep, jobs, _finish(client, plan, sweep, jobs, say))
+
+
+def _bring_up(client: CloudClient, plan: SweepPlan, sweep: Sweep, say: Say, patience: float) -> tuple[int, ...]:
+    """The machines, set up, and their agents; the numbers of the agents' jobs. Undone as a whole if a part fails."""
+    name, first = plan.name, plan.offers[0].placement
+    running: str | None = None
+    try:
+        write_ledger(
+            "launch",
+            name,
+            file=str(CLUSTER_FILE),
+            run_name=f"sweep-{sweep.id}",
+            sweep=sweep.path,
+            managed=False,
+            max_hours=plan.request.max_hours,
+            offer=str(first),
+            price=first.price,
+        )
+        running = client.start_launch(plan.task, name, plan.request.retry_until_up, IDLE_MINUTES)
+        setup, handle = client.finish_launch(running)
+        placement = client.placement(handle)
+        say(which_was_taken(plan.offers, placement))
+        write_ledger("up", name, placement=str(placement), price=placement.price if placement else None)
+        if setup is not None and follow(client, name, setup, say) != "SUCCEEDED":
+            raise UserError("the machine could not be set up; the lines above say why")
+        task = agent_task(plan, sweep.path, find_cluster(client, name))
+        jobs: list[int] = []
+        while len(jobs) < plan.agents:
+            job = client.execute(task, name)
+            if job is None:
+                raise UserError("SkyPilot submitted no job for an agent")
+            jobs.append(job)
+        return tuple(jobs)
+    except BaseException as error:
+        undo(client, plan, sweep, running, error, say, patience)
+
+
+def undo(
+    client: CloudClient,
+    plan: SweepPlan,
+    sweep: Sweep,
+    running: str | None,
+    error: BaseException,
+    say: Say,
+    patience: float,
+) -> NoReturn:
+    """Take the machines down and cancel the sweep, then raise what is to be said about it."""
+    known = isinstance(error, UserError | KeyboardInterrupt)
+    reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+    if isinstance(error, SoldOut):
+        reason = f"sold out or refused: {reason.rstrip('.')}; try --retry-until-up, another GPU or another --infra"
+    problem = undo_launch(client, plan.name, running, reason.rstrip("."), say, patience)
+    ending = f"{problem}; {cancelled(sweep)}"
+    if not known:
+        say(ending)
+        raise error
+    raise UserError(ending) from None
+
+
+def cancelled(sweep: Sweep) -> str:
+    """Cancel a sweep that nothing works on; what to say about it."""
+    try:
+        cancel_sweep(sweep, wandb_key() or "")
+    except (UserError, KeyboardInterrupt):
+        return f"the sweep could not be cancelled, which costs nothing: see {sweep.url}"
+    return "the sweep is cancelled"
+
+
+def say_how_to_go_on(name: str, sweep: Sweep, jobs: Sequence[int], say: Say) -> None:
+    """How to watch, get the results and give the machines back."""
+    say(f"{len(jobs)} agents are submitted as jobs {', '.join(map(str, jobs))} of {name}")
+    say(f"watch:     {sweep.url}")
+    say(f"           mesozoic cloud queue {name}, mesozoic cloud logs {name} --job {jobs[0]}")
+    say(f"results:   mesozoic cloud pull {name}   (within {IDLE_MINUTES} min of the last agent's end)")
+    say(f"give back: mesozoic cloud down {name}   (it ends itself {IDLE_MINUTES} min after the last agent)")
+
+
+def _finish(client: CloudClient, plan: SweepPlan, sweep: Sweep, jobs: Sequence[int], say: Say) -> tuple[int, ...]:
+    """Wait for the agents, pull and give back as asked; the agents that failed."""
+    name = plan.name
+    try:
+        states = wait_for_agents(lambda: client.jobs(name), jobs, sweep, say)
+    except KeyboardInterrupt:
+        raise UserError(
+            f"no longer waiting, but the sweep goes on; type 'mesozoic cloud down {name}' to end its machines"
+        ) from None
+    failed = tuple(job for job in jobs if states[job] != "SUCCEEDED")
+    how = ", ".join(f"{job} ({states[job]})" for job in failed)
+    say(
+        f"agents that failed: {how}; see 'mesozoic cloud logs {name} --job {failed[0]}'"
+        if failed
+        else "all agents ended well"
+    )
+    if plan.request.pull is not None:
+        try:
+            run = f"sweep-{sweep.id}"
+            folder = pull(client, find_cluster(client, name), run, plan.request.pull / run, say)
+            say(f"run folders are in {folder}, one for each run of {sweep.url}")
+        except UserError as error:
+            if not failed:
+                raise
+            say(str(error))  # agents that failed at once have nothing to bring home
+    if plan.request.down:
+        if give_back(client, [name], say):
+            raise UserError(f"{name} could NOT be confirmed to be down; type 'mesozoic cloud down {name}' again")
+        say(f"{name} is down")
+        report_left(client, say)
+    return failed
+
+
+def wait_for_agents(
+    look: Callable[[], Sequence[Job]],
+    numbers: Sequence[int],
+    sweep: Sweep,
+    say: Say,
+    silence: float = SILENCE,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[int, str]:
+    """Look until every agent's job has ended; the states they ended in. Says what changed meanwhile.
+
+    Raises:
+        Unreachable: no answer for as long as `silence`.
+    """
+    heard = time.monotonic()
+    last = ""
+    while True:
+        try:
+            found = {job.id: job for job in look()}
+            heard = time.monotonic()
+            if all(number in found and found[number].ended for number in numbers):
+                return {number: found[number].state for number in numbers}
+            states = [found[number].state if number in found else "unknown" for number in numbers]
+            line = f"agents: {_tally(states)}; runs: {_runs(sweep)}"
+            if line != last:
+                say(line)
+            last = line
+        except UserError as error:
+            if time.monotonic() - heard > silence:
+                raise Unreachable(
+                    f"no word from the agents for {silence / 60:.0f} min ({error}); the machines end themselves when"
+                    " idle; type 'mesozoic cloud status' when the network is back"
+                ) from None
+        sleep(PAUSE)
+
+
+def _runs(sweep: Sweep) -> str:
+    """How the sweep's runs are doing; nothing of importance if the server does not say."""
+    try:
+        return _tally(list(sweep_state(sweep, wandb_key() or "")[1].values())) or "none yet"
+    except UserError:
+        return "W&B does not answer"
+
+
+def _tally(states: Sequence[str]) -> str:
+    return ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))

@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# Owns the Lambda-shaped cloud of an end-to-end run: a server on loopback behind the API's own name, with a throw-away
+# certificate, and the image its machines start with. SkyPilot is unmodified and knows nothing of it.
+
+API_NAME=cloud.lambdalabs.com
+# its files
+SHAPED="${E2E_WORK:-}/lambda"
+
+# lambda_certificate: an authority of our own, trusted by this run only, signs for the API's name.
+lambda_certificate() {
+  local ca=("-subj" "/CN=mesozoic e2e")
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 "${ca[@]}" -keyout "$SHAPED/ca.key" -out "$SHAPED/ca.pem" \
+    -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null
+  openssl req -newkey rsa:2048 -nodes -subj "/CN=$API_NAME" -keyout "$SHAPED/server.key" -out "$SHAPED/server.csr" 2>/dev/null
+  openssl x509 -req -in "$SHAPED/server.csr" -CA "$SHAPED/ca.pem" -CAkey "$SHAPED/ca.key" -CAcreateserial -days 2 \
+    -extfile <(printf 'subjectAltName=DNS:%s\nauthorityKeyIdentifier=keyid\n' "$API_NAME") -out "$SHAPED/server.pem" 2>/dev/null
+  cat "$SHAPED/server.pem" "$SHAPED/server.key" >"$SHAPED/cert.pem"
+  # Whoever trusts this file trusts what this machine trusted before, and the API.
+  cat "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$SHAPED/ca.pem" >"$SHAPED/trusted.pem"
+}
+
+# lambda_image: what a machine has that this system has not.
+lambda_image() {
+  local etc="$SHAPED/image/etc" file
+  mkdir -p "$etc/profile.d" "$etc/sudoers.d" "$etc/ssl/certs" "$SHAPED/uv-cache" "$SHAPED/nfs"
+  for file in passwd group shadow hosts; do grep -v '^ubuntu:' "/etc/$file" >"$etc/$file"; done
+  chmod 600 "$etc/shadow"
+  sed -i '/^[^:]*:[^:]*:1000:/d' "$etc/passwd" "$etc/group"
+  echo "ubuntu:x:1000:1000::/home/ubuntu:/bin/bash" >>"$etc/passwd"
+  echo "ubuntu:x:1000:" >>"$etc/group"
+  echo "ubuntu:*:19000:0:99999:7:::" >>"$etc/shadow"
+  echo "ubuntu ALL=(ALL) NOPASSWD:ALL" >"$etc/sudoers.d/ubuntu"
+  chmod 440 "$etc/sudoers.d/ubuntu"
+  cat /etc/resolv.conf >"$etc/resolv.conf"
+  cp "$SHAPED/trusted.pem" "$etc/ssl/certs/ca-certificates.crt"
+  {
+    grep -vE '^export (SSL_CERT_FILE|REQUESTS_CA_BUNDLE|SSL_CERT_DIR)=' "$E2E_WORK/registries.sh"
+    echo "export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt"
+    echo "export PATH=/home/ubuntu/.local/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+  } >"$etc/profile.d/registries.sh"
+  furnish_uv "$SHAPED/image/bin"
+  chown 1000:1000 "$SHAPED/uv-cache" "$SHAPED/nfs"
+}
+
+# lambda_up: the cloud answers, and SkyPilot has a key for it. Call after laptop_home, before laptop_server.
+lambda_up() {
+  check "a Lambda-shaped cloud comes up on loopback"
+  mkdir -p "$SHAPED/machines"
+  # A loopback address of its own for this run; machines get those after it.
+  API_ADDRESS="127.$((RANDOM % 200 + 20)).$((RANDOM % 200 + 20)).1"
+  python3 - "$API_ADDRESS" <<'PROBE' || fail "port 22 or 443 is taken on all addresses of this machine; stop what listens there"
+import socket, sys
+for port in (22, 443):
+    socket.create_server((sys.argv[1], port)).close()
+PROBE
+  private_file /etc/hosts
+  echo "$API_ADDRESS $API_NAME" >>/etc/hosts
+  lambda_certificate
+  lambda_image
+  cp tests/cloud/catalogs/lambda/vms.csv "$SHAPED/catalog.csv"
+  : >"$SHAPED/sold_out"
+  head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$SHAPED/key"
+  export REQUESTS_CA_BUNDLE="$SHAPED/trusted.pem"
+  start_daemon "$SHAPED/api.log" python3 "$E2E_SCRIPTS/lambda/api.py" "$SHAPED" "$API_ADDRESS"
+  wait_until 60 lambda_call instances || { show "$SHAPED/api.log" >&2; fail "no answer"; }
+  mkdir -p "$HOME/.lambda_cloud"
+  (umask 077 && echo "api_key = $(cat "$SHAPED/key")" >"$HOME/.lambda_cloud/lambda_keys")
+  # Managed jobs are controlled by the API server here; else their controller would be a machine of its own.
+  printf 'jobs:\n  controller:\n    consolidation_mode: true\n' >"$HOME/.sky/config.yaml"
+  pass "$API_NAME is $API_ADDRESS"
+}
+
+lambda_call() {
+  curl -fsS --cacert "$SHAPED/trusted.pem" -H "Authorization: Bearer $(cat "$SHAPED/key")" "https://$API_NAME/api/v1/$1"
+}
+
+# machines: how many are rented.
+machines() { lambda_call instances | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["data"]))'; }
+
+no_machine() { [ "$(machines)" = 0 ]; }
+
+# asked_for CALL: how often the cloud was asked for it, for example 'POST /instance-operations/launch'.
+asked_for() { grep -c "\"call\": \"$1\"" "$SHAPED/calls.log" || true; }
+
+# take_machine_away: what a cloud does to a spot machine; nobody is told.
+take_machine_away() {
+  local pid
+  for pid in "$SHAPED"/machines/*/pid; do kill -KILL "$(cat "$pid")" 2>/dev/null || true; done
+}

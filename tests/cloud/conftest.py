@@ -1,0 +1,95 @@
+"""SkyPilot's real optimizer for tests: in this process, with test prices, without an account, a server or a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CATALOGS = Path(__file__).parent / "catalogs"
+CHECKOUT = Path(__file__).parents[2]
+CLOUD_FILES = CHECKOUT / "cloud"
+CLOUDS = ("lambda", "gcp", "aws")
+
+
+@pytest.fixture(scope="session")
+def _home_with_prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SkyPilot decides where its files lie when it is imported, so that happens here, with the prices in place."""
+    home = tmp_path_factory.mktemp("sky-home")
+    shutil.copytree(CATALOGS, home / ".sky" / "catalogs" / "v8", ignore=shutil.ignore_patterns("*.md"))
+    with pytest.MonkeyPatch.context() as patch:
+        _at_home(patch, home)
+        pytest.importorskip("sky", reason="needs the extra [cloud]")
+        from sky.catalog import common
+
+        if not Path(common.get_catalog_path("x.csv")).is_relative_to(home):  # imported before, at another home
+            common._ABSOLUTE_VERSIONED_CATALOG_DIR = str(home / ".sky" / "catalogs" / "v8")
+    return home
+
+
+def _at_home(patch: pytest.MonkeyPatch, home: Path) -> None:
+    patch.setenv("HOME", str(home))
+    for name in [*os.environ]:
+        if name.startswith(("AWS_", "GOOGLE_", "CLOUDSDK_", "SKYPILOT_", "WANDB_")):
+            patch.delenv(name)
+    patch.setenv("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
+
+
+class Sky:
+    """SkyPilot with a choice of clouds that count as set up.
+
+    Attributes:
+        home: the home folder that it sees; write credential files there.
+        enabled: names of the clouds that `sky check` would call enabled.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.enabled: Sequence[str] = CLOUDS
+
+    def clouds(self) -> list[Any]:
+        from sky.utils.registry import CLOUD_REGISTRY
+
+        return [CLOUD_REGISTRY.from_str(name) for name in self.enabled]
+
+    def task(self, name: str, **envs: str) -> Any:
+        """The task of `cloud/<name>.yaml`, with --env values as on the command line."""
+        import sky
+        from sky.utils import yaml_utils
+
+        config = yaml_utils.read_yaml(str(CLOUD_FILES / f"{name}.yaml"))
+        return sky.Task.from_yaml_config(config, env_overrides=list(envs.items()))
+
+    def best(self, task: Any, enabled: Sequence[str] = CLOUDS) -> Any:
+        """What the optimizer would rent first: SkyPilot's resources, with `.get_cost(3600)` in dollars per hour."""
+        import sky
+        from sky import optimizer
+
+        self.enabled = enabled
+        with sky.Dag() as dag:
+            dag.add(task)
+        optimizer.Optimizer.optimize(dag, quiet=True)
+        return dag.tasks[0].best_resources
+
+
+@pytest.fixture
+def sky_offline(_home_with_prices: Path, monkeypatch: pytest.MonkeyPatch) -> Sky:
+    """SkyPilot in its own home, whose optimizer believes that the clouds in `.enabled` are set up."""
+    from sky import check
+
+    _at_home(monkeypatch, _home_with_prices)
+    offline = Sky(_home_with_prices)
+    monkeypatch.setattr(check, "get_cached_enabled_clouds_or_refresh", lambda *_, **__: offline.clouds())
+    monkeypatch.setattr(check, "check_capability", lambda *_, **__: {})
+    return offline
+
+
+@pytest.fixture
+def at_checkout(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In the root of the checkout, where task files are launched from."""
+    monkeypatch.chdir(CHECKOUT)
+    return CHECKOUT

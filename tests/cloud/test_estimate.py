@@ -1,0 +1,74 @@
+"""Durations are measured ones or said to be unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_sky import A10, A100
+
+from mesozoic.cloud import estimate
+from mesozoic.cloud.client import Placement
+from mesozoic.cloud.request import make_request
+from mesozoic.species import species_names
+
+MEASURED = """
+[[machine]]
+name = "one A10"
+cloud = "lambda"
+instance_type = "gpu_1x_a10"
+source = "a run of ours"
+[machine.steps_per_second.trex]
+1 = 1000
+2 = 2000
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "throughput.toml"
+    file.write_text(MEASURED)
+    original = estimate.speeds
+    monkeypatch.setattr(estimate, "speeds", lambda species, table=file: original(species, file))
+    return file
+
+
+def request(stage: str, **options: float):  # type: ignore[no-untyped-def]
+    return make_request({"TIMESTEPS": "3600000"}, species="trex", stage=stage, **options)  # type: ignore[arg-type]
+
+
+def test_every_row_names_its_source_and_covers_what_it_claims() -> None:
+    for species in species_names():
+        for speed in estimate.speeds(species):
+            assert speed.source
+            assert all(rate > 0 for rate in speed.steps_per_second.values())
+            assert bool(speed.cloud) == bool(speed.instance_type)
+
+
+def test_what_is_not_measured_is_said_to_be_so() -> None:
+    lines = estimate.explain(request("all"), [A100])
+    assert "not measured on gpu_1x_a100_sxm4" in lines[0] and "docs/results.md" in lines[0]
+    assert "10,800,000 steps" in lines[0]
+    assert "total: unknown, $1.29 for every hour" in lines[1]
+
+
+def test_a_measured_machine(table: Path) -> None:
+    assert estimate.job_hours(request("1"), A10) == pytest.approx(1.0)
+    assert "at most 1.00 h for 3,600,000 steps (a run of ours)" in estimate.explain(request("1"), [A10])[0]
+    assert estimate.job_hours(request("1"), A100) is None
+    assert estimate.job_hours(request("3"), A10) is None  # that stage was not measured
+
+
+def test_the_limit_caps_the_measurement(table: Path) -> None:
+    assert estimate.job_hours(request("1", max_hours=0.5), A10) == 0.5
+    assert estimate.job_hours(request("1", max_hours=5), A10) == pytest.approx(1.0)
+
+
+def test_setting_up_and_idling_are_paid_for() -> None:
+    (_, line) = estimate.explain(request("1", max_hours=2), [A10, A100])
+    assert f"${0.75 * 2.25:.2f}, ${1.29 * 2.25:.2f} on the dearest" in line
+
+
+def test_ones_own_cluster_costs_nothing() -> None:
+    own = Placement("slurm", "mycluster", "2CPU--4GB", "", False, 1, 0.0)
+    assert "nothing is rented" in estimate.explain(request("1", max_hours=2), [own])[1]

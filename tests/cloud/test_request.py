@@ -1,0 +1,83 @@
+"""What `mesozoic cloud launch` refuses before anything is rented."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mesozoic.cloud.request import make_request, parse_envs, parse_gpus, parse_infra
+from mesozoic.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"), [("A100", ("A100", 1)), ("A100-80GB:8", ("A100-80GB", 8)), ("cpu:4", ("CPU", 4))]
+)
+def test_gpus(text: str, meaning: tuple[str, int]) -> None:
+    gpus = parse_gpus(text)
+    assert (gpus.name, gpus.count) == meaning
+    assert gpus.is_cpu == (meaning[0] == "CPU")
+
+
+@pytest.mark.parametrize("text", ["", ":2", "A100:", "A100:0", "A100:two", "A100:-1"])
+def test_gpus_that_are_none(text: str) -> None:
+    with pytest.raises(UserError, match=r"--gpus '.*' is not GPU\[:N\].*--gpus A100:1"):
+        parse_gpus(text)
+
+
+def test_infra() -> None:
+    assert parse_infra("GCP/us-central1") == "gcp/us-central1"
+    with pytest.raises(UserError, match=r"unknown --infra 'lamda'; did you mean 'lambda'"):
+        parse_infra("lamda")
+
+
+def test_a_name_is_new_each_time_and_names_the_run() -> None:
+    first, second = make_request({}, species="trex", stage="1"), make_request({}, species="trex", stage="1")
+    assert first.name != second.name
+    assert first.name.startswith("mesozoic-trex-1-")
+    assert f"mesozoic-{first.run_name}" == first.name
+    assert make_request({"RUN_NAME": "mine"}, name="other").run_name == "mine"
+
+
+def test_the_limit_travels_to_the_machine() -> None:
+    assert make_request({}, max_hours=2.5).envs["MAX_HOURS"] == "2.5"
+    assert make_request({"MAX_HOURS": "3"}).max_hours == 3
+
+
+@pytest.mark.parametrize(
+    ("envs", "options", "phrase"),
+    [
+        ({}, {"species": "tyrex"}, "unknown species 'tyrex'; did you mean 'trex'"),
+        ({}, {"stage": "4"}, "--stage '4' is none of 1, 2, 3 or all"),
+        ({}, {"name": "-x"}, "--name '-x' is not usable"),
+        ({}, {"name": "a" * 61}, "at most 60"),
+        ({"RUN_NAME": "../up"}, {}, "RUN_NAME '../up' is not usable"),
+        ({}, {"max_hours": 0.0}, "--max-hours 0 is not above 0"),
+        ({}, {"max_cost": float("nan")}, "--max-cost nan"),
+        ({}, {"max_hourly_cost": -1.0}, "--max-hourly-cost -1"),
+        ({"MAX_HOURS": "two"}, {}, "MAX_HOURS 'two' is not a number"),
+        ({"TIMESTEPS": "1e6"}, {}, "TIMESTEPS '1e6' is not a whole number"),
+        ({"OVERRIDES": "ppo.learning_rte=1e-4"}, {}, "did you mean 'ppo.learning_rate'"),
+        ({"N_ENVS": "63"}, {"stage": "1"}, "does not divide"),
+        ({}, {"managed": True, "retry": True}, "leave --retry-until-up out"),
+    ],
+)
+def test_refusals(envs: dict[str, str], options: dict[str, Any], phrase: str) -> None:
+    with pytest.raises(UserError) as caught:
+        make_request(envs, **options)
+    assert phrase in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_envs() -> None:
+    assert parse_envs(["A=1", "B=x=y", "C="]) == {"A": "1", "B": "x=y", "C": ""}
+    with pytest.raises(UserError, match="--env 'A' is not NAME=value"):
+        parse_envs(["A"])
+
+
+@pytest.mark.parametrize("name", ["WANDB_API_KEY", "HF_TOKEN", "MY_PASSWORD"])
+def test_a_secret_is_no_env(name: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_envs([f"{name}=s3cr3t"])
+    assert "export WANDB_API_KEY" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)

@@ -1,0 +1,156 @@
+"""An agent on a machine: its share of the cores, run folders that a second try finds again, and how its runs ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mesozoic.cloud import agent, trial
+from mesozoic.cloud.agent import Outcomes, claim_slot, read_number, read_outcomes, share_of
+from mesozoic.errors import UserError
+
+
+@pytest.mark.parametrize(("cores", "slots"), [(8, 4), (7, 2), (30, 8), (2, 2), (124, 8)])
+def test_every_core_belongs_to_one_agent(cores: int, slots: int) -> None:
+    shares = [share_of(range(cores), slot, slots) for slot in range(slots)]
+    assert sorted(core for share in shares for core in share) == list(range(cores))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_more_agents_than_cores_share() -> None:
+    assert [share_of([4, 5], slot, 3) for slot in range(3)] == [[4], [4], [5]]
+
+
+def test_a_slot_is_held_by_one_agent_at_a_time(tmp_path: Path) -> None:
+    first, second = claim_slot(2, tmp_path), claim_slot(2, tmp_path)
+    assert first is not None and second is not None
+    assert {first[0], second[0]} == {0, 1}
+    assert claim_slot(2, tmp_path) is None
+    first[1].close()
+    again = claim_slot(2, tmp_path)
+    assert again is not None and again[0] == first[0]
+
+
+def test_a_run_gets_the_folder_of_its_wandb_run() -> None:
+    words = trial.command(["train", "trex", "--ppo.gamma=0.9"], Path("/runs"), "abc")
+    assert words[-5:] == ["train", "trex", "--ppo.gamma=0.9", "--output-dir", "/runs/abc"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train", "--output-dir=x"], ["train", "--log-dir", "x"], ["eval", "trex"], ["--version"]]
+)
+def test_what_has_a_folder_or_needs_none_is_left_alone(arguments: list[str]) -> None:
+    assert trial.command(arguments, Path("/runs"), "abc")[3:] == arguments
+
+
+def trial_of(command: list[str]) -> str:
+    """A program that is a trial with another command than mesozoic."""
+    return (
+        "import sys\nfrom mesozoic.cloud import trial\n"
+        f"trial.command = lambda *_: {command!r}\nsys.exit(trial.main([]))"
+    )
+
+
+def run_trial(tmp_path: Path, command: list[str], *signals: int) -> tuple[int, list[dict[str, object]]]:
+    """A trial whose command is another one, and what it wrote down."""
+    record = tmp_path / "record.jsonl"
+    environment = {**os.environ, trial.RECORD: str(record), "WANDB_RUN_ID": "abc"}
+    process = subprocess.Popen([sys.executable, "-c", trial_of(command)], env=environment, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    if signals:
+        process.stdout.readline()
+    for number in signals:
+        process.send_signal(number)
+    process.wait(60)
+    return process.returncode, [json.loads(line) for line in record.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_how_a_run_ended_is_written_down(tmp_path: Path, code: int) -> None:
+    returned, lines = run_trial(tmp_path, [sys.executable, "-c", f"raise SystemExit({code})"])
+    assert returned == code
+    assert [line.get("code") for line in lines] == [None, code]
+    assert {line["run"] for line in lines} == {"abc"}
+
+
+def test_a_run_that_is_stopped_saves_first_and_is_no_crash_to_wandb(tmp_path: Path) -> None:
+    """`wandb agent` gives up after three crashes in a minute; early termination must not look like that."""
+    saved = tmp_path / "saved"
+    training = (
+        "import signal, sys, time\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: (open({str(saved)!r}, 'w').close(), sys.exit(143)))\n"
+        "print('training', flush=True)\n"
+        "time.sleep(60)"
+    )
+    returned, lines = run_trial(tmp_path, [sys.executable, "-c", training], signal.SIGTERM)
+    assert returned == 0
+    assert lines[-1]["code"] == 143
+    assert saved.exists()
+
+
+def test_a_run_dies_with_its_agent(tmp_path: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux tells a process that its parent died")
+    alive = tmp_path / "alive"
+    loop = f"import time\nwhile True: open({str(alive)!r}, 'w').close(); time.sleep(0.05)"
+    program = trial_of([sys.executable, "-c", loop])
+    agent_like = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"
+    parent = subprocess.Popen([sys.executable, "-c", agent_like])
+    for _ in range(600):
+        if alive.exists():
+            break
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    for _ in range(200):
+        alive.unlink(missing_ok=True)
+        time.sleep(0.3)
+        if not alive.exists():
+            return
+    raise AssertionError("the run goes on although nobody waits for it")
+
+
+def test_outcomes(tmp_path: Path) -> None:
+    record = tmp_path / "record.jsonl"
+    assert read_outcomes(record).sentence() == "the sweep had no run left for this agent"
+    for facts in ({"run": "a", "pid": 1}, {"run": "a", "code": 0}, {"run": "b", "pid": 2}, {"run": "b", "code": 143}):
+        trial.write_record(record, **facts)
+    found = read_outcomes(record)
+    assert found.failed() == []
+    assert found.sentence() == "1 of 2 runs finished; stopped early: b"
+    trial.write_record(record, run="c", pid=3)
+    trial.write_record(record, run="d", pid=4)
+    trial.write_record(record, run="d", code=2)
+    found = read_outcomes(record)
+    assert found.failed() == ["c", "d"]
+    assert found.sentence().endswith("FAILED: c (killed), d (exit 2)")
+    assert found.pids["c"] == 3
+
+
+def test_a_run_that_wandb_never_heard_of_has_failed() -> None:
+    found = Outcomes({"a": 0, "b": 0}, silent=["b"])
+    assert found.failed() == ["b"]
+    assert "b (reported nothing to W&B)" in found.sentence()
+
+
+def test_numbers_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text, value in (("", None), (" ", None), ("2.5", 2.5)):
+        monkeypatch.setenv("MAX_HOURS", text)
+        assert read_number("MAX_HOURS", 0) == value
+    for text in ("two", "-1", "inf", "nan"):
+        monkeypatch.setenv("MAX_HOURS", text)
+        with pytest.raises(UserError, match=f"MAX_HOURS='{text}' is not a number"):
+            read_number("MAX_HOURS", 0)
+
+
+@pytest.mark.parametrize("arguments", [[], ["abc"], ["project/abc"], ["a//b"], ["a/b/c", "d"]])
+def test_which_sweep(arguments: list[str]) -> None:
+    with pytest.raises(UserError, match="give the sweep as ENTITY/PROJECT/ID"):
+        agent.main(arguments)

@@ -1,0 +1,85 @@
+"""A sweep file with a mistake is refused in one sentence, before anything is created or rented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+yaml = pytest.importorskip("yaml")
+
+from mesozoic.cloud.sweep_file import read_sweep  # noqa: E402
+from mesozoic.errors import UserError  # noqa: E402
+
+SHIPPED = Path(__file__).parents[2] / "cloud" / "sweep.yaml"
+
+
+def write(tmp_path: Path, **changes: Any) -> Path:
+    config: dict[str, Any] = {
+        "method": "random",
+        "run_cap": 3,
+        "metric": {"name": "eval/score", "goal": "maximize"},
+        "command": ["${env}", "mesozoic", "train", "trex", "--wandb", "${args}"],
+        "parameters": {"ppo.learning_rate": {"min": 1e-5, "max": 1e-3}},
+    }
+    config |= changes
+    path = tmp_path / "sweep.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in config.items() if value is not None}))
+    return path
+
+
+@pytest.mark.skipif(not SHIPPED.is_file(), reason="needs a checkout")
+def test_the_one_that_ships() -> None:
+    sweep = read_sweep(SHIPPED)
+    assert (sweep.runs, sweep.metric) == (24, "eval/score")
+    assert {"ppo.learning_rate", "ppo.n_epochs"} < set(sweep.config["parameters"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"method": "bayesian"}, "method is 'bayesian'; write one of random, grid, bayes"),
+        ({"parameters": {}}, "no parameters to vary"),
+        ({"parameters": {"ppo.learning_rte": {"value": 1e-4}}}, "did you mean 'ppo.learning_rate'"),
+        ({"parameters": {"learning": {"value": 1}}}, "'learning' is no section.key"),
+        ({"parameters": {"ppo.gamma": {"values": [0.9, 1.5]}}}, "ppo.gamma should be less than 1, but it is 1.5"),
+        ({"parameters": {"ppo.gamma": {"mean": 0.9}}}, "ppo.gamma says no value; write value, values, or min and max"),
+        ({"metric": {"name": "eval/scores"}}, "metric 'eval/scores' is logged by no run; write eval/score"),
+        ({"metric": None, "method": "bayes"}, "metric None is logged by no run"),
+        ({"command": None}, "does not run 'mesozoic train'"),
+        ({"command": ["mesozoic", "train", "trex", "${args}"]}, "lacks --wandb"),
+        ({"command": ["mesozoic", "train", "trex", "--wandb"]}, r"lacks \$\{args\}"),
+        ({"run_cap": 0}, "run_cap is 0"),
+        ({"method": "grid"}, "a grid cannot take ppo.learning_rate from a range"),
+    ],
+)
+def test_mistakes(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence) as caught:
+        read_sweep(write(tmp_path, **changes))
+    assert str(caught.value).startswith("sweep.yaml: ") and "\n" not in str(caught.value)
+
+
+def test_yaml_reads_1e_4_as_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(write(tmp_path).read_text().replace("min: 1.0e-05", "min: 1e-5"))
+    with pytest.raises(UserError, match=r"min of ppo.learning_rate is '1e-5', which YAML reads as no number"):
+        read_sweep(path)
+
+
+@pytest.mark.parametrize("content", ["", "- a", "{", "\x00"])
+def test_what_is_no_sweep(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"sweep.yaml (holds no sweep|is not valid YAML)"):
+        read_sweep(path)
+    with pytest.raises(UserError, match=r"cannot read the sweep .*nowhere.yaml"):
+        read_sweep(tmp_path / "nowhere.yaml")
+
+
+def test_how_many_runs(tmp_path: Path) -> None:
+    assert read_sweep(write(tmp_path)).runs == 3
+    assert read_sweep(write(tmp_path, run_cap=None)).runs is None
+    grid = {"ppo.n_epochs": {"values": [1, 2, 3]}, "seed": {"values": [0, 1]}, "ppo.gamma": {"value": 0.99}}
+    assert read_sweep(write(tmp_path, run_cap=None, method="grid", parameters=grid)).runs == 6
+    assert read_sweep(write(tmp_path, run_cap=4, method="grid", parameters=grid)).runs == 4
