@@ -193,7 +193,9 @@ def check_training(request: LaunchRequest) -> None:
     get_species(request.species)
     overrides = parse_overrides(request.overrides())
     for stage in request.stages:
-        load_stage(request.species, stage, overrides)
+        config = load_stage(request.species, stage, overrides)
+        if request.envs.get("ALGORITHM", "ppo") == "ppo":
+            config.check_ppo_batches()
 
 
 def _number(text: str) -> float:

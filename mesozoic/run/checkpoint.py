@@ -57,7 +57,7 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any], manifest: di
         raise
     for old in checkpoints(folder):
         if old != final:
-            shutil.rmtree(old)
+            shutil.rmtree(old, ignore_errors=True)  # a mounted bucket may refuse for a moment; the next one tries again
     return final
 
 
