@@ -169,6 +169,8 @@ def _machines(machine: LaunchRequest, request: SweepRequest) -> tuple[Any, list[
     else:
         missing, clouds = [], ready_clouds(machine.infra)
     task = task_for(machine)
+    if machine.gpus is not None and not machine.gpus.is_cpu:
+        _cores_for_each_agent(task, machine.gpus.count)
     task.num_nodes = request.nodes
     offers = find_offers(task, clouds)
     if request.pool:
@@ -183,6 +185,17 @@ def _machines(machine: LaunchRequest, request: SweepRequest) -> tuple[Any, list[
     return task, kept, missing
 
 
+def _cores_for_each_agent(task: Any, agents: int) -> None:
+    """Ask for `agents` times the cores that the file asks for one: physics runs there, whatever the GPU."""
+    from mesozoic.cloud.sky_client import plain_errors
+
+    with plain_errors():
+        found = [
+            one.copy(cpus=f"{agents * float(one.cpus.rstrip('+')):g}+") if one.cpus else one for one in task.resources
+        ]
+        task.set_resources(type(task.resources)(found))
+
+
 def agent_task(plan: SweepPlan, sweep_path: str, cluster: Cluster | None = None) -> Any:
     """The task of one agent: one of the machine's GPUs, or none on a machine that was asked for without."""
     from mesozoic.cloud.sky_client import import_sky, plain_errors
@@ -194,8 +207,17 @@ def agent_task(plan: SweepPlan, sweep_path: str, cluster: Cluster | None = None)
     names: Sequence[str] = list((resources.accelerators if resources is not None else None) or {})
     name = names[0] if names else plan.gpus.name
     with plain_errors():
-        task.set_resources(import_sky().Resources(accelerators=None if plan.gpus.is_cpu else {name: 1}))
+        share = None if resources is None else _share_of_a_slurm_node(resources, plan.gpus.count)
+        task.set_resources(import_sky().Resources(accelerators=None if plan.gpus.is_cpu else {name: 1}, cpus=share))
     return task
+
+
+def _share_of_a_slurm_node(resources: Any, agents: int) -> str | None:
+    """Cores of one agent on Slurm, where a job takes all cores of the cluster unless it says how many; else None."""
+    if str(resources.cloud).lower() != "slurm":
+        return None
+    cores, _ = resources.cloud.get_vcpus_mem_from_instance_type(resources.instance_type)
+    return None if cores is None else str(max(1, int(cores) // agents))
 
 
 def _count(number: int, noun: str) -> str:

@@ -250,3 +250,24 @@ def test_every_command_has_help(run: Run, capsys: pytest.CaptureFixture[str]) ->
     for command in COMMANDS:
         assert run(command, "--help") == 0
         assert f"cloud {command}" in capsys.readouterr().out
+
+
+def test_the_guide_types_what_exists() -> None:
+    """Commands and options in docs/cloud.md are real."""
+    import re
+
+    import typer
+
+    from mesozoic.cli.cloud_command import app
+
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    text = (Path(__file__).parents[2] / "docs" / "cloud.md").read_text(encoding="utf-8")
+    typed = re.findall(r"mesozoic cloud ([a-z]+)([^\n`|']*)", text)
+    assert len(typed) > 20
+    for name, rest in typed:
+        assert name in commands, name
+        options = {
+            option for parameter in commands[name].params for option in (*parameter.opts, *parameter.secondary_opts)
+        }
+        for option in re.findall(r"(--[a-z-]+)", rest):
+            assert option in options, f"mesozoic cloud {name} {option}"

@@ -19,7 +19,7 @@ from support.wandb_server import API_KEY, WandbServer
 from mesozoic.cloud.client import Cluster, Job
 from mesozoic.cloud.project import launched, read_ledger
 from mesozoic.cloud.sweep import SweepRequest, launch_sweep, wait_for_agents
-from mesozoic.cloud.sweep_plan import SweepPlan, plan_sweep
+from mesozoic.cloud.sweep_plan import SweepPlan, agent_task, plan_sweep
 from mesozoic.cloud.sweep_pool import launch_pool
 from mesozoic.cloud.wandb_sweep import Sweep
 from mesozoic.errors import UserError
@@ -54,6 +54,7 @@ class Machines(FakeSky):
         class Handle:
             class launched_resources:  # noqa: N801
                 accelerators = {"A100": 8}  # noqa: RUF012
+                cloud = "Lambda"
 
         return super().cluster(name, state, handle=Handle())
 
@@ -75,6 +76,26 @@ def test_the_plan(server: WandbServer) -> None:
     assert "1. $16.00/h  lambda gpu_8x_a100 (A100:8) in us-east-1" in text
     assert "total: at most about $36.00" in text  # 2 h of agents and a quarter of an hour around them
     assert {(one.autostop_config.idle_minutes, one.autostop_config.down) for one in plan.task.resources} == {(5, True)}
+
+
+def test_each_agent_gets_the_cores_of_one_machine(server: WandbServer) -> None:
+    assert {one.cpus for one in plan_sweep(request(gpus="A100:8")).task.resources} == {"64+"}
+    assert {one.cpus for one in plan_sweep(request(gpus="A100:1")).task.resources} == {"8+"}
+
+
+def test_on_slurm_an_agent_says_how_many_cores_it_takes(server: WandbServer) -> None:
+    """Without that a Slurm job takes all cores of the cluster, and the agents run one after the other."""
+    from sky import clouds
+
+    class Handle:
+        class launched_resources:  # noqa: N801
+            accelerators = {"A100": 8}  # noqa: RUF012
+            cloud = clouds.Slurm()
+            instance_type = "20CPU--0GB--A100:8"
+
+    plan = plan_sweep(request())
+    (resources,) = agent_task(plan, "e/p/s", Cluster("c", "UP", 0.0, 5, True, None, Handle())).resources
+    assert (resources.cpus, resources.accelerators) == ("2", {"A100": 1})
 
 
 def test_a_name_alone_is_one_gpu_and_a_cluster_of_its_own(server: WandbServer) -> None:
