@@ -9,8 +9,11 @@ from collections.abc import Iterable
 class UserError(Exception):
     """Bad input: one sentence that says what is wrong, the value seen and what to type next.
 
-    The command line prints it without a traceback and exits with code 2.
+    The command line prints it without a traceback and exits with `exit_code`: 2, or 128 + signal if a signal ended
+    what was going on.
     """
+
+    exit_code = 2
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

@@ -30,6 +30,8 @@ source "$E2E_SCRIPTS/laptop.sh"
 source "$E2E_SCRIPTS/node_jobs.sh"
 # shellcheck source=scripts/e2e/steps.sh
 source "$E2E_SCRIPTS/steps.sh"
+# shellcheck source=scripts/e2e/sweep.sh
+source "$E2E_SCRIPTS/sweep.sh"
 # shellcheck source=scripts/e2e/lambda/cloud.sh
 source "$E2E_SCRIPTS/lambda/cloud.sh"
 # shellcheck source=scripts/e2e/lambda/steps.sh
@@ -44,7 +46,7 @@ usage() { sed -n '2,/^set -/{/^#/s/^# \{0,1\}//p}' scripts/e2e_cloud.sh; }
 
 # inside: what runs in the namespace. Works in a copy of the checkout, so that pulled results and installs stay there.
 inside() {
-  local step status=0 original="$PWD"
+  local original="$PWD"
   mkdir -p "$E2E_WORK/logs" "$E2E_WORK/checkout"
   rsync -a --filter=':- .gitignore' --exclude=.git "$PWD/" "$E2E_WORK/checkout/"
   cd "$E2E_WORK/checkout"
@@ -56,10 +58,17 @@ inside() {
     slurm_up
     laptop_home
     slurm_access
+    finish
   else
     laptop_home
-    lambda_up
+    lambda_prepare
+    exec unshare --net bash "$original/scripts/e2e_cloud.sh" --inside-network "$E2E_WORK/checkout"
   fi
+}
+
+# finish: the server, the steps, and whatever was asked for afterwards.
+finish() {
+  local step status=0
   laptop_catalogs
   laptop_server
   if [ -n "$E2E_RUN" ]; then
@@ -82,10 +91,10 @@ inside() {
   return "$status"
 }
 
-if [ "${1:-}" = --inside ]; then
-  inside
-  exit
-fi
+case "${1:-}" in
+  --inside) inside; exit ;;
+  --inside-network) cd "$2"; lambda_up; finish; exit ;;
+esac
 
 E2E_KEEP="" E2E_STEPS="" E2E_VENV="" E2E_RUN="" E2E_CLOUD=slurm
 while [ "$#" -gt 0 ]; do

@@ -56,7 +56,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        _fail(str(error), 2)
+        _fail(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     except BrokenPipeError:
@@ -66,7 +66,8 @@ def main() -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
             raise
         where = f" at {error.filename}" if error.filename else ""
-        _fail(f"{error.strerror}{where}; make room or choose another place, then run the same command to go on", 2)
+        advice = "make room or choose another place, then run the same command to go on"
+        _fail(f"error: {error.strerror}{where}; {advice}", 2)
     except Exception as error:
         code = getattr(error, "exit_code", None)  # run.interrupt.Interrupted, not imported here: it would cost time
         if type(error).__name__ != "Interrupted" or code is None:
@@ -75,5 +76,5 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"error: {message}" if code == 2 else message, file=sys.stderr)
+    print(message, file=sys.stderr)
     sys.exit(code)

@@ -15,6 +15,7 @@ from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, Sta
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mesozoic.config.schema import CurriculumSection
     from mesozoic.evaluate.episodes import Episodes, Summary
 
 
@@ -39,7 +40,7 @@ def evaluate(
         raise UserError(f"'{footfalls}' does not end in .png; give a file name that does")
 
     from mesozoic.cli.policies import open_policy, policy_file
-    from mesozoic.curriculum.gate import Gate, check_gate
+    from mesozoic.curriculum.gate import Gate
     from mesozoic.evaluate.episodes import baselines, run_episodes
     from mesozoic.sim.samples import Stream
 
@@ -52,18 +53,20 @@ def evaluate(
         raise UserError(
             f"stage {loaded.stage} of {animal.name} has no locomotion to measure; leave out --gait and --footfalls"
         )
-    check_gate(config.curriculum)
+    too_few = _too_few_to_judge(config.curriculum, check)
     run = run_episodes(loaded.act, animal, config, seed, Stream.EVAL)
     figures = {"policy": run.summary()} | baselines(animal, config, seed, Stream.EVAL)
     verdict = Gate(config.curriculum, figures["statue"]).judge(figures["policy"])
     title = f"{animal.name} stage {loaded.stage}"
     if as_json:
-        result = {"species": animal.name, "stage": loaded.stage, "seed": seed, "stage_passed": verdict.passed}
-        valid = _without_nan({**result, "gate": verdict.to_json(), **figures})
+        passed = None if too_few else verdict.passed
+        result = {"species": animal.name, "stage": loaded.stage, "seed": seed, "stage_passed": passed}
+        valid = _without_nan({**result, "gate": None if too_few else verdict.to_json(), **figures})
         typer.echo(json.dumps(valid, indent=2, allow_nan=False))
     else:
         _print_table(title, figures, config.curriculum.eval_episodes, config.env.task == "balance")
-        typer.echo("gate: " + ("passed" if verdict.passed else "not passed: " + "; ".join(verdict.failures())))
+        judged = "passed" if verdict.passed else "not passed: " + "; ".join(verdict.failures())
+        typer.echo("gate: " + (f"not judged: {too_few}" if too_few else judged))
         if gait:
             _print_gait(title, run)
     if gait:
@@ -72,6 +75,25 @@ def evaluate(
         typer.echo(f"footfalls {diagram}", err=as_json)
     if check and not verdict.passed:
         raise typer.Exit(1)
+
+
+def _too_few_to_judge(plan: CurriculumSection, check: bool) -> str:
+    """Why so few episodes cannot pass the gate, however good they are; empty if they can.
+
+    Raises:
+        UserError: they cannot, and `check` asks for the gate.
+    """
+    from mesozoic.curriculum.gate import check_gate
+    from mesozoic.errors import UserError
+
+    try:
+        check_gate(plan)
+    except UserError as error:
+        sentence = str(error).replace("raise curriculum.eval_episodes", "give more --episodes")
+        if check:
+            raise UserError(sentence) from None
+        return sentence
+    return ""
 
 
 def _print_table(title: str, figures: dict[str, Summary], episodes: int, balance: bool) -> None:

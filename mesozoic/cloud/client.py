@@ -139,7 +139,7 @@ class CloudClient(Protocol):
     def spent(self, days: int) -> list[Spent]: ...
 
     def download(self, cluster: Cluster, source: str, target: Path) -> None:
-        """Copy the contents of a folder of the cluster's head node into `target`."""
+        """Copy the contents of a folder of the cluster into `target`, from every node that has it."""
 
     def stores(self, bucket: str) -> list[str]:
         """Kinds of store, GCS or S3, that a bucket of SkyPilot's exists in."""

@@ -14,7 +14,7 @@ from mesozoic.cloud.offers import Offer, find_offers, pin
 from mesozoic.cloud.preflight import Preflight, preflight, ready_clouds
 from mesozoic.cloud.project import IDLE_MINUTES, write_ledger
 from mesozoic.cloud.request import CLOUDS, LaunchRequest
-from mesozoic.cloud.signals import end_by_interrupt
+from mesozoic.cloud.signals import end_by_interrupt, ended_by
 from mesozoic.cloud.task import task_for
 from mesozoic.errors import UserError
 
@@ -146,27 +146,29 @@ def rent(client: CloudClient, plan: Plan, say: Say, patience: float = PATIENCE) 
     """Launch the cluster and submit the job; on any failure or Ctrl-C take everything down again.
 
     Raises:
-        UserError: it failed; the sentence says whether anything may be left.
+        UserError: it failed; the sentence says whether anything may be left. It exits with 128 + signal if a signal
+            ended it.
     """
     request, name = plan.request, plan.request.name
     refuse_existing(client, name)
     check_access(client, plan.offers)
     _remember(plan)
     running: str | None = None
-    try:
-        with end_by_interrupt():
+    with end_by_interrupt():
+        try:
             running = client.start_launch(plan.task, name, request.retry, IDLE_MINUTES)
             job, handle = client.finish_launch(running)
-    except SoldOut as error:
-        problem = undo_launch(client, name, running, _sold_out(plan.offers, error), say, patience)
-        raise problem from None
-    except UserError as error:
-        raise undo_launch(client, name, running, str(error), say, patience) from None
-    except KeyboardInterrupt:
-        raise undo_launch(client, name, running, "interrupted", say, patience) from None
-    except BaseException as error:
-        say(str(undo_launch(client, name, running, type(error).__name__, say, patience)))
-        raise
+        except SoldOut as error:
+            problem = undo_launch(client, name, running, _sold_out(plan.offers, error), say, patience)
+            raise problem from None
+        except UserError as error:
+            raise undo_launch(client, name, running, str(error), say, patience) from None
+        except KeyboardInterrupt as interrupt:
+            problem = undo_launch(client, name, running, "interrupted", say, patience)
+            raise ended_by(interrupt, problem) from None
+        except BaseException as error:
+            say(str(undo_launch(client, name, running, type(error).__name__, say, patience)))
+            raise
     placement = client.placement(handle)
     say(which_was_taken(plan.offers, placement))
     write_ledger("up", name, placement=str(placement), price=placement.price if placement else None, job=job)

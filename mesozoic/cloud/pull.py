@@ -84,14 +84,19 @@ def _mark_of(target: Path) -> Any:
         return None
 
 
-def has_policy(run: Path) -> bool:
-    """Whether `mesozoic eval` finds something in a run folder."""
-    return any(run.glob("models/*.zip")) or any(run.glob("stage?/models/*.zip"))
+def policies(run: Path) -> list[Path]:
+    """What `mesozoic eval` can be given of a folder that was pulled: itself, or the run folders of a sweep in it."""
+    folders = [run, *sorted(path for path in run.iterdir() if path.is_dir())]
+    found = [one for one in folders if any(one.glob("models/*.zip")) or any(one.glob("stage?/models/*.zip"))]
+    return found[:1] if found[:1] == [run] else found
 
 
 def report_pulled(run: Path, say: Callable[[str], None]) -> None:
     """Say what to do with a run folder."""
-    if has_policy(run):
+    found = policies(run)
+    if not found:
+        say(f"{run} is here, but holds no policy yet; pull again later")
+    elif found == [run]:
         say(f"results are in {run}; now: mesozoic eval {run}")
     else:
-        say(f"{run} is here, but holds no policy yet; pull again later")
+        say(f"{len(found)} runs with a policy are in {run}; for example: mesozoic eval {found[0]}")

@@ -8,13 +8,30 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from mesozoic.errors import UserError
+
+
+class Stopped(KeyboardInterrupt):
+    """An interrupt by another signal than Ctrl-C's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+def ended_by(interrupt: BaseException, problem: UserError) -> UserError:
+    """`problem`, which exits with 128 + signal if it was an interrupt that caused it."""
+    if isinstance(interrupt, KeyboardInterrupt):
+        problem.exit_code = 128 + (interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT)
+    return problem
+
 
 @contextmanager
 def end_by_interrupt() -> Iterator[None]:
-    """Inside, SIGTERM and SIGHUP raise `KeyboardInterrupt`, so that what was rented is taken down first."""
+    """Inside, SIGTERM and SIGHUP raise `Stopped`, so that what was rented is taken down first."""
 
     def interrupt(number: int, _: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
+        raise Stopped(number)
 
     numbers = (signal.SIGTERM, signal.SIGHUP)
     try:

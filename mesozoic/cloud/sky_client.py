@@ -224,10 +224,13 @@ class SkyClient:
         ]
 
     def download(self, cluster: Cluster, source: str, target: Path) -> None:
-        """Over the connection that SkyPilot itself uses, so that it works wherever SkyPilot does, Slurm included."""
+        """Over the connections that SkyPilot itself uses, so that it works wherever SkyPilot does, Slurm included."""
         with plain_errors():
-            runner = cluster.handle.get_command_runners()[0]
-            runner.rsync(f"{source}/", f"{target}/", up=False, stream_logs=False, max_retry=3)
+            nodes = cluster.handle.get_command_runners()
+            if len(nodes) > 1:  # an agent of a sweep may have had no run on one of them
+                nodes = [node for node in nodes if node.run(f"test -d {source}", stream_logs=False) == 0] or nodes[:1]
+            for node in nodes:
+                node.rsync(f"{source}/", f"{target}/", up=False, stream_logs=False, max_retry=3)
 
     def stores(self, bucket: str) -> list[str]:
         with plain_errors():

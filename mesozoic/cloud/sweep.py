@@ -17,7 +17,7 @@ from mesozoic.cloud.launch import check_access, refuse_existing, which_was_taken
 from mesozoic.cloud.project import IDLE_MINUTES, write_ledger
 from mesozoic.cloud.pull import pull
 from mesozoic.cloud.secrets import wandb_key
-from mesozoic.cloud.signals import end_by_interrupt
+from mesozoic.cloud.signals import end_by_interrupt, ended_by
 from mesozoic.cloud.sweep_plan import CLUSTER_FILE, SweepPlan, SweepRequest, agent_task, plan_sweep
 from mesozoic.cloud.targets import find_cluster
 from mesozoic.cloud.wandb_sweep import Sweep, cancel_sweep, create_sweep, sweep_state
@@ -144,7 +144,7 @@ def undo(
     if not known:
         say(ending)
         raise error
-    raise UserError(ending) from None
+    raise ended_by(error, UserError(ending)) from None
 
 
 def cancelled(sweep: Sweep) -> str:
@@ -170,10 +170,11 @@ def _finish(client: CloudClient, plan: SweepPlan, sweep: Sweep, jobs: Sequence[i
     name = plan.name
     try:
         states = wait_for_agents(lambda: client.jobs(name), jobs, sweep, say)
-    except KeyboardInterrupt:
-        raise UserError(
+    except KeyboardInterrupt as interrupt:
+        problem = UserError(
             f"no longer waiting, but the sweep goes on; type 'mesozoic cloud down {name}' to end its machines"
-        ) from None
+        )
+        raise ended_by(interrupt, problem) from None
     failed = tuple(job for job in jobs if states[job] != "SUCCEEDED")
     how = ", ".join(f"{job} ({states[job]})" for job in failed)
     say(

@@ -12,7 +12,7 @@ from typing import Any
 from mesozoic.cloud.client import CloudClient
 from mesozoic.cloud.project import write_ledger
 from mesozoic.cloud.secrets import wandb_key
-from mesozoic.cloud.signals import end_by_interrupt
+from mesozoic.cloud.signals import end_by_interrupt, ended_by
 from mesozoic.cloud.sky_client import import_sky, plain_errors
 from mesozoic.cloud.sweep import Say, SweepResult, cancelled, wait_for_agents
 from mesozoic.cloud.sweep_plan import CLUSTER_FILE, SweepPlan, agent_task
@@ -71,6 +71,7 @@ def launch_pool(
         raise UserError(f"a pool '{name}' exists already; leave --name out, or type 'sky jobs pool down {name}'")
     jobs: list[int] = []
     problem: str | None = None
+    stopped: BaseException | None = None
     states: dict[int, str] = {}
     with end_by_interrupt():
         sweep = create_sweep(plan.file.config, wandb_key() or "", plan.project, plan.entity)
@@ -84,8 +85,8 @@ def launch_pool(
             states = wait_for_agents(client.managed_jobs, jobs, sweep, say)
         except UserError as error:
             problem = str(error)
-        except KeyboardInterrupt:
-            problem = "interrupted"
+        except KeyboardInterrupt as interrupt:
+            problem, stopped = "interrupted", interrupt
         finally:
             left = not take_down(pools, client, name, [job for job in jobs if job not in states], say, patience)
     failed = tuple(job for job in jobs if states.get(job) != "SUCCEEDED")
@@ -96,7 +97,8 @@ def launch_pool(
             if left
             else "checked: nothing of it is left running"
         )
-        raise UserError(f"the sweep on pool {name} ended ({problem or 'done'}); {ending}; {cancelled(sweep)}")
+        error = UserError(f"the sweep on pool {name} ended ({problem or 'done'}); {ending}; {cancelled(sweep)}")
+        raise error if stopped is None else ended_by(stopped, error)
     return SweepResult(name, sweep, tuple(jobs), failed)
 
 

@@ -20,6 +20,7 @@ curl curl
 sudo sudo
 openssl openssl
 pgrep procps
+ip iproute2
 hostname hostname
 LIST
   if [ "${#missing[@]}" = 0 ]; then return; fi

@@ -78,7 +78,7 @@ step_sweep() {
   wait_until 600 grep -q "rented: slurm" "$log" || { show "$log" >&2; fail "no machine came up"; }
   kill -INT "$launcher"
   wait "$launcher" || status=$?
-  [ "$status" = 2 ] || { show "$log" >&2; fail "exit code $status instead of 2"; }
+  [ "$status" = 130 ] || { show "$log" >&2; fail "exit code $status instead of 130"; }
   contains "$log" "interrupted.*nothing of it is left running; the sweep is cancelled"
   in_wandb 'sweep["state"] == "CANCELED" and runs == []'
   all_gone || fail "something still runs"

@@ -151,6 +151,18 @@ class TestSpecies:
         assert tree(shipped) == before
         assert tree(Path.cwd()) == ["footfalls-trex-stage3.png", "trex-stage3.png"]
 
+    def test_few_episodes_give_figures_but_no_verdict(
+        self, shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        few = ["eval", "trex", "--stage", "1", "--episodes", "4", *SHORT, "--override", "curriculum.min_success_low=0.9"]
+        assert command(monkeypatch, *few) == 0
+        assert "gate: not judged: curriculum.min_success_low = 0.9 cannot be reached" in capsys.readouterr().out
+        assert command(monkeypatch, *few, "--json") == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result["stage_passed"] is None and result["gate"] is None and result["policy"]["episodes"] == 4
+        assert command(monkeypatch, *few, "--check") == 2
+        assert "give more --episodes" in capsys.readouterr().err
+
     @pytest.mark.parametrize("name", ["eval", "robustness", "render"])
     def test_mistakes_are_one_sentence(
         self, shipped: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -45,6 +45,22 @@ def test_every_row_names_its_source_and_covers_what_it_claims() -> None:
             assert bool(speed.cloud) == bool(speed.instance_type)
 
 
+def test_the_laptops_rows_are_those_of_the_published_results() -> None:
+    """The slowest seed of each stage in docs/results.md, "Every run"."""
+    text = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8")
+    section = text.partition("## Every run")[2].partition("\n## ")[0]
+    slowest: dict[tuple[str, int], float] = {}
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) > 6 and cells[0] in species_names():
+            key, rate = (cells[0], int(cells[1].split()[0])), float(cells[6].replace(",", ""))
+            slowest[key] = min(rate, slowest.get(key, rate))
+    assert len(slowest) == 9
+    for species in species_names():
+        (here,) = [speed for speed in estimate.speeds(species) if not speed.cloud]
+        assert here.steps_per_second == {stage: slowest[species, stage] for stage in (1, 2, 3)}
+
+
 def test_what_is_not_measured_is_said_to_be_so() -> None:
     lines = estimate.explain(request("all"), [A100])
     assert "not measured on gpu_1x_a100_sxm4" in lines[0] and "docs/results.md" in lines[0]

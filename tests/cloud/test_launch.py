@@ -115,8 +115,9 @@ def test_network_down_for_good(plan: Plan) -> None:
 def test_interrupted(plan: Plan) -> None:
     sky = FakeSky()
     sky.launching = interrupted
-    with pytest.raises(UserError, match=r"interrupted.*nothing of it is left running"):
+    with pytest.raises(UserError, match=r"interrupted.*nothing of it is left running") as caught:
         rent(sky, plan, lambda line: None)
+    assert caught.value.exit_code == 130
     assert sky.there == {}
     assert f"cancel request-{NAME}" in sky.calls
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_sky import A100, FakeSky, interrupted, sold_out
 
-pytest.importorskip("sky", reason="needs the extra [cloud]")
+pytestmark = pytest.mark.skipif(find_spec("sky") is None, reason="needs the extra [cloud]")  # conftest imports it
 pytest.importorskip("wandb", reason="needs the extra [sweep]")
 
 from support.wandb_server import API_KEY, WandbServer
@@ -232,6 +233,7 @@ def test_whatever_goes_wrong_nothing_is_left(server: WandbServer, what: str, sen
     with pytest.raises(UserError, match=f"{sentence}.*nothing of it is left running; the sweep is cancelled") as caught:
         launch_sweep(request(), said.append, client=sky)
     assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == {"SIGTERM": 143, "SIGHUP": 129}.get(what, 130 if "interrupted" in what else 2)
     assert sky.there == {}
     (sweep,) = server.sweeps.values()
     assert sweep.state == "CANCELED"

@@ -7,6 +7,7 @@ FOLDER holds what it reads and writes: `catalog.csv` (SkyPilot's own list of wha
 API key), `cert.pem` (certificate and its key), `sold_out` (one `TYPE REGION` a line: no capacity there now; may
 change at any time) and `calls.log` (what was asked for). Machines get addresses after ADDRESS, which is the API's
 own. A machine that is taken away by hand (its process killed) disappears from the list, like a pre-empted one.
+To HEAD it answers 200 to anybody, which is how SkyPilot asks 1.1.1.1 whether there is a network at all.
 """
 
 from __future__ import annotations
@@ -177,6 +178,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     do_GET = do_POST = respond  # noqa: N815 (the names are http.server's)
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Calls are in calls.log."""

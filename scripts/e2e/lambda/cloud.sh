@@ -1,6 +1,10 @@
 # shellcheck shell=bash
-# Owns the Lambda-shaped cloud of an end-to-end run: a server on loopback behind the API's own name, with a throw-away
-# certificate, and the image its machines start with. SkyPilot is unmodified and knows nothing of it.
+# Owns the Lambda-shaped cloud of an end-to-end run: a server behind the API's own name, with a throw-away certificate,
+# and the image its machines start with. SkyPilot is unmodified and knows nothing of it.
+#
+# The user's side lives in a network namespace of its own that reaches nothing but this cloud, over a pair of virtual
+# Ethernet devices that vanish with it. The cloud and its machines stay in this machine's network, because the machines
+# install packages from the registries.
 
 API_NAME=cloud.lambdalabs.com
 # its files
@@ -13,7 +17,7 @@ lambda_certificate() {
     -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null
   openssl req -newkey rsa:2048 -nodes -subj "/CN=$API_NAME" -keyout "$SHAPED/server.key" -out "$SHAPED/server.csr" 2>/dev/null
   openssl x509 -req -in "$SHAPED/server.csr" -CA "$SHAPED/ca.pem" -CAkey "$SHAPED/ca.key" -CAcreateserial -days 2 \
-    -extfile <(printf 'subjectAltName=DNS:%s\nauthorityKeyIdentifier=keyid\n' "$API_NAME") -out "$SHAPED/server.pem" 2>/dev/null
+    -extfile <(printf 'subjectAltName=DNS:%s,IP:1.1.1.1\nauthorityKeyIdentifier=keyid\n' "$API_NAME") -out "$SHAPED/server.pem" 2>/dev/null
   cat "$SHAPED/server.pem" "$SHAPED/server.key" >"$SHAPED/cert.pem"
   # Whoever trusts this file trusts what this machine trusted before, and the API.
   cat "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$SHAPED/ca.pem" >"$SHAPED/trusted.pem"
@@ -38,17 +42,44 @@ lambda_image() {
     echo "export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt"
     echo "export PATH=/home/ubuntu/.local/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
   } >"$etc/profile.d/registries.sh"
-  furnish_uv "$SHAPED/image/bin"
   chown 1000:1000 "$SHAPED/uv-cache" "$SHAPED/nfs"
 }
 
-# lambda_up: the cloud answers, and SkyPilot has a key for it. Call after laptop_home, before laptop_server.
-lambda_up() {
-  check "a Lambda-shaped cloud comes up on loopback"
+# lambda_prepare: what has to happen while the user's side still has a network. Call after laptop_home.
+lambda_prepare() {
   mkdir -p "$SHAPED/machines"
-  # A loopback address of its own for this run; machines get those after it.
-  API_ADDRESS="127.$((RANDOM % 200 + 20)).$((RANDOM % 200 + 20)).1"
-  python3 - "$API_ADDRESS" <<'PROBE' || fail "port 22 or 443 is taken on all addresses of this machine; stop what listens there"
+  # The package that SkyPilot copies to each machine; building it asks a registry for build tools.
+  typed 0 "$E2E_WORK/logs/wheel.log" 900 python3 -c 'from sky.backends import wheel_utils; wheel_utils.build_sky_wheel()'
+  furnish_uv "$SHAPED/image/bin"
+  touch "$SHAPED/outside"
+  mount --bind /proc/self/ns/net "$SHAPED/outside"
+}
+
+# outside COMMAND...: in this machine's network.
+outside() { nsenter --net="$SHAPED/outside" "$@"; }
+
+# lambda_network: a cable between the user's side and the cloud, in a range that is set aside for tests (RFC 2544).
+lambda_network() {
+  local net number device
+  number=$((RANDOM % 250 + 1))
+  net="198.18.$number"
+  device="e2e$number"
+  API_ADDRESS="$net.1"
+  outside ip link add "$device" type veth peer name cloud netns "$$"
+  for number in $(seq 1 40); do outside ip address add "$net.$number/24" dev "$device"; done
+  outside ip link set "$device" up
+  ip link set lo up
+  ip address add "$net.254/24" dev cloud
+  ip link set cloud up
+  # SkyPilot takes these for the proof that there is a network before it calls a silent machine pre-empted.
+  ip address add 1.1.1.1/32 dev lo
+}
+
+# lambda_up: the cloud answers, and SkyPilot has a key for it. Call in the user's network namespace.
+lambda_up() {
+  check "a Lambda-shaped cloud comes up"
+  lambda_network
+  outside python3 - "$API_ADDRESS" <<'PROBE' || fail "port 22 or 443 is taken on all addresses of this machine; stop what listens there"
 import socket, sys
 for port in (22, 443):
     socket.create_server((sys.argv[1], port)).close()
@@ -60,9 +91,11 @@ PROBE
   cp tests/cloud/catalogs/lambda/vms.csv "$SHAPED/catalog.csv"
   : >"$SHAPED/sold_out"
   head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$SHAPED/key"
-  export REQUESTS_CA_BUNDLE="$SHAPED/trusted.pem"
-  start_daemon "$SHAPED/api.log" python3 "$E2E_SCRIPTS/lambda/api.py" "$SHAPED" "$API_ADDRESS"
+  export REQUESTS_CA_BUNDLE="$SHAPED/trusted.pem" SSL_CERT_FILE="$SHAPED/trusted.pem"
+  start_daemon "$SHAPED/api.log" nsenter --net="$SHAPED/outside" python3 "$E2E_SCRIPTS/lambda/api.py" "$SHAPED" "$API_ADDRESS"
+  start_daemon "$SHAPED/internet.log" python3 "$E2E_SCRIPTS/lambda/api.py" "$SHAPED" 1.1.1.1
   wait_until 60 lambda_call instances || { show "$SHAPED/api.log" >&2; fail "no answer"; }
+  wait_until 60 curl -fsI --cacert "$SHAPED/trusted.pem" https://1.1.1.1 || { show "$SHAPED/internet.log" >&2; fail "no 1.1.1.1"; }
   mkdir -p "$HOME/.lambda_cloud"
   (umask 077 && echo "api_key = $(cat "$SHAPED/key")" >"$HOME/.lambda_cloud/lambda_keys")
   # Managed jobs are controlled by the API server here; else their controller would be a machine of its own.
@@ -84,6 +117,10 @@ asked_for() { grep -c "\"call\": \"$1\"" "$SHAPED/calls.log" || true; }
 
 # take_machine_away: what a cloud does to a spot machine; nobody is told.
 take_machine_away() {
-  local pid
-  for pid in "$SHAPED"/machines/*/pid; do kill -KILL "$(cat "$pid")" 2>/dev/null || true; done
+  local folder pid
+  for folder in "$SHAPED"/machines/*; do
+    pid="$(cat "$folder/pid")"
+    # A number may be another process's by now.
+    if grep -qz -- "$folder" "/proc/$pid/cmdline" 2>/dev/null; then kill -KILL "$pid"; fi
+  done
 }
