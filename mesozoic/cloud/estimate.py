@@ -101,7 +101,8 @@ def duration(request: LaunchRequest, placement: Placement) -> str:
     for speed in speeds(request.species):
         hours = hours_at(speed, budget)
         if hours is not None and not speed.instance_type:
-            return f"{text}, {hours * 60:.0f} min at the pace of {speed.machine} ({speed.source})"
+            time = f"{hours * 60:.0f} min" if hours * 60 >= 1 else "less than a minute"
+            return f"{text}, {time} at the pace of {speed.machine} ({speed.source})"
     return text
 
 

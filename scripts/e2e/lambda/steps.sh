@@ -2,7 +2,7 @@
 # Owns the steps on the Lambda-shaped cloud: what Slurm cannot show, because a Slurm node is never sold out or taken away.
 
 # shellcheck disable=SC2034 # read by e2e_cloud.sh
-SHAPED_STEPS=(all-sold-out failover autodown pre-emption)
+SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption sweep-nodes)
 
 logs="${E2E_WORK:-}/logs"
 train=(mesozoic cloud launch --species trex --stage 1 --infra lambda)
@@ -21,6 +21,17 @@ step_all_sold_out() {
   pass
 }
 
+step_refusals() {
+  check "too dear: one sentence each, and nothing is rented"
+  : >"$SHAPED/sold_out"
+  local before
+  before="$(rented)"
+  refused "$logs/too-dear.log" "${train[@]}" --max-hourly-cost 0.01 --yes
+  refused "$logs/too-dear-in-all.log" "${train[@]}" --max-hours 2 --max-cost 0.01 --yes
+  [ "$(rented)" = "$before" ] || fail "something was rented"
+  pass
+}
+
 step_failover() {
   check "sold out here, free there: the launch falls through the candidates and says which one it got"
   only_in gpu_1x_a100_sxm4 us-east-1
@@ -29,6 +40,10 @@ step_failover() {
   [ "$(rented)" = 1 ] || fail "$(rented) machines were rented, not one"
   evaluates runs/failover
   pass "$(grep -o 'rented: .*' "$logs/failover.log")"
+  check "a cluster of that name is left alone"
+  refused "$logs/taken-name.log" "${train[@]}" --name mesozoic-failover --yes
+  [ "$(machines)" = 1 ] || fail "$(machines) machines"
+  pass
 }
 
 step_autodown() {
@@ -42,26 +57,70 @@ step_autodown() {
   pass
 }
 
+step_network_down() {
+  check "the network goes while a machine is being set up, and comes back: the machine is found and terminated"
+  : >"$SHAPED/sold_out"
+  local log="$logs/network-down.log" before launcher status=0
+  before="$(rented)"
+  "${train[@]}" --env TIMESTEPS=10000 --name mesozoic-cut --yes >"$log" 2>&1 </dev/null &
+  launcher=$!
+  wait_until 600 more_rented "$before" || { show "$log" >&2; fail "no machine was rented"; }
+  ip link set cloud down
+  say "no network from here on"
+  wait_until 900 grep -q "making sure that nothing of it is left" "$log" || { show "$log" >&2; fail "it did not notice"; }
+  sleep 20
+  [ "$(outside_machines)" = 1 ] || fail "the machine is gone already, so this shows nothing"
+  ip link set cloud up
+  say "the network is back"
+  wait "$launcher" || status=$?
+  [ "$status" = 2 ] || { show "$log" >&2; fail "exit code $status instead of 2"; }
+  contains "$log" "^error: .*nothing of it is left running"
+  no_machine || fail "$(machines) machines are still rented"
+  pass
+}
+
 shared_checkpoint() { compgen -G "$SHAPED/nfs/taken/stage1/checkpoints/step-*/manifest.json" >/dev/null; }
-replaced() { [ "$(rented)" -gt "$1" ] && [ "$(machines)" = 1 ]; }
+more_rented() { [ "$(rented)" -gt "$1" ]; }
+replaced() { more_rented "$1" && [ "$(machines)" = 1 ]; }
 
 step_pre_emption() {
   check "a managed job whose machine is taken away gets another one and goes on from its checkpoint"
   : >"$SHAPED/sold_out"
   local before
-  typed 0 "$logs/managed.log" 1800 sky jobs launch -y -d -n taken cloud/train.yaml --infra lambda --env SPECIES=trex \
-    --env STAGE=1 --env RUN_NAME=taken --env RESULTS=/lambda/nfs/shared --env TIMESTEPS=400000 \
+  typed 0 "$logs/managed.log" 1800 "${train[@]}" --managed --file cloud/train.yaml --name mesozoic-taken --yes --detach \
+    --env RESULTS=/lambda/nfs/shared --env RUN_NAME=taken --env TIMESTEPS=400000 \
     --env OVERRIDES=curriculum.save_freq=20000
   wait_until 2400 shared_checkpoint || fail "no checkpoint"
   before="$(rented)"
   say "taking the machine away at checkpoint $(basename "$SHAPED"/nfs/taken/stage1/checkpoints/step-*)"
   take_machine_away
   wait_until 1800 replaced "$before" || fail "no other machine was rented"
-  typed 0 "$logs/managed-logs.log" 3600 sky jobs logs --name taken
-  typed 0 "$logs/managed-queue.log" 600 sky jobs queue
-  contains "$logs/managed-queue.log" "taken .* SUCCEEDED"
+  typed 0 "$logs/managed-status.log" 600 mesozoic cloud status
+  contains "$logs/managed-status.log" "mesozoic-taken .*1 recoveries"
+  typed 0 "$logs/managed-logs.log" 3600 mesozoic cloud logs mesozoic-taken
+  typed 0 "$logs/managed-queue.log" 600 mesozoic cloud queue mesozoic-taken
+  contains "$logs/managed-queue.log" "mesozoic-taken  SUCCEEDED"
   [ -s "$SHAPED/nfs/taken/stage1/metrics.json" ] || fail "no result"
   evaluates "$SHAPED/nfs/taken"
   wait_until 900 no_machine || fail "the machine of a job that ended is still rented"
   pass "at $(resumed_at "$logs/managed-logs.log") steps"
+}
+
+step_sweep_nodes() {
+  local sweep="$E2E_WORK/sweep.yaml" results="$E2E_WORK/swept"
+  check "a sweep over two machines: an agent on each, runs of both come home, everything down"
+  : >"$SHAPED/sold_out"
+  # Where the machines reach the user's side: its end of the cable.
+  wandb_up "${API_ADDRESS%.*}.254"
+  tiny_sweep "$sweep" 4
+  typed 0 "$logs/sweep-nodes.log" 3600 bash cloud/sweep-launch.sh A10 --nodes 2 --infra lambda --sweep "$sweep" \
+    --max-hours 1 --yes --wait --pull "$results" --down
+  in_wandb 'sweep["state"] == "FINISHED" and len(sweep["agents"]) == 2'
+  in_wandb 'len(runs) == 4 and all(run["state"] == "finished" for run in runs)'
+  in_wandb '{run["agent"] for run in runs} == set(sweep["agents"])'
+  [ "$(find "$results" -name metrics.json | wc -l)" = 4 ] || fail "not every run folder came home"
+  contains "$logs/sweep-nodes.log" "no cluster of this project is left"
+  no_machine || fail "$(machines) machines are still rented"
+  pass
+  kill "$WANDB_SERVER"
 }
