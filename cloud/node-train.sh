@@ -62,26 +62,32 @@ if [ -n "${RESULTS:-}" ]; then
   trap 'kill "$watcher" 2>/dev/null || true' EXIT
 fi
 
-# `timeout` sends SIGTERM, which makes mesozoic save a checkpoint; ten minutes later nothing may run any more.
-limit=()
+deadline=""
 if [ -n "${MAX_HOURS:-}" ]; then
-  limit=(timeout --foreground --signal=TERM --kill-after=10m "${MAX_HOURS}h")
+  deadline="$(awk -v hours="$MAX_HOURS" -v now="$SECONDS" 'BEGIN { printf "%.0f", now + 3600 * hours }')"
   say "ends itself after $MAX_HOURS h"
 fi
 say "mesozoic ${command[*]}"
 stopped="" trained=""
 trap 'stopped=yes; [ -z "$trained" ] || kill -TERM "$trained" 2>/dev/null || true' TERM INT
-"${limit[@]}" "$python" -m mesozoic "${command[@]}" &
+"$python" -m mesozoic "${command[@]}" &
 trained=$!
 [ -z "$stopped" ] || kill -TERM "$trained" 2>/dev/null || true # the signal came before there was anyone to hand it to
+over=""
+while kill -0 "$trained" 2>/dev/null; do
+  if [ -n "$deadline" ] && [ "$SECONDS" -ge "$deadline" ]; then
+    # SIGTERM makes mesozoic save a checkpoint; ten minutes later nothing may run any more.
+    kill "-${over:-TERM}" "$trained" 2>/dev/null || true
+    over=KILL
+    deadline=$((deadline + 600))
+  fi
+  sleep 1 &
+  wait "$!" || true # a signal ends this wait, not the training
+done
 code=0
 wait "$trained" || code=$?
-while kill -0 "$trained" 2>/dev/null; do # a signal ends `wait`, not the training
-  code=0
-  wait "$trained" || code=$?
-done
 
-if [ "$code" = 124 ] && [ -n "${MAX_HOURS:-}" ]; then
+if [ -n "$over" ] && [ "$code" != 0 ]; then
   say "stopped after $MAX_HOURS h, as MAX_HOURS says; the same command goes on"
   exit 143
 fi

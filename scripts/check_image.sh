@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Tests the Dockerfile where there is no Docker engine: executes the steps of its CPU target in a clean Debian, then
+# Tests the Dockerfile where there is no Docker engine: executes the steps of one of its targets in a clean Debian, then
 # trains, evaluates and renders in the result as the image's user, and prepares it as SkyPilot would.
-# Usage, as root, with debootstrap installed: bash scripts/check_image.sh [FOLDER]
-# FOLDER keeps what is made (2 GB; the next run reuses its clean Debian); without it nothing is left behind.
+# Usage, as root, with debootstrap installed: bash scripts/check_image.sh [--target cpu|cuda] [FOLDER]
+# FOLDER keeps what is made (3 GB, cuda 9 GB; the next run reuses its clean Debian); without it nothing is left behind.
+# The target is cpu if none is named. cuda is checked without a GPU: JAX then computes on the processor.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 began=$SECONDS
@@ -18,7 +19,7 @@ done
 
 # All mounts are made in a namespace of their own: when its processes end, however that happens, the mounts are gone.
 if [ "${1:-}" = --inside ]; then
-  work="$2"
+  work="$2" target="$3"
   mount --make-rprivate /
   if [ ! -f "$work/base/.complete" ]; then
     rm -rf --one-file-system "$work/base"
@@ -43,11 +44,17 @@ if [ "${1:-}" = --inside ]; then
     touch "$work/base/.complete"
   fi
   rm -rf --one-file-system "$work/layers" "$work/scratch" "$work/mounts"
-  echo "== the steps of the Dockerfile"
-  PYTHONDONTWRITEBYTECODE=1 python3 scripts/image/check.py --base "$work/base" --work "$work"
+  echo "== the steps of the Dockerfile for the target $target"
+  PYTHONDONTWRITEBYTECODE=1 python3 scripts/image/check.py --base "$work/base" --work "$work" --target "$target"
   exit
 fi
 
+target=cpu
+if [ "${1:-}" = --target ]; then
+  [[ "${2:-}" =~ ^(cpu|cuda)$ ]] || refuse "--target '${2:-}' is not there; type --target cpu or --target cuda"
+  target="$2"
+  shift 2
+fi
 keep="${1:-}"
 if [ -n "$keep" ]; then
   mkdir -p "$keep"
@@ -74,7 +81,7 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-unshare --mount --pid --fork --kill-child --mount-proc bash "$PWD/scripts/check_image.sh" --inside "$work" &
+unshare --mount --pid --fork --kill-child --mount-proc bash "$PWD/scripts/check_image.sh" --inside "$work" "$target" &
 inside=$!
 status=0
 wait "$inside" || status=$?

@@ -1,4 +1,4 @@
-"""Builds the CPU image with scripts/image/build.py and uses it as its user would. Started by scripts/check_image.sh."""
+"""Builds an image with scripts/image/build.py and uses it as its user would. Started by scripts/check_image.sh."""
 
 from __future__ import annotations
 
@@ -106,10 +106,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, required=True, help="root that stands in for the base image")
     parser.add_argument("--work", type=Path, required=True, help="folder for layers and mounts")
+    parser.add_argument("--target", default="cpu", choices=("cpu", "cuda"), help="which image of the Dockerfile")
     options = parser.parse_args()
     stages = parse((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"))
     try:
-        image = Builder(stages, CHECKOUT, options.work, options.base).build("cpu")
+        image = Builder(stages, CHECKOUT, options.work, options.base).build(options.target)
         checks = Checks()
         as_a_user(checks, image, options.work)
         contents(checks, image, options.base)
@@ -117,8 +118,8 @@ def main() -> int:
     except DockerfileError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    other = [stage.name for stage in stages.values() if stage not in needed(stages, "cpu")]
-    base = lineage(stages, "cpu")[0].base
+    other = [stage.name for stage in stages.values() if stage not in needed(stages, options.target)]
+    base = lineage(stages, options.target)[0].base
     print(f"not run: stages {', '.join(other)}; docker itself; {base} (Debian's own Python stood in for it)")
     print(f"{checks.failed} checks failed" if checks.failed else "all checks passed")
     return 1 if checks.failed else 0

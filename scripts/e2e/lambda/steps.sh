@@ -96,10 +96,12 @@ step_pre_emption() {
   take_machine_away
   wait_until 1800 replaced "$before" || fail "no other machine was rented"
   typed 0 "$logs/managed-status.log" 600 mesozoic cloud status
-  contains "$logs/managed-status.log" "mesozoic-taken .*1 recoveries"
+  contains "$logs/managed-status.log" "managed job .* mesozoic-taken .* (RECOVERING|STARTING|RUNNING)"
   typed 0 "$logs/managed-logs.log" 3600 mesozoic cloud logs mesozoic-taken
   typed 0 "$logs/managed-queue.log" 600 mesozoic cloud queue mesozoic-taken
   contains "$logs/managed-queue.log" "mesozoic-taken  SUCCEEDED"
+  typed 0 "$logs/managed-queue.json" 600 mesozoic cloud queue mesozoic-taken --json
+  contains "$logs/managed-queue.json" '"recoveries": 1'
   [ -s "$SHAPED/nfs/taken/stage1/metrics.json" ] || fail "no result"
   evaluates "$SHAPED/nfs/taken"
   wait_until 900 no_machine || fail "the machine of a job that ended is still rented"
