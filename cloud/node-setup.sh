@@ -19,6 +19,11 @@ if [ -L "$venv" ] && [ -x "$venv/bin/python" ]; then
   exit 0
 fi
 
+# Nodes that share a home folder, as those of a Slurm cluster do, set up one after the other.
+mkdir -p "$HOME/.mesozoic"
+exec 9>"$HOME/.mesozoic/setup.lock"
+if command -v flock >/dev/null; then flock 9; fi
+
 # The learner for the hardware that is here, and wandb and optuna, which every job may use.
 extras="sweep"
 if gpus="$(nvidia-smi -L 2>/dev/null)" && [[ "$gpus" == GPU* ]]; then

@@ -21,7 +21,7 @@ fail() {
 }
 
 # show FILE [LINES]: the end of a log, indented, for the reader of a failure.
-show() { tail -n "${2:-25}" "$1" 2>/dev/null | sed 's/^/      | /'; }
+show() { tail -n "${2:-25}" "$1" 2>/dev/null | sed 's/^/      | /' || true; }
 
 # typed CODE LOG LIMIT COMMAND...: runs a command as a user would type it, shows it, keeps its output in LOG; fails
 # unless it ends with CODE within LIMIT seconds.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Owns a real Slurm cluster of one node on loopback: munge, slurmctld, slurmd, sshd and the user who trains there.
+# Owns a real Slurm cluster of two nodes, which are both this machine, on loopback: munge, slurmctld, slurmd, sshd and the user who trains there.
 #
 # Call slurm_up inside run_in_namespace (namespace.sh), with report.sh sourced. It leaves SkyPilot's side alone:
 # laptop.sh writes ~/.slurm/config from NODE_USER, NODE_PORT and NODE_KEY.
@@ -26,7 +26,7 @@ add_user() {
   echo "$NODE_USER:x:$NODE_UID:" >>/etc/group
   echo "$NODE_USER:*:19000:0:99999:7:::" >>/etc/shadow
   hostname "$NODE_HOST"
-  echo "127.0.0.1 $NODE_HOST" >>/etc/hosts
+  printf '127.0.0.1 %s\n127.0.0.2 %s-2\n' "$NODE_HOST" "$NODE_HOST" >>/etc/hosts
   mkdir -p "$NODE_HOME/.ssh" "$NODE_HOME/bin"
   NODE_KEY="$E2E_WORK/node-key"
   ssh-keygen -q -t ed25519 -N "" -C e2e -f "$NODE_KEY"
@@ -69,11 +69,11 @@ AuthType=auth/munge
 AuthInfo=socket=$E2E_WORK/munge/socket
 CredType=cred/munge
 StateSaveLocation=$E2E_WORK/slurm/state
-SlurmdSpoolDir=$E2E_WORK/slurm/spool
+SlurmdSpoolDir=$E2E_WORK/slurm/spool-%n
 SlurmctldPidFile=$E2E_WORK/slurm/slurmctld.pid
-SlurmdPidFile=$E2E_WORK/slurm/slurmd.pid
+SlurmdPidFile=$E2E_WORK/slurm/slurmd-%n.pid
 SlurmctldLogFile=$E2E_WORK/slurm/slurmctld.log
-SlurmdLogFile=$E2E_WORK/slurm/slurmd.log
+SlurmdLogFile=$E2E_WORK/slurm/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 TaskProlog=$E2E_WORK/slurm/task-prolog
@@ -85,13 +85,15 @@ MpiDefault=none
 ReturnToService=2
 KillWait=10
 GresTypes=gpu
-NodeName=$NODE_HOST NodeAddr=127.0.0.1 CPUs=$NODE_CPUS RealMemory=200000 Gres=gpu:$NODE_GPUS State=UNKNOWN
+NodeName=DEFAULT CPUs=$NODE_CPUS RealMemory=200000 Gres=gpu:$NODE_GPUS State=UNKNOWN
+NodeName=$NODE_HOST NodeHostname=$NODE_HOST NodeAddr=127.0.0.1
+NodeName=$NODE_HOST-2 NodeHostname=$NODE_HOST NodeAddr=127.0.0.2 Port=$(free_port)
 PartitionName=main Default=YES MaxTime=1-00:00:00 Nodes=ALL State=UP
 CONF
   # Slurm wants a file for each; an empty one will do.
   mkdir -p "$E2E_WORK/slurm/gpus"
   (cd "$E2E_WORK/slurm/gpus" && seq -f 'gpu%.0f' 0 "$((${NODE_GPUS#*:} - 1))" | xargs touch)
-  echo "NodeName=$NODE_HOST Name=gpu Type=${NODE_GPUS%:*} File=$E2E_WORK/slurm/gpus/gpu[0-$((${NODE_GPUS#*:} - 1))]" \
+  echo "NodeName=$NODE_HOST,$NODE_HOST-2 Name=gpu Type=${NODE_GPUS%:*} File=$E2E_WORK/slurm/gpus/gpu[0-$((${NODE_GPUS#*:} - 1))]" \
     >"$E2E_WORK/slurm/gres.conf"
 }
 
@@ -132,7 +134,7 @@ node_idle() { [ "$(sinfo -h -o %T 2>/dev/null)" = idle ]; }
 # slurm_up: everything above; afterwards `node COMMAND` runs a command as the user on the login node.
 slurm_up() {
   check "a real Slurm comes up on loopback"
-  mkdir -p "$E2E_WORK/slurm/state" "$E2E_WORK/slurm/spool" "$E2E_WORK/munge"
+  mkdir -p "$E2E_WORK/slurm/state" "$E2E_WORK/munge"
   chmod 755 "$E2E_WORK/slurm" "$E2E_WORK/munge"
   add_user
   furnish_node
@@ -144,14 +146,15 @@ slurm_up() {
     --seed-file="$E2E_WORK/munge/seed"
   wait_until 30 test -S "$E2E_WORK/munge/socket" || { show "$E2E_WORK/munge/out" >&2; fail "munged did not start"; }
   start_daemon "$E2E_WORK/slurm/slurmctld.out" slurmctld -D
-  start_daemon "$E2E_WORK/slurm/slurmd.out" slurmd -D
+  start_daemon "$E2E_WORK/slurm/slurmd.out" slurmd -D -N "$NODE_HOST"
+  start_daemon "$E2E_WORK/slurm/slurmd-2.out" slurmd -D -N "$NODE_HOST-2"
   start_sshd
-  wait_until 90 node_idle || { show "$E2E_WORK/slurm/slurmctld.log" >&2; show "$E2E_WORK/slurm/slurmd.log" >&2; fail "the node is not idle"; }
+  wait_until 90 node_idle || { show "$E2E_WORK/slurm/slurmctld.out" >&2; show "$E2E_WORK/slurm/slurmd.out" >&2; fail "the nodes are not idle"; }
   wait_until 30 node true || { show "$E2E_WORK/sshd/log" >&2; fail "no login through sshd"; }
   local answer
   answer="$(node "bash --login -c 'srun --gres=gpu:${NODE_GPUS%:*}:1 bash -c \"id -un; hostname\"'" | xargs)"
   [ "$answer" = "$NODE_USER $NODE_HOST" ] || fail "srun answered '$answer'"
-  pass "a job ran as $answer, $(slurmd -V), $NODE_CPUS CPUs and $NODE_GPUS claimed"
+  pass "a job ran as $answer, $(slurmd -V), two nodes with $NODE_CPUS CPUs and $NODE_GPUS claimed each"
 }
 
 # nothing_runs: no Slurm job is left in the queue.

@@ -3,7 +3,7 @@
 # a second one: SkyPilot 0.14 kills the daemon of a user's other cluster on the same node.
 
 # shellcheck disable=SC2034 # read by e2e_cloud.sh
-SLURM_STEPS=(check sky-launch sky-resume sky-autodown launch resume watch cancel down in-one-go sweep bad-input)
+SLURM_STEPS=(check sky-launch sky-resume sky-autodown launch resume watch cancel down in-one-go sweep sweep-nodes bad-input)
 
 logs="${E2E_WORK:-}/logs"
 plain=e2e-plain   # the cluster launched with SkyPilot's own command

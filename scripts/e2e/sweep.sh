@@ -2,11 +2,11 @@
 # Owns the end-to-end run of a W&B sweep: sweep-launch.sh on the Slurm cluster, against a loopback server that speaks
 # W&B's protocol to the real wandb client (tests/support/wandb_server.py).
 
-# wandb_up [ADDRESS]: starts the server and points wandb at it; its state is in $WANDB_STATE.
+# wandb_up: starts the server and points wandb at it; its state is in $WANDB_STATE.
 wandb_up() {
   WANDB_STATE="$E2E_WORK/wandb-state.json"
   echo '{}' >"$WANDB_STATE"
-  python tests/support/wandb_server.py --host "${1:-127.0.0.1}" --state "$WANDB_STATE" >"$E2E_WORK/wandb-env" 2>"$E2E_WORK/wandb-server.log" &
+  python tests/support/wandb_server.py --state "$WANDB_STATE" >"$E2E_WORK/wandb-env" 2>"$E2E_WORK/wandb-server.log" &
   WANDB_SERVER=$!
   wait_until 60 grep -q WANDB_ERROR_REPORTING "$E2E_WORK/wandb-env" || fail "the W&B server did not start"
   # shellcheck source=/dev/null
@@ -84,5 +84,23 @@ step_sweep() {
   all_gone || fail "something still runs"
   pass
 
+  kill "$WANDB_SERVER"
+}
+
+step_sweep_nodes() {
+  local sweep="$E2E_WORK/sweep-nodes.yaml" results="$E2E_WORK/swept-nodes" logs="$E2E_WORK/logs"
+  check "a sweep over two machines: an agent on each, all runs come home, everything down"
+  nothing_runs || typed 0 "$logs/sweep-before.log" 600 sky down -a -y
+  wandb_up
+  tiny_sweep "$sweep" 4
+  typed 0 "$logs/sweep-nodes.log" 3600 bash cloud/sweep-launch.sh A100 --nodes 2 --infra slurm --sweep "$sweep" \
+    --max-hours 1 --yes --wait --pull "$results" --down
+  in_wandb 'sweep["state"] == "FINISHED" and len(sweep["agents"]) == 2'
+  in_wandb 'len(runs) == 4 and all(run["state"] == "finished" for run in runs)'
+  in_wandb '{run["agent"] for run in runs} == set(sweep["agents"])'
+  [ "$(find "$results" -name metrics.json | wc -l)" = 4 ] || fail "not every run folder came home"
+  contains "$logs/sweep-nodes.log" "no cluster of this project is left"
+  all_gone || fail "something still runs"
+  pass
   kill "$WANDB_SERVER"
 }
