@@ -97,8 +97,8 @@ def launch_pool(
             if left
             else "checked: nothing of it is left running"
         )
-        error = UserError(f"the sweep on pool {name} ended ({problem or 'done'}); {ending}; {cancelled(sweep)}")
-        raise error if stopped is None else ended_by(stopped, error)
+        failure = UserError(f"the sweep on pool {name} ended ({problem or 'done'}); {ending}; {cancelled(sweep)}")
+        raise failure if stopped is None else ended_by(stopped, failure)
     return SweepResult(name, sweep, tuple(jobs), failed)
 
 

@@ -2,11 +2,11 @@
 # Owns the end-to-end run of a W&B sweep: sweep-launch.sh on the Slurm cluster, against a loopback server that speaks
 # W&B's protocol to the real wandb client (tests/support/wandb_server.py).
 
-# wandb_up: starts the server and points wandb at it; its state is in $WANDB_STATE.
+# wandb_up [ADDRESS]: starts the server and points wandb at it; its state is in $WANDB_STATE.
 wandb_up() {
   WANDB_STATE="$E2E_WORK/wandb-state.json"
   echo '{}' >"$WANDB_STATE"
-  python tests/support/wandb_server.py --state "$WANDB_STATE" >"$E2E_WORK/wandb-env" 2>"$E2E_WORK/wandb-server.log" &
+  python tests/support/wandb_server.py --host "${1:-127.0.0.1}" --state "$WANDB_STATE" >"$E2E_WORK/wandb-env" 2>"$E2E_WORK/wandb-server.log" &
   WANDB_SERVER=$!
   wait_until 60 grep -q WANDB_ERROR_REPORTING "$E2E_WORK/wandb-env" || fail "the W&B server did not start"
   # shellcheck source=/dev/null

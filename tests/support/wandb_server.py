@@ -74,7 +74,7 @@ class Refused(Exception):
 class WandbServer:
     """The state, and the HTTP server in a thread. Everything public may be read while it runs."""
 
-    def __init__(self, port: int = 0, seed: int = 0, state_file: Path | None = None) -> None:
+    def __init__(self, port: int = 0, seed: int = 0, state_file: Path | None = None, host: str = "127.0.0.1") -> None:
         self.sweeps: dict[str, Sweep] = {}
         self.runs: dict[str, Run] = {}
         self.operations: list[str] = []
@@ -85,12 +85,12 @@ class WandbServer:
         self._random = random.Random(seed)
         self._lock = threading.RLock()
         self._state_file = state_file
-        self._http = _Http(("127.0.0.1", port), _handler(self))
+        self._http = _Http((host, port), _handler(self))
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return "http://{}:{}".format(*self._http.server_address[:2])
 
     def environment(self, home: Path | None = None) -> dict[str, str]:
         """What sends a wandb client here."""
@@ -374,13 +374,14 @@ def _handler(server: WandbServer) -> type[BaseHTTPRequestHandler]:
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="another address of this machine to listen on")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--state", type=Path, help="write everything to this JSON file after every change")
     options = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with WandbServer(options.port, seed=int(time.time()), state_file=options.state) as server:
+    with WandbServer(options.port, seed=int(time.time()), state_file=options.state, host=options.host) as server:
         for name, value in server.environment().items():
             print(f"export {name}={value}", flush=True)
         while not stop.wait(1.0):

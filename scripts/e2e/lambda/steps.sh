@@ -2,7 +2,7 @@
 # Owns the steps on the Lambda-shaped cloud: what Slurm cannot show, because a Slurm node is never sold out or taken away.
 
 # shellcheck disable=SC2034 # read by e2e_cloud.sh
-SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption)
+SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption pool)
 
 logs="${E2E_WORK:-}/logs"
 train=(mesozoic cloud launch --species trex --stage 1 --infra lambda)
@@ -106,4 +106,20 @@ step_pre_emption() {
   evaluates "$SHAPED/nfs/taken"
   wait_until 900 no_machine || fail "the machine of a job that ended is still rented"
   pass "at $(resumed_at "$logs/managed-logs.log") steps"
+}
+
+step_pool() {
+  local sweep="$E2E_WORK/sweep.yaml"
+  check "a sweep on a managed pool of two workers: an agent on each, pool and machines gone afterwards"
+  : >"$SHAPED/sold_out"
+  # Where the machines reach the user's side: its end of the cable.
+  wandb_up "${API_ADDRESS%.*}.254"
+  tiny_sweep "$sweep" 4
+  typed 0 "$logs/pool.log" 3600 bash cloud/sweep-launch.sh A10 --nodes 2 --pool --infra lambda --sweep "$sweep" \
+    --max-hours 1 --yes --wait
+  in_wandb 'sweep["state"] == "FINISHED" and len(sweep["agents"]) == 2'
+  in_wandb 'len(runs) == 4 and all(run["state"] == "finished" for run in runs)'
+  no_machine || fail "$(machines) machines are still rented"
+  pass
+  kill "$WANDB_SERVER"
 }
