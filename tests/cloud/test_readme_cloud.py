@@ -1,4 +1,4 @@
-"""The README's and the guide's renting commands: each is what it claims to be, and its dry run works without an account."""
+"""The renting commands of the README and the guide: each exists, and its dry run works without an account."""
 
 from __future__ import annotations
 

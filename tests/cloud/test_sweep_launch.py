@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from fake_sky import A100, FakeSky, interrupted, sold_out
 
-pytestmark = pytest.mark.skipif(find_spec("sky") is None, reason="needs the extra [cloud]")  # conftest imports it
 pytest.importorskip("wandb", reason="needs the extra [sweep]")
 
 from support.wandb_server import API_KEY, WandbServer
@@ -24,6 +23,8 @@ from mesozoic.cloud.sweep_plan import SweepPlan, agent_task, plan_sweep
 from mesozoic.cloud.sweep_pool import launch_pool
 from mesozoic.cloud.wandb_sweep import Sweep
 from mesozoic.errors import UserError
+
+pytestmark = pytest.mark.skipif(find_spec("sky") is None, reason="needs the extra [cloud]")  # conftest imports it
 
 
 @pytest.fixture
