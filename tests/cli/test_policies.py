@@ -154,17 +154,8 @@ class TestSpecies:
     def test_few_episodes_give_figures_but_no_verdict(
         self, shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        few = [
-            "eval",
-            "trex",
-            "--stage",
-            "1",
-            "--episodes",
-            "4",
-            *SHORT,
-            "--override",
-            "curriculum.min_success_low=0.9",
-        ]
+        strict = ["--override", "curriculum.min_success_low=0.9"]
+        few = ["eval", "trex", "--stage", "1", "--episodes", "4", *SHORT, *strict]
         assert command(monkeypatch, *few) == 0
         assert "gate: not judged: curriculum.min_success_low = 0.9 cannot be reached" in capsys.readouterr().out
         assert command(monkeypatch, *few, "--json") == 0

@@ -41,6 +41,7 @@ lambda_image() {
     grep -vE '^export (SSL_CERT_FILE|REQUESTS_CA_BUNDLE|SSL_CERT_DIR)=' "$E2E_WORK/registries.sh"
     echo "export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt"
     echo "export PATH=/home/ubuntu/.local/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+    echo "export AWS_ENDPOINT_URL=$S3_URL RCLONE_S3_ENDPOINT=$S3_URL RCLONE_S3_FORCE_PATH_STYLE=true"
   } >"$etc/profile.d/registries.sh"
   chown 1000:1000 "$SHAPED/uv-cache" "$SHAPED/nfs"
 }
@@ -51,6 +52,8 @@ lambda_prepare() {
   # The package that SkyPilot copies to each machine; building it asks a registry for build tools.
   typed 0 "$E2E_WORK/logs/wheel.log" 900 python3 -c 'from sky.backends import wheel_utils; wheel_utils.build_sky_wheel()'
   furnish_uv "$SHAPED/image/bin"
+  # A stand-in for S3, whose tools are unmodified as well.
+  typed 0 "$E2E_WORK/logs/moto.log" 900 python3 -m pip install --quiet --target "$E2E_WORK/moto" "moto[server]"
   touch "$SHAPED/outside"
   mount --bind /proc/self/ns/net "$SHAPED/outside"
 }
@@ -71,8 +74,20 @@ lambda_network() {
   ip link set lo up
   ip address add "$net.254/24" dev cloud
   ip link set cloud up
+  # Where the machines reach the user's side.
+  S3_URL="http://$net.254:5000"
   # SkyPilot takes these for the proof that there is a network before it calls a silent machine pre-empted.
   ip address add 1.1.1.1/32 dev lo
+}
+
+# bucket_up: S3 answers, and SkyPilot has a key for it.
+bucket_up() {
+  export AWS_ENDPOINT_URL="$S3_URL"
+  mkdir -p "$HOME/.aws"
+  (umask 077 && printf '[default]\naws_access_key_id = e2e\naws_secret_access_key = e2e\n' >"$HOME/.aws/credentials")
+  printf '[default]\nregion = us-east-1\n' >"$HOME/.aws/config"
+  start_daemon "$SHAPED/s3.log" env PYTHONPATH="$E2E_WORK/moto" python3 -m moto.server -H 0.0.0.0 -p 5000
+  wait_until 60 curl -fs "$S3_URL/moto-api/" || { show "$SHAPED/s3.log" >&2; fail "no answer from S3"; }
 }
 
 # lambda_up: the cloud answers, and SkyPilot has a key for it. Call in the user's network namespace.
@@ -96,6 +111,7 @@ PROBE
   start_daemon "$SHAPED/internet.log" python3 "$E2E_SCRIPTS/lambda/api.py" "$SHAPED" 1.1.1.1
   wait_until 60 lambda_call instances || { show "$SHAPED/api.log" >&2; fail "no answer"; }
   wait_until 60 curl -fsI --cacert "$SHAPED/trusted.pem" https://1.1.1.1 || { show "$SHAPED/internet.log" >&2; fail "no 1.1.1.1"; }
+  bucket_up
   mkdir -p "$HOME/.lambda_cloud"
   (umask 077 && echo "api_key = $(cat "$SHAPED/key")" >"$HOME/.lambda_cloud/lambda_keys")
   # Managed jobs are controlled by the API server here; else their controller would be a machine of its own.

@@ -23,7 +23,7 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/disk/upper,workdir=$fol
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sysfs "$root/sys"
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-for device in null zero full random urandom tty; do
+for device in null zero full random urandom tty fuse; do
   touch "$root/dev/$device"
   mount --bind "/dev/$device" "$root/dev/$device"
 done

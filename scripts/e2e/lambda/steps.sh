@@ -2,7 +2,7 @@
 # Owns the steps on the Lambda-shaped cloud: what Slurm cannot show, because a Slurm node is never sold out or taken away.
 
 # shellcheck disable=SC2034 # read by e2e_cloud.sh
-SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption pool)
+SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption pool bucket)
 
 logs="${E2E_WORK:-}/logs"
 train=(mesozoic cloud launch --species trex --stage 1 --infra lambda)
@@ -122,4 +122,28 @@ step_pool() {
   no_machine || fail "$(machines) machines are still rented"
   pass
   kill "$WANDB_SERVER"
+}
+
+in_bucket() { aws s3 ls --recursive "s3://$bucket/" >"$logs/bucket.log" 2>&1 && grep -qE "$1" "$logs/bucket.log"; }
+
+step_bucket() {
+  check "cloud/train-managed.yaml: checkpoints reach a bucket, another machine goes on from them, results come home"
+  : >"$SHAPED/sold_out"
+  local bucket="mesozoic-e2e-$RANDOM" file=cloud/train-managed-lambda.yaml before
+  typed 0 "$logs/check-aws.log" 600 sky check aws
+  # Lambda has no spot machines; everything else is as it ships.
+  sed -e 's/use_spot: true/use_spot: false/' -e 's/infra: gcp/infra: lambda/' -e 's/accelerators: {L4: 1}/accelerators: {A10: 1}/' \
+    cloud/train-managed.yaml >"$file"
+  typed 0 "$logs/bucket-launch.log" 1800 "${train[@]}" --managed --file "$file" --name mesozoic-bucket --yes --detach \
+    --env BUCKET="$bucket" --env RUN_NAME=kept --env TIMESTEPS=400000 --env OVERRIDES=curriculum.save_freq=20000
+  wait_until 2400 in_bucket "kept/.copies/.*step-" || { show "$logs/bucket.log" >&2; fail "no checkpoint in the bucket"; }
+  before="$(rented)"
+  take_machine_away
+  wait_until 1800 replaced "$before" || fail "no other machine was rented"
+  typed 0 "$logs/bucket-logs.log" 3600 mesozoic cloud logs mesozoic-bucket
+  wait_until 120 in_bucket "kept/stage1/metrics.json" || fail "no result in the bucket"
+  typed 0 "$logs/bucket-pull.log" 600 mesozoic cloud pull mesozoic-bucket
+  evaluates runs/kept
+  wait_until 900 no_machine || fail "the machine of a job that ended is still rented"
+  pass "at $(resumed_at "$logs/bucket-logs.log") steps"
 }
