@@ -77,7 +77,9 @@ def restore(run: Path) -> None:
 def _unpack(copy: Path, folder: Path, name: str) -> bool:
     try:
         with tarfile.open(copy) as archive:  # not renamed afterwards: the mount cannot read renamed files for a moment
-            archive.extractall(folder, filter="data")
+            if hasattr(tarfile, "data_filter"):  # Python 3.11.4 and later; Debian 12 has an earlier one
+                archive.extraction_filter = tarfile.data_filter
+            archive.extractall(folder)
         read_manifest(folder / name)
     except (OSError, tarfile.TarError, UserError) as error:
         print(f"node-copies: {copy} is of no use ({error})")

@@ -22,7 +22,6 @@ openssl openssl
 pgrep procps
 ip iproute2
 fusermount3 fuse3
-rclone rclone
 hostname hostname
 LIST
   if [ "${#missing[@]}" = 0 ]; then return; fi

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 from types import ModuleType
@@ -70,6 +71,20 @@ def test_the_newest_copy_may_be_of_no_use(copies: ModuleType, tmp_path: Path) ->
     shutil.rmtree(tmp_path / "stage1" / "checkpoints")
     newest = copies.copies(tmp_path, "stage1")[-1]
     newest.write_bytes(newest.read_bytes()[:100])
+    copies.restore(tmp_path)
+    assert steps(tmp_path) == [100]
+
+
+def test_a_python_from_before_extraction_filters(
+    copies: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3.11.0 to 3.11.3, Debian 12's among them, have neither the functions nor the argument."""
+    extract = tarfile.TarFile.extractall
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    monkeypatch.setattr(tarfile.TarFile, "extractall", lambda archive, path: extract(archive, path))
+    save(tmp_path, 100)
+    copies.copy_new(tmp_path)
+    shutil.rmtree(tmp_path / "stage1" / "checkpoints")
     copies.restore(tmp_path)
     assert steps(tmp_path) == [100]
 

