@@ -8,6 +8,15 @@ export PATH="$HOME/.local/bin:$PATH"
 
 say() { echo "node-setup: $*"; }
 
+# A set-up that hangs would be paid for until somebody looks, because the machine is not idle: it is ended.
+limit="${MESOZOIC_SETUP_LIMIT:-30m}"
+if [ "$limit" != none ] && command -v timeout >/dev/null; then
+  code=0
+  MESOZOIC_SETUP_LIMIT=none timeout --kill-after=1m "$limit" bash cloud/node-setup.sh || code=$?
+  [ "$code" != 124 ] || echo "error: not set up after $limit, so it was ended; see above where it hung, then launch again" >&2
+  exit "$code"
+fi
+
 # The container image brings everything; its packages are used, the checkout's code runs (node-train.sh starts it here).
 if [ ! -e "$venv" ] && "$image_venv/bin/python" -c 'import mesozoic' 2>/dev/null; then
   mkdir -p "$(dirname "$venv")"

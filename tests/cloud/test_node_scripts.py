@@ -303,6 +303,19 @@ def test_setup_without_uv_and_without_a_way_to_get_it(machine: Machine) -> None:
     assert done.stderr.startswith("error: uv could not be installed") and done.stderr.count("\n") == 1
 
 
+def test_a_setup_that_hangs_is_ended(machine: Machine) -> None:
+    """The machine would never be idle, so it would never end itself."""
+    for name in ("timeout", "sleep"):
+        program(machine.programs / name, f'#!/bin/sh\nexec {shutil.which(name)} "$@"\n')
+    assert machine.setup().returncode == 0
+    program(machine.programs / "uv", "#!/bin/bash\nsleep 600\n")
+    program(machine.programs / "nvidia-smi", NVIDIA_SMI)  # so that something is to be installed
+    began = time.monotonic()
+    done = machine.setup(MESOZOIC_SETUP_LIMIT="2s")
+    assert done.returncode == 124 and time.monotonic() - began < 300
+    assert "error: not set up after 2s" in done.stderr
+
+
 def test_setup_in_the_container_image_installs_nothing(machine: Machine, tmp_path: Path) -> None:
     program(tmp_path / "image" / "bin" / "python", "#!/bin/sh\nexit 0\n")
     for _ in range(2):
