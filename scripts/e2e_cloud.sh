@@ -3,8 +3,8 @@
 # SkyPilot, with the same task file and commands a user types. Needs root on Debian or Ubuntu and the package
 # registries; leaves nothing behind but the Debian packages it installed.
 #
-#   bash scripts/e2e_cloud.sh                       all steps, about half an hour on two cores
-#   bash scripts/e2e_cloud.sh --cloud lambda        the same on a Lambda-shaped cloud: sold out, pre-empted, autodown
+#   bash scripts/e2e_cloud.sh                       all steps, a quarter of an hour on two cores
+#   bash scripts/e2e_cloud.sh --cloud lambda        on stand-ins for Lambda and S3: sold out, pre-empted, ...
 #   bash scripts/e2e_cloud.sh --list                names the steps
 #   bash scripts/e2e_cloud.sh --only resume         one step (may be given several times)
 #   bash scripts/e2e_cloud.sh --venv .venv          a virtual environment with mesozoic[cloud,sweep]; default: a new one
