@@ -79,12 +79,12 @@ def undo_launch(
 ) -> UserError:
     """Leave nothing of a launch that failed or was interrupted; the error to end with says what is known for sure."""
     say(f"the launch of {name} ended early ({reason}); making sure that nothing of it is left running")
-    if request is not None:
-        with suppress(UserError):  # it ended by itself, or nobody answers: terminating comes next either way
-            client.cancel_request(request)
     try:
+        if request is not None:
+            with suppress(UserError):  # it ended by itself, or nobody answers: terminating comes next either way
+                client.cancel_request(request)
         left = give_back(client, [name], say, patience)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # a second one: the user will not wait
         left = [name]
     if left:
         return UserError(

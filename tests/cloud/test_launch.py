@@ -122,6 +122,17 @@ def test_interrupted(plan: Plan) -> None:
     assert f"cancel request-{NAME}" in sky.calls
 
 
+@pytest.mark.parametrize("moment", ["cancel_request", "down"])
+def test_interrupted_again_while_it_is_taken_down(plan: Plan, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever does not wait is told that something may be left, and what to type."""
+    sky = FakeSky()
+    sky.launching = interrupted
+    monkeypatch.setattr(sky, moment, interrupted)
+    with pytest.raises(UserError, match=rf"could NOT be confirmed.*'mesozoic cloud down {NAME}'") as caught:
+        rent(sky, plan, lambda line: None)
+    assert caught.value.exit_code == 130
+
+
 def test_the_key_is_in_no_ledger(plan: Plan, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "s3cr3t" * 8)
     rent(FakeSky(), plan, lambda line: None)
