@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from mesozoic.cloud.client import CloudClient, Job, Unreachable
-from mesozoic.cloud.give_back import give_back, report_left
+from mesozoic.cloud.give_back import hand_back
 from mesozoic.cloud.launch import Rented
 from mesozoic.cloud.pull import pull, report_pulled
 from mesozoic.cloud.targets import find_cluster
@@ -15,13 +15,13 @@ from mesozoic.errors import UserError
 Say = Callable[[str], None]
 GONE = "GONE"
 """The cluster vanished while its job was followed."""
-PATIENCE = 1800.0
+SILENCE = 1800.0
 """Seconds without any answer after which following gives up; the machine goes on and ends itself when idle."""
 PAUSE = 10.0
 """Seconds between two looks at a job."""
 
 
-def follow(client: CloudClient, name: str, job: int, say: Say, show: bool = True, patience: float = PATIENCE) -> str:
+def follow(client: CloudClient, name: str, job: int, say: Say, show: bool = True, patience: float = SILENCE) -> str:
     """Wait until a job of a cluster ends; the state it ended in, or `GONE`.
 
     Args:
@@ -43,7 +43,7 @@ def follow(client: CloudClient, name: str, job: int, say: Say, show: bool = True
     return _until_ended(name, watch, look, say, patience)
 
 
-def follow_managed(client: CloudClient, name: str, job: int, say: Say, patience: float = PATIENCE) -> str:
+def follow_managed(client: CloudClient, name: str, job: int, say: Say, patience: float = SILENCE) -> str:
     """Wait until a managed job ends, over pre-emptions; the state it ended in.
 
     Raises:
@@ -106,10 +106,5 @@ def finish(client: CloudClient, rented: Rented, run_name: str, say: Say, pull_it
                 raise
             say(str(error))  # a job that failed early has nothing to bring home
     if down:
-        if give_back(client, [rented.name], say):
-            raise UserError(
-                f"{rented.name} could NOT be confirmed to be down; type 'mesozoic cloud down {rented.name}' again"
-            )
-        say(f"{rented.name} is down")
-        report_left(client, say)
+        hand_back(client, rented.name, say)
     return state

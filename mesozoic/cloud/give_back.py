@@ -58,6 +58,18 @@ def _terminate(client: CloudClient, name: str) -> bool:
     return not client.clusters([name], refresh=True)
 
 
+def hand_back(client: CloudClient, name: str, say: Say) -> None:
+    """Terminate one cluster, see that it is gone, and say what else of this project is left.
+
+    Raises:
+        UserError: it could not be confirmed to be gone.
+    """
+    if give_back(client, [name], say):
+        raise UserError(f"{name} could NOT be confirmed to be down; type 'mesozoic cloud down {name}' again")
+    say(f"{name} is down")
+    report_left(client, say)
+
+
 def report_left(client: CloudClient, say: Say) -> list[Cluster]:
     """Ask the clouds for what is left of this project, and say it."""
     left = our_clusters(client, refresh=True)

@@ -9,11 +9,11 @@ from typing import Any
 from mesozoic.cloud.client import CloudClient, Placement, SoldOut
 from mesozoic.cloud.estimate import explain
 from mesozoic.cloud.give_back import PATIENCE, undo_launch
-from mesozoic.cloud.limits import affordable
-from mesozoic.cloud.offers import Offer, find_offers, pin
-from mesozoic.cloud.preflight import Preflight, preflight, ready_clouds
+from mesozoic.cloud.limits import narrow
+from mesozoic.cloud.offers import Offer, find_offers
+from mesozoic.cloud.preflight import Preflight, clouds_to_plan
 from mesozoic.cloud.project import IDLE_MINUTES, write_ledger
-from mesozoic.cloud.request import CLOUDS, LaunchRequest
+from mesozoic.cloud.request import LaunchRequest
 from mesozoic.cloud.signals import end_by_interrupt, ended_by
 from mesozoic.cloud.task import task_for
 from mesozoic.errors import UserError
@@ -83,26 +83,9 @@ def make_plan(request: LaunchRequest, dry_run: bool = False) -> Plan:
     Raises:
         UserError: missing credentials, unknown GPU, limits below every offer.
     """
-    asked = list(dict.fromkeys(one.partition("/")[0] for one in request.infra)) or list(CLOUDS)
-    if dry_run:
-        missing = [one for one in map(preflight, asked) if not one.ready]
-        clouds = [cloud for cloud in asked if cloud != "slurm" or all(one.cloud != "slurm" for one in missing)]
-    else:
-        missing, clouds = [], ready_clouds(request.infra)
+    clouds, missing = clouds_to_plan(request.infra, dry_run)
     task = task_for(request)
-    offers = find_offers(task, clouds)
-    kept = affordable(offers, request)
-    if len(kept) < len(offers):
-        pin(task, kept)
-    else:
-        _keep_clouds(task, clouds)
-    return Plan(request, task, kept, missing)
-
-
-def _keep_clouds(task: Any, clouds: Sequence[str]) -> None:
-    """Spare SkyPilot from trying the clouds that have no credentials."""
-    kept = [one for one in task.resources if one.cloud is None or str(one.cloud).lower() in clouds]
-    task.set_resources(type(task.resources)(kept))
+    return Plan(request, task, narrow(task, find_offers(task, clouds), clouds, request), missing)
 
 
 @dataclass(frozen=True)

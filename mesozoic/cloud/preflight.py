@@ -52,6 +52,20 @@ def ready_clouds(infra: Sequence[str]) -> list[str]:
     return ready
 
 
+def clouds_to_plan(infra: Sequence[str], dry_run: bool) -> tuple[list[str], list[Preflight]]:
+    """The clouds of `infra` (none: all) to make a plan with, and at a dry run, which needs no account, those of them
+    that lack credentials. Slurm without its file cannot be planned: nobody knows which nodes there are.
+
+    Raises:
+        UserError: as `ready_clouds`, unless it is a dry run.
+    """
+    if not dry_run:
+        return ready_clouds(infra), []
+    asked = list(dict.fromkeys(one.partition("/")[0] for one in infra)) or list(CLOUDS)
+    missing = [one for one in map(preflight, asked) if not one.ready]
+    return [cloud for cloud in asked if cloud != "slurm" or all(one.cloud != "slurm" for one in missing)], missing
+
+
 def _lambda() -> Preflight:
     file = Path.home() / ".lambda_cloud" / "lambda_keys"
     fix = (

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from mesozoic.cloud.client import CloudClient, Job, SoldOut, Unreachable
-from mesozoic.cloud.finish import follow
-from mesozoic.cloud.give_back import PATIENCE, give_back, report_left, undo_launch
+from mesozoic.cloud.finish import SILENCE, follow
+from mesozoic.cloud.give_back import PATIENCE, hand_back, undo_launch
 from mesozoic.cloud.launch import check_access, refuse_existing, which_was_taken
 from mesozoic.cloud.project import IDLE_MINUTES, write_ledger
 from mesozoic.cloud.pull import pull
@@ -29,8 +29,6 @@ Say = Callable[[str], None]
 Confirm = Callable[[str], bool]
 PAUSE = 15.0
 """Seconds between two looks at the agents."""
-SILENCE = 1800.0
-"""Seconds without any answer after which waiting gives up; the machines go on and end themselves when idle."""
 
 
 @dataclass(frozen=True)
@@ -192,10 +190,7 @@ def _finish(client: CloudClient, plan: SweepPlan, sweep: Sweep, jobs: Sequence[i
                 raise
             say(str(error))  # agents that failed at once have nothing to bring home
     if plan.request.down:
-        if give_back(client, [name], say):
-            raise UserError(f"{name} could NOT be confirmed to be down; type 'mesozoic cloud down {name}' again")
-        say(f"{name} is down")
-        report_left(client, say)
+        hand_back(client, name, say)
     return failed
 
 

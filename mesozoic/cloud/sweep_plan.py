@@ -11,11 +11,11 @@ from typing import Any
 from mesozoic.cloud.client import Cluster
 from mesozoic.cloud.estimate import OVERHEAD_HOURS
 from mesozoic.cloud.launch import SHOWN
-from mesozoic.cloud.limits import affordable
-from mesozoic.cloud.offers import Offer, find_offers, pin
-from mesozoic.cloud.preflight import Preflight, preflight, ready_clouds
+from mesozoic.cloud.limits import narrow
+from mesozoic.cloud.offers import Offer, find_offers
+from mesozoic.cloud.preflight import Preflight, clouds_to_plan
 from mesozoic.cloud.project import IDLE_MINUTES, check_name, find_checkout, unique_name
-from mesozoic.cloud.request import CLOUDS, Gpus, LaunchRequest, parse_gpus, parse_infra, positive
+from mesozoic.cloud.request import Gpus, LaunchRequest, parse_gpus, parse_infra, positive
 from mesozoic.cloud.secrets import refuse_secrets, wandb_key
 from mesozoic.cloud.sweep_file import SweepFile, read_sweep
 from mesozoic.cloud.task import load_task, task_for
@@ -162,12 +162,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
 
 def _machines(machine: LaunchRequest, request: SweepRequest) -> tuple[Any, list[Offer], list[Preflight]]:
     """The task that brings them up, what could be rented for it, and the clouds that are left out."""
-    asked = [one.partition("/")[0] for one in machine.infra] or list(CLOUDS)
-    if request.dry_run:
-        missing = [one for one in map(preflight, asked) if not one.ready]
-        clouds = [cloud for cloud in asked if cloud != "slurm" or all(one.cloud != "slurm" for one in missing)]
-    else:
-        missing, clouds = [], ready_clouds(machine.infra)
+    clouds, missing = clouds_to_plan(machine.infra, request.dry_run)
     task = task_for(machine)
     if machine.gpus is not None and not machine.gpus.is_cpu:
         _cores_for_each_agent(task, machine.gpus.count)
@@ -175,14 +170,7 @@ def _machines(machine: LaunchRequest, request: SweepRequest) -> tuple[Any, list[
     offers = find_offers(task, clouds)
     if request.pool:
         task.num_nodes = 1  # of each worker
-    kept = affordable(offers, machine)
-    if len(kept) < len(offers):
-        pin(task, kept)
-    else:
-        task.set_resources(
-            type(task.resources)(one for one in task.resources if one.cloud is None or str(one.cloud).lower() in clouds)
-        )
-    return task, kept, missing
+    return task, narrow(task, offers, clouds, machine), missing
 
 
 def _cores_for_each_agent(task: Any, agents: int) -> None:
