@@ -20,4 +20,4 @@ done
   refuse "there is no key for W&B; export WANDB_API_KEY and give --secret WANDB_API_KEY"
 [ -x "$python" ] || refuse "mesozoic is not installed on this machine; run there: bash cloud/node-setup.sh"
 
-exec "$python" -m mesozoic.cloud.agent "$SWEEP_ID"
+exec "$python" -m mesozoic.sweep.agent "$SWEEP_ID"

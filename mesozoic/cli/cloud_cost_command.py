@@ -63,7 +63,7 @@ def check(
     """
     from mesozoic.cloud.preflight import preflight
     from mesozoic.cloud.request import CLOUDS, parse_infra
-    from mesozoic.cloud.secrets import wandb_key
+    from mesozoic.sweep.wandb_key import wandb_key
 
     asked = [parse_infra(cloud).partition("/")[0] for cloud in clouds or CLOUDS]
     results = [preflight(cloud) for cloud in dict.fromkeys(asked)]

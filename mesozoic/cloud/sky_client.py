@@ -36,7 +36,7 @@ def import_sky() -> Any:
 
 def one_line(error: object) -> str:
     """An error as one line without colours and without secrets, cut to a readable length."""
-    from mesozoic.cloud.secrets import wandb_key
+    from mesozoic.sweep.wandb_key import wandb_key
 
     text = " ".join(_COLOUR.sub("", str(error)).split()) or type(error).__name__
     key = wandb_key()

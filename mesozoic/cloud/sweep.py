@@ -16,12 +16,12 @@ from mesozoic.cloud.give_back import PATIENCE, hand_back, undo_launch
 from mesozoic.cloud.launch import check_access, refuse_existing, which_was_taken
 from mesozoic.cloud.project import IDLE_MINUTES, write_ledger
 from mesozoic.cloud.pull import pull
-from mesozoic.cloud.secrets import wandb_key
 from mesozoic.cloud.signals import end_by_interrupt, ended_by
 from mesozoic.cloud.sweep_plan import CLUSTER_FILE, SweepPlan, SweepRequest, agent_task, plan_sweep
 from mesozoic.cloud.targets import find_cluster
-from mesozoic.cloud.wandb_sweep import Sweep, cancel_sweep, create_sweep, sweep_state
 from mesozoic.errors import UserError
+from mesozoic.sweep.wandb_key import wandb_key
+from mesozoic.sweep.wandb_sweep import Sweep, cancel_sweep, create_sweep, sweep_state
 
 __all__ = ["SweepRequest", "SweepResult", "launch_sweep"]
 

@@ -16,11 +16,12 @@ from mesozoic.cloud.offers import Offer, find_offers
 from mesozoic.cloud.preflight import Preflight, clouds_to_plan
 from mesozoic.cloud.project import IDLE_MINUTES, check_name, find_checkout, unique_name
 from mesozoic.cloud.request import Gpus, LaunchRequest, parse_gpus, parse_infra, positive
-from mesozoic.cloud.secrets import refuse_secrets, wandb_key
-from mesozoic.cloud.sweep_file import SweepFile, read_sweep
+from mesozoic.cloud.secrets import refuse_secrets
 from mesozoic.cloud.task import load_task, task_for
-from mesozoic.cloud.wandb_sweep import server
 from mesozoic.errors import UserError
+from mesozoic.sweep.wandb_file import SweepFile, read_sweep
+from mesozoic.sweep.wandb_key import wandb_key
+from mesozoic.sweep.wandb_sweep import server
 
 SWEEP_FILE = Path("cloud/sweep.yaml")
 CLUSTER_FILE = Path("cloud/sweep-cluster.yaml")

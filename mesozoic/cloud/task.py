@@ -10,9 +10,9 @@ from typing import Any
 from mesozoic.cloud.client import Cluster
 from mesozoic.cloud.project import IDLE_MINUTES, find_checkout
 from mesozoic.cloud.request import Gpus, LaunchRequest
-from mesozoic.cloud.secrets import wandb_key
 from mesozoic.cloud.sky_client import import_sky, plain_errors
 from mesozoic.errors import UserError, did_you_mean
+from mesozoic.sweep.wandb_key import wandb_key
 
 
 def load_task(file: Path, envs: Mapping[str, str]) -> Any:

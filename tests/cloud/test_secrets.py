@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mesozoic.cloud.secrets import wandb_key
 from mesozoic.cloud.sky_client import keep_private, one_line
+from mesozoic.sweep.wandb_key import wandb_key
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 

@@ -21,8 +21,8 @@ from mesozoic.cloud.project import launched, read_ledger
 from mesozoic.cloud.sweep import SweepRequest, launch_sweep, wait_for_agents
 from mesozoic.cloud.sweep_plan import SweepPlan, agent_task, plan_sweep
 from mesozoic.cloud.sweep_pool import launch_pool
-from mesozoic.cloud.wandb_sweep import Sweep
 from mesozoic.errors import UserError
+from mesozoic.sweep.wandb_sweep import Sweep
 
 pytestmark = pytest.mark.skipif(find_spec("sky") is None, reason="needs the extra [cloud]")  # conftest imports it
 
@@ -37,7 +37,7 @@ def server(
     keys.write_text("api_key = test\n")
     monkeypatch.setenv("MESOZOIC_CLOUD_HOME", str(tmp_path))
     monkeypatch.setattr("mesozoic.cloud.give_back.time.sleep", lambda seconds: None)
-    monkeypatch.setattr("mesozoic.cloud.wandb_sweep.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("mesozoic.sweep.wandb_sweep.PATIENCE_SECONDS", 0.1)
     with WandbServer() as running:
         for name, value in running.environment().items():
             monkeypatch.setenv(name, value)

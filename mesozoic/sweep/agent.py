@@ -1,6 +1,6 @@
 """One sweep agent on a machine: its share of the cores, `wandb agent`, its end in time, and the truth about its runs.
 
-`python -m mesozoic.cloud.agent ENTITY/PROJECT/SWEEP`; from the environment: SLOTS (agents on this machine),
+`python -m mesozoic.sweep.agent ENTITY/PROJECT/SWEEP`; from the environment: SLOTS (agents on this machine),
 MAX_HOURS, RESULTS (a mounted bucket). `wandb agent` exits with 0 after crashes, so the exit code is made here:
 0 all runs finished, 1 a run failed, 2 bad input, 143 stopped by a signal or by MAX_HOURS (runs leave checkpoints).
 """
@@ -24,10 +24,10 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from mesozoic.cloud.secrets import wandb_key
-from mesozoic.cloud.trial import FOLDER, RECORD, STOPPED, die_with_parent
-from mesozoic.cloud.wandb_sweep import Sweep, sweep_state
 from mesozoic.errors import UserError
+from mesozoic.sweep.trial import FOLDER, RECORD, STOPPED, die_with_parent
+from mesozoic.sweep.wandb_key import wandb_key
+from mesozoic.sweep.wandb_sweep import Sweep, sweep_state
 
 GRACE_SECONDS = 120.0
 """A stopped run writes its checkpoint within this; then it is killed."""
@@ -160,7 +160,7 @@ class Supervisor:
         programs = self._folder / "bin"
         programs.mkdir(parents=True, exist_ok=True)
         program = programs / "mesozoic"
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m mesozoic.cloud.trial "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m mesozoic.sweep.trial "$@"\n')
         program.chmod(0o755)
         environment = {
             **os.environ,

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,12 @@ pytest.importorskip("wandb", reason="needs the extra [sweep]")
 
 from support.wandb_server import API_KEY, WandbServer
 
-from mesozoic.cloud.wandb_sweep import Sweep, create_sweep
+from mesozoic.sweep.wandb_sweep import Sweep, create_sweep
 
 pytestmark = pytest.mark.e2e
 
 TINY = ["--timesteps=20000", "--n-envs=64"]
 CHECKOUT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
-    for name in [name for name in os.environ if name.startswith("WANDB_")] + ["NETRC"]:
-        monkeypatch.delenv(name, raising=False)
-    with WandbServer() as running:
-        for name, value in running.environment(tmp_path).items():
-            monkeypatch.setenv(name, value)
-        yield running
 
 
 def sweep_of(arguments: list[str], runs: int, **more: Any) -> Sweep:
@@ -52,7 +41,7 @@ def sweep_of(arguments: list[str], runs: int, **more: Any) -> Sweep:
 def start_agent(sweep: Sweep, output: Path, **environment: str) -> subprocess.Popen[bytes]:
     with output.open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "mesozoic.cloud.agent", sweep.path],
+            [sys.executable, "-m", "mesozoic.sweep.agent", sweep.path],
             cwd=CHECKOUT,
             env={**os.environ, **environment},
             stdout=log,

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("wandb", reason="needs the extra [sweep]")
 
 from support.wandb_server import API_KEY, ENTITY, WandbServer
 
-from mesozoic.cloud.wandb_sweep import cancel_sweep, create_sweep, sweep_state
 from mesozoic.errors import UserError
+from mesozoic.sweep.wandb_sweep import cancel_sweep, create_sweep, sweep_state
 
 CONFIG = {"method": "random", "run_cap": 2, "parameters": {"ppo.gamma": {"min": 0.9, "max": 0.99}}}
 
 
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
-    for name in [name for name in os.environ if name.startswith("WANDB_")] + ["NETRC"]:
-        monkeypatch.delenv(name, raising=False)
-    with WandbServer() as running:
-        for name, value in running.environment(tmp_path).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.delenv("WANDB_API_KEY")
-        monkeypatch.setattr("mesozoic.cloud.wandb_sweep.PATIENCE_SECONDS", 0.1)
-        yield running
+@pytest.fixture(autouse=True)
+def impatient_without_a_key(server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WANDB_API_KEY")
+    monkeypatch.setattr("mesozoic.sweep.wandb_sweep.PATIENCE_SECONDS", 0.1)
 
 
 def test_created_then_cancelled(server: WandbServer) -> None:

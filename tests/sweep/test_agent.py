@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mesozoic.cloud import agent, trial
-from mesozoic.cloud.agent import Outcomes, claim_slot, read_number, read_outcomes, share_of
 from mesozoic.errors import UserError
+from mesozoic.sweep import agent, trial
+from mesozoic.sweep.agent import Outcomes, claim_slot, read_number, read_outcomes, share_of
 
 
 @pytest.mark.parametrize(("cores", "slots"), [(8, 4), (7, 2), (30, 8), (2, 2), (124, 8)])
@@ -53,7 +53,7 @@ def test_what_has_a_folder_or_needs_none_is_left_alone(arguments: list[str]) -> 
 def trial_of(command: list[str]) -> str:
     """A program that is a trial with another command than mesozoic."""
     return (
-        "import sys\nfrom mesozoic.cloud import trial\n"
+        "import sys\nfrom mesozoic.sweep import trial\n"
         f"trial.command = lambda *_: {command!r}\nsys.exit(trial.main([]))"
     )
 

@@ -9,8 +9,8 @@ import pytest
 
 yaml = pytest.importorskip("yaml")
 
-from mesozoic.cloud.sweep_file import read_sweep  # noqa: E402
 from mesozoic.errors import UserError  # noqa: E402
+from mesozoic.sweep.wandb_file import read_sweep  # noqa: E402
 
 SHIPPED = Path(__file__).parents[2] / "cloud" / "sweep.yaml"
 
