@@ -1,8 +1,9 @@
-"""The one error type for mistakes a user can mend."""
+"""What ends a command on purpose: a mistake that a user can mend, or a signal."""
 
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -14,6 +15,14 @@ class UserError(Exception):
     """
 
     exit_code = 2
+
+
+class Interrupted(Exception):
+    """Work stopped because of a signal, after saving what there was. Exit with `exit_code`, 128 + signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

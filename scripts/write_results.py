@@ -255,9 +255,9 @@ def _robustness_table(shipped: list[dict[str, Any]]) -> str:
 def _draw(species: str, stage: int) -> None:
     """A strip of one unseen episode and, of walkers, a footfall diagram."""
     from mesozoic.evaluate.episodes import run_episodes
-    from mesozoic.evaluate.footfall_diagram import draw_footfalls
-    from mesozoic.evaluate.video import record, render_strip
     from mesozoic.learn.policy import load_policy
+    from mesozoic.render.footfall_diagram import draw_footfalls
+    from mesozoic.render.video import record, render_strip
     from mesozoic.sim.samples import Stream
 
     animal, config = get_species(species), load_stage(species, stage)

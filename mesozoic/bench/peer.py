@@ -72,7 +72,7 @@ def _usual(environment: str, vec_env: type[Any], rollouts: int) -> float:
 def _batched(species: Species, config: StageConfig, rollouts: int) -> float:
     from mesozoic.learn.sb3.ppo import SB3PPO
 
-    env = BatchEnv(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, stagger=True)
+    env = BatchEnv(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
     env.reset()
     learner = SB3PPO(env, config, species.name, 0)
     per_rollout = config.ppo.n_steps * env.n

@@ -76,7 +76,7 @@ def _physics(species: Species, config: StageConfig) -> Work:
 
 def _environment(species: Species, config: StageConfig) -> Work:
     n = config.stage.n_envs
-    env = BatchEnv(species, config.env, n, 0, Stream.TRAIN, stagger=True)
+    env = BatchEnv(species, config.env, n, 0, Stream.TRAIN, random_age=True)
     env.reset()
     actions = 0.2 * np.random.default_rng(0).standard_normal((50, n, env.action_size)).astype(np.float32)
 
@@ -89,7 +89,7 @@ def _environment(species: Species, config: StageConfig) -> Work:
 
 
 def _training(species: Species, config: StageConfig, backend: str) -> Work:
-    env = BatchEnv(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, stagger=True)
+    env = BatchEnv(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
     env.reset()
     learner = make_learner(backend, "ppo", env, config, species.name, 0, None)
 

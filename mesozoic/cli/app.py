@@ -22,7 +22,7 @@ from mesozoic.cli import (
     species_command,
     train_command,
 )
-from mesozoic.errors import UserError
+from mesozoic.errors import Interrupted, UserError
 
 app = typer.Typer(
     help="Train simulated dinosaurs: balance, then walk, then strike, bite or reach food.",
@@ -68,11 +68,8 @@ def main() -> None:
         where = f" at {error.filename}" if error.filename else ""
         advice = "make room or choose another place, then run the same command to go on"
         _fail(f"error: {error.strerror}{where}; {advice}", 2)
-    except Exception as error:
-        code = getattr(error, "exit_code", None)  # run.interrupt.Interrupted, not imported here: it would cost time
-        if type(error).__name__ != "Interrupted" or code is None:
-            raise
-        _fail(str(error), code)
+    except Interrupted as error:
+        _fail(str(error), error.exit_code)
 
 
 def _fail(message: str, code: int) -> None:

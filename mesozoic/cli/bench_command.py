@@ -35,7 +35,7 @@ def bench(
 
     from mesozoic.bench.peer import measure_peers
     from mesozoic.bench.rates import measure
-    from mesozoic.run.files import write_json
+    from mesozoic.files import write_json
     from mesozoic.run.versions import cores, versions
 
     result: dict[str, Any] = {"species": species, "stage": stage, "cores": cores(), "versions": versions()}

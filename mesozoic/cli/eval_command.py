@@ -139,7 +139,7 @@ def _print(table: Table) -> None:
 
 
 def _draw_footfalls(run: Episodes, title: str, path: Path) -> None:
-    from mesozoic.evaluate.footfall_diagram import draw_footfalls
+    from mesozoic.render.footfall_diagram import draw_footfalls
 
     assert run.trace is not None and run.gait is not None
     draw_footfalls(run.trace, 0, f"{title}, episode 0", path, run.gait)

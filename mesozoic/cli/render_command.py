@@ -24,7 +24,7 @@ def render(
 ) -> None:
     """Render one unseen episode to MP4, in real time and with its pushes, and to a PNG strip."""
     from mesozoic.errors import UserError
-    from mesozoic.evaluate.gl import choose_gl
+    from mesozoic.render.gl import choose_gl
 
     for path, suffix in ((output, ".mp4"), (strip, ".png")):
         if path is not None and path.suffix != suffix:
@@ -36,8 +36,8 @@ def render(
 
     from mesozoic.cli.policies import open_policy, policy_file
     from mesozoic.evaluate.actors import statue as hold_still
-    from mesozoic.evaluate.video import record, render_strip, render_video
     from mesozoic.policies import FOLDER
+    from mesozoic.render.video import record, render_strip, render_video
 
     loaded, animal, config = open_policy(policy, species, override or [], stage)
     file = policy_file(policy, stage)

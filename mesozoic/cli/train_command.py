@@ -67,10 +67,10 @@ def train(
 
     from mesozoic.learn.make import choose_backend
     from mesozoic.run.folder import choose_run_folder, find_policy
-    from mesozoic.run.identity import Identity
+    from mesozoic.run.spec import RunSpec
     from mesozoic.run.train_stage import train_stage
 
-    identity = Identity(
+    spec = RunSpec(
         species=species,
         seed=seed,
         backend=choose_backend(backend, algorithm),
@@ -80,7 +80,7 @@ def train(
     )
     run = choose_run_folder(output_dir, log_dir, f"{species}-stage{stage}")
     began = time.monotonic()
-    result = train_stage(identity, run, resume=resume, wandb=wandb)
+    result = train_stage(spec, run, resume=resume, wandb=wandb)
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:

@@ -36,8 +36,8 @@ class Plan:
         """The plan for a person: what, at which price, how long, how much."""
         request = self.request
         what = "managed job" if request.managed else "cluster"
-        knobs = [f"{name}={value}" for name, value in request.envs.items() if value]
-        lines = [f"{what} {request.name}: trains {request.species}, stage {request.stage}", "  " + " ".join(knobs)]
+        settings = [f"{name}={value}" for name, value in request.envs.items() if value]
+        lines = [f"{what} {request.name}: trains {request.species}, stage {request.stage}", "  " + " ".join(settings)]
         kinds = _kinds(self.offers)
         for number, (placement, regions) in enumerate(kinds[:SHOWN], 1):
             lines.append(f"  {number}. ${placement.price:.2f}/h  {_without_region(placement)} in {_some(regions)}")

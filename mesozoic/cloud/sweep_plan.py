@@ -40,7 +40,7 @@ class SweepRequest:
         nodes: machines of that size; pool: as a SkyPilot managed pool instead of one cluster.
         project, entity: of W&B; default: the sweep file's, then WANDB_PROJECT and WANDB_ENTITY.
         max_hourly_cost: dollars per hour for all machines; max_hours: each agent ends itself after that.
-        env: knobs of cloud/sweep-agent.yaml.
+        env: settings of cloud/sweep-agent.yaml.
         wait: until all agents ended; pull: then copy the run folders to `pull`/sweep-ID; down: then terminate.
     """
 
@@ -156,7 +156,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         max_hours=positive(request.max_hours, "--max-hours"),
         name=check_name(request.name or unique_name("sweep"), "--name"),
     )
-    load_task(AGENT_FILE, dict(request.env))  # refuses knobs that it does not have
+    load_task(AGENT_FILE, dict(request.env))  # refuses settings that it does not have
     task, offers, missing = _machines(machine, request)
     return SweepPlan(request, machine.name, file, str(project), entity, gpus, task, offers, missing)
 

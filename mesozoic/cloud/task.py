@@ -1,4 +1,4 @@
-"""Turns a request into SkyPilot's task: the task file's candidates narrowed down, knobs set, secrets handed over."""
+"""Turns a request into SkyPilot's task: the task file's candidates narrowed down, settings set, secrets handed over."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mesozoic.sweep.wandb_key import wandb_key
 
 
 def load_task(file: Path, envs: Mapping[str, str]) -> Any:
-    """The task of a file of the checkout, with its knobs set; its workdir is the checkout, from wherever it is called.
+    """The task of a file of the checkout, with its settings; its workdir is the checkout, from wherever it is called.
 
     Raises:
         UserError: no such file, it has no knob of one of these names, or a knob that must be set is not.
@@ -28,7 +28,7 @@ def load_task(file: Path, envs: Mapping[str, str]) -> Any:
         raise UserError(f"no task file {file}; leave --file out, or give one of {checkout / 'cloud'}")
     with plain_errors():
         config = _read(path)
-        _check_knobs(file, config.get("envs") or {}, envs)
+        _check_settings(file, config.get("envs") or {}, envs)
         task = sky.Task.from_yaml_config(config, env_overrides=list(envs.items()))
         if task.workdir == ".":
             task.workdir = str(checkout)
@@ -45,7 +45,7 @@ def _read(path: Path) -> dict[str, Any]:
     return config
 
 
-def _check_knobs(file: Path, known: Mapping[str, Any], given: Mapping[str, str]) -> None:
+def _check_settings(file: Path, known: Mapping[str, Any], given: Mapping[str, str]) -> None:
     for name in given:
         if name not in known:
             raise UserError(f"{file} has no knob '{name}'{did_you_mean(name, known)} (known: {', '.join(known)})")

@@ -102,12 +102,12 @@ class EnvSection(Section):
     @property
     def task(self) -> Literal["balance", "locomotion", "behaviour"]:
         """What the animal is asked to do: stand, walk or reach the prey."""
-        if self.has_prey:
+        if self.has_target:
             return "behaviour"
         return "locomotion" if self.target_froude > 0.0 else "balance"
 
     @property
-    def has_prey(self) -> bool:
+    def has_target(self) -> bool:
         """Whether there is something to reach."""
         return self.prey_distance_range is not None
 

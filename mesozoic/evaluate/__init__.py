@@ -1,1 +1,1 @@
-"""Batched evaluation of portable policies, baselines and video. Knows no learner."""
+"""Batched evaluation of portable policies: gait, outcome, baselines, robustness. Knows no learner, draws nothing."""

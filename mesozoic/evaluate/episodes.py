@@ -89,7 +89,7 @@ def run_episodes(
     env = BatchEnv(species, config.env, count, seed, stream, auto_reset=False, change=change, heading=heading)
     observation = env.reset()
     recorder = TraceRecorder(env) if config.env.task != "balance" else None
-    first_gap = env.memory.gap.astype(np.float64)
+    first_gap = env.task_state.gap.astype(np.float64)
     nearest = first_gap.copy()
     active = np.ones(count, dtype=bool)
     length, reward = np.zeros(count, dtype=np.int64), np.zeros(count)
@@ -105,7 +105,7 @@ def run_episodes(
         reward += np.where(active, result.reward, 0.0)
         reached |= active & result.succeeded
         fallen |= active & result.terminated & ~result.succeeded
-        nearest = np.where(active, np.minimum(nearest, env.memory.gap), nearest)
+        nearest = np.where(active, np.minimum(nearest, env.task_state.gap), nearest)
         for name, mask in result.reasons.items():
             ends[name] = ends.get(name, np.zeros(count, dtype=bool)) | (mask & active)
         for name, value in result.terms.items():

@@ -48,7 +48,7 @@ class TraceRecorder:
 
     def __init__(self, env: BatchEnv) -> None:
         self._env = env
-        ahead = env.memory.target[:, :2] - env.memory.origin
+        ahead = env.task_state.target[:, :2] - env.task_state.origin
         self._direction = ahead / np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-6)
         self._rows: list[tuple[Floats, ...]] = []
 

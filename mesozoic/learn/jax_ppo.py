@@ -22,7 +22,7 @@ from mesozoic.learn.networks import ACTIVATION, ActorCritic
 from mesozoic.learn.normaliser import Normaliser
 from mesozoic.learn.policy import Policy
 from mesozoic.learn.ppo_update import (
-    Knobs,
+    Hyperparameters,
     Rollout,
     ValueScale,
     initial_value_scale,
@@ -69,7 +69,7 @@ class JaxPPO:
         self._scale = initial_value_scale()
         if warm_start is not None:
             self._warm_start(warm_start)
-        self._average = jax.tree.map(jnp.copy, self._params["actor"])  # the update consumes its arguments
+        self._ema = jax.tree.map(jnp.copy, self._params["actor"])  # the update consumes its arguments
         self._opt_state = make_optimiser(config.ppo).init(self._params)
         self._episodes = EpisodeTracker(env.n)
         mirrors = None
@@ -90,32 +90,32 @@ class JaxPPO:
         """Collect and update until `until_step`, in whole rollouts."""
         metrics: dict[str, float] = {}
         while self.step < until_step:
-            knobs = self._knobs()
+            hyper = self._hyperparameters()
             log_std = schedules.log_std(self._config.ppo, self._config.curriculum, self.step)
             if log_std is not None:
                 self._params["log_std"] = jnp.full_like(self._params["log_std"], log_std)
-            self._env.task_share = schedules.ramp_share(self._config.curriculum, self.step)
+            self._env.ramp = schedules.ramp_share(self._config.curriculum, self.step)
             noise_key, batch_key = jax.random.split(jax.random.fold_in(self._key, self._updates))
             norm = self._normaliser.shift_and_scale()
             rollout = self._collect(norm, np.asarray(self._noise(noise_key)))
             self._params, self._opt_state, self._scale, info = self._update(
-                self._params, self._opt_state, self._scale, norm, rollout, batch_key, knobs
+                self._params, self._opt_state, self._scale, norm, rollout, batch_key, hyper
             )
             self._normaliser.update(rollout.observations.reshape(-1, self._env.observation_size))
             self._updates += 1
             share = 1.0 / min(self._updates, self._config.ppo.average_updates)
-            self._average = self._blend(self._average, self._params["actor"], share)
+            self._ema = self._blend(self._ema, self._params["actor"], share)
             self.step += self.rollout_steps
             metrics = {f"train/{name}": float(value) for name, value in jax.device_get(info).items()}
-            metrics |= {"train/learning_rate": float(knobs.learning_rate), "train/ent_coef": float(knobs.ent_coef)}
-            metrics |= {"train/clip_range": float(knobs.clip_range), "train/task_share": self._env.task_share}
+            metrics |= {"train/learning_rate": float(hyper.learning_rate), "train/ent_coef": float(hyper.ent_coef)}
+            metrics |= {"train/clip_range": float(hyper.clip_range), "train/ramp": self._env.ramp}
         return {**metrics, **self._episodes.pop()}
 
     def policy(self) -> Policy:
         """The current policy, with the critic for warm starts."""
         mean, std = self._normaliser.shift_and_scale()
         arrays: dict[str, NDArray[Any]] = {"norm/mean": mean, "norm/std": std}
-        arrays |= _flatten({**self._params, "actor": self._average})
+        arrays |= _flatten({**self._params, "actor": self._ema})
         arrays |= {f"normaliser/{name}": np.asarray(value) for name, value in self._normaliser.state().items()}
         arrays |= {f"value_scale/{name}": np.asarray(value) for name, value in self._scale._asdict().items()}
         stage = self._config.stage.number
@@ -128,7 +128,7 @@ class JaxPPO:
             "step": self.step,
             "updates": self._updates,
             "params": _flatten(self._params),
-            "average": _flatten(self._average),
+            "ema": _flatten(self._ema),
             "optimiser": {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(self._opt_state))},
             "normaliser": self._normaliser.state(),
             "value_scale": {name: np.asarray(value) for name, value in self._scale._asdict().items()},
@@ -139,7 +139,7 @@ class JaxPPO:
         """Continue from what `state()` returned."""
         self.step, self._updates = int(state["step"]), int(state["updates"])
         self._params = _unflatten(state["params"], self._params)
-        self._average = _unflatten(state["average"], self._average)
+        self._ema = _unflatten(state["ema"], self._ema)
         leaves, tree = jax.tree.flatten(self._opt_state)
         saved = [jnp.asarray(state["optimiser"][str(i)]) for i in range(len(leaves))]
         self._opt_state = jax.tree.unflatten(tree, saved)
@@ -157,10 +157,10 @@ class JaxPPO:
         self._normaliser.set_state({n: policy.arrays[f"normaliser/{n}"] for n in ("count", "mean", "var")})
         self._scale = ValueScale(*(jnp.asarray(policy.arrays[f"value_scale/{n}"]) for n in ValueScale._fields))
 
-    def _knobs(self) -> Knobs:
+    def _hyperparameters(self) -> Hyperparameters:
         """Hyperparameters at the current step."""
         at = self._config.ppo, self._config.curriculum, self.step
-        return Knobs(schedules.learning_rate(*at), schedules.ent_coef(*at), schedules.clip_range(*at))
+        return Hyperparameters(schedules.learning_rate(*at), schedules.ent_coef(*at), schedules.clip_range(*at))
 
     def _act_function(self, params: Any, norm: Any, observation: jax.Array, noise: jax.Array) -> jax.Array:
         return self._net.mean(params, normalise(observation, *norm)) + jnp.exp(params["log_std"]) * noise

@@ -45,7 +45,7 @@ class Rollout(NamedTuple):
     done: Any
 
 
-class Knobs(NamedTuple):
+class Hyperparameters(NamedTuple):
     """Scheduled hyperparameters of one update."""
 
     learning_rate: float
@@ -76,7 +76,7 @@ def make_optimiser(ppo: PPOSection) -> optax.GradientTransformation:
 def make_update(
     net: ActorCritic, ppo: PPOSection, jax_options: JaxSection, mirrors: tuple[Mirror, Mirror] | None = None
 ) -> Callable[..., Any]:
-    """Compile-ready `update(params, opt_state, scale, norm, rollout, key, knobs)`.
+    """Compile-ready `update(params, opt_state, scale, norm, rollout, key, hyper)`.
 
     It returns new parameters, optimiser state and value scale, and a dictionary of metrics. All
     epochs run in one `lax.scan`; once the policy has moved past `target_kl` the rest is skipped.
@@ -87,7 +87,9 @@ def make_update(
     """
     optimiser = make_optimiser(ppo)
 
-    def loss(params: Params, sample: dict[str, jax.Array], knobs: Knobs) -> tuple[jax.Array, dict[str, jax.Array]]:
+    def loss(
+        params: Params, sample: dict[str, jax.Array], hyper: Hyperparameters
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
         log_std = params["log_std"]
         if ppo.log_std_end is not None:  # scheduled, not learned
             log_std = jax.lax.stop_gradient(log_std)
@@ -97,17 +99,17 @@ def make_update(
         gain = sample["advantage"]
         if jax_options.normalize_advantage:
             gain = (gain - gain.mean()) / (gain.std() + 1e-8)
-        clipped = jnp.clip(ratio, 1.0 - knobs.clip_range, 1.0 + knobs.clip_range)
+        clipped = jnp.clip(ratio, 1.0 - hyper.clip_range, 1.0 + hyper.clip_range)
         policy_loss = -jnp.minimum(ratio * gain, clipped * gain).mean()
         value_loss = 0.5 * jnp.square(net.value(params, sample["observation"]) - sample["target"]).mean()
         entropy = jnp.sum(log_std + 0.5 * (LOG_2PI + 1.0))
-        total = policy_loss + ppo.vf_coef * value_loss - knobs.ent_coef * entropy
+        total = policy_loss + ppo.vf_coef * value_loss - hyper.ent_coef * entropy
         return total, {
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy,
             "approx_kl": jnp.average(ratio - 1.0 - log_ratio, weights=sample["original"]),
-            "clip_fraction": jnp.average(jnp.abs(ratio - 1.0) > knobs.clip_range, weights=sample["original"]),
+            "clip_fraction": jnp.average(jnp.abs(ratio - 1.0) > hyper.clip_range, weights=sample["original"]),
         }
 
     def rescale(scale: ValueScale, returns: jax.Array) -> ValueScale:
@@ -145,7 +147,7 @@ def make_update(
         norm: tuple[jax.Array, jax.Array],
         rollout: Rollout,
         key: jax.Array,
-        knobs: Knobs,
+        hyper: Hyperparameters,
     ) -> tuple[Params, Any, ValueScale, dict[str, jax.Array]]:
         seen = normalise(rollout.observations, *norm)
         spread = jnp.sqrt(scale.var) + 1e-6
@@ -177,9 +179,9 @@ def make_update(
             def go(state: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, jax.Array]]:
                 params, opt_state, _ = state
                 sample = jax.tree.map(lambda x: x[index], samples)
-                (_, info), grads = jax.value_and_grad(loss, has_aux=True)(params, sample, knobs)
+                (_, info), grads = jax.value_and_grad(loss, has_aux=True)(params, sample, hyper)
                 steps, opt_state = optimiser.update(grads, opt_state, params)
-                params = jax.tree.map(lambda p, s: p - knobs.learning_rate * s, params, steps)
+                params = jax.tree.map(lambda p, s: p - hyper.learning_rate * s, params, steps)
                 limit = jnp.inf if ppo.target_kl is None else ppo.target_kl
                 return (params, opt_state, info["approx_kl"] <= limit), {**info, "ran": jnp.ones(())}
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mesozoic.errors import UserError
-from mesozoic.run.files import sync_folder, write_bytes, write_json
+from mesozoic.files import sync_folder, write_bytes, write_json
 
 FORMAT = 1
 NAME = re.compile(r"step-(\d{12})$")

@@ -12,10 +12,10 @@ from typing import Any
 from mesozoic.config import Override, StageConfig, load_stage, stage_files
 from mesozoic.curriculum.gate import check_gate
 from mesozoic.errors import UserError
+from mesozoic.files import write_bytes
 from mesozoic.learn.network_presets import hidden_widths
-from mesozoic.run.files import write_bytes
 from mesozoic.run.folder import StageFolder
-from mesozoic.run.identity import Identity
+from mesozoic.run.spec import RunSpec
 from mesozoic.run.train_stage import train_stage
 from mesozoic.species import get_species
 from mesozoic.species.anatomy import anatomy_of
@@ -107,8 +107,8 @@ def run_curriculum(
     results: list[dict[str, Any]] = []
     load: Path | None = None
     for config in plan.stages:
-        identity = Identity(plan.species, plan.seed, plan.backend, plan.algorithm, config, load)
-        result = train_stage(identity, run, resume=resume, wandb=wandb)
+        spec = RunSpec(plan.species, plan.seed, plan.backend, plan.algorithm, config, load)
+        result = train_stage(spec, run, resume=resume, wandb=wandb)
         results.append(result)
         write_bytes(run / RESULTS_FILE, results_table(results).encode())
         if strict and not result["stage_passed"]:

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from mesozoic.errors import UserError
+from mesozoic.files import write_bytes
 from mesozoic.learn.policy import Policy
-from mesozoic.run.files import write_bytes
 
 
 @dataclass(frozen=True)

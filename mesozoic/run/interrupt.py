@@ -8,14 +8,6 @@ from types import FrameType
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Interrupted(Exception):
-    """The run stopped because of a signal, after saving a checkpoint. Exit with `exit_code`."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.exit_code = 128 + number
-
-
 class Interrupts:
     """While entered, remembers the first signal instead of dying of it; a second SIGINT stops at once."""
 

@@ -11,22 +11,22 @@ from typing import Any
 from mesozoic import task
 from mesozoic.curriculum.gate import Gate, check_gate
 from mesozoic.curriculum.loop import Progress, StageLoop
-from mesozoic.errors import UserError
+from mesozoic.errors import Interrupted, UserError
 from mesozoic.evaluate.episodes import Summary, baselines, run_episodes
+from mesozoic.files import write_json
 from mesozoic.learn.make import make_learner
 from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.learn.policy import Policy, check_learner, check_policy_fits, load_policy
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest
 from mesozoic.run.display import Display
-from mesozoic.run.files import write_json
 from mesozoic.run.folder import StageFolder, save_policy
-from mesozoic.run.identity import Identity
-from mesozoic.run.interrupt import Interrupted, Interrupts
+from mesozoic.run.interrupt import Interrupts
 from mesozoic.run.recorder import RunRecorder
 from mesozoic.run.sinks import Sink
 from mesozoic.run.sinks.csv_sink import CsvSink
 from mesozoic.run.sinks.tensorboard_sink import TensorBoardSink
 from mesozoic.run.sinks.wandb_sink import open_wandb
+from mesozoic.run.spec import RunSpec
 from mesozoic.run.versions import cores, versions
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.samples import Stream
@@ -44,8 +44,8 @@ class Saved:
     manifest: dict[str, Any]
 
 
-def train_stage(identity: Identity, run: Path, resume: bool = True, wandb: bool = False) -> dict[str, Any]:
-    """Train the stage of `identity` in `run`, and return what `metrics.json` says of it.
+def train_stage(spec: RunSpec, run: Path, resume: bool = True, wandb: bool = False) -> dict[str, Any]:
+    """Train the stage of `spec` in `run`, and return what `metrics.json` says of it.
 
     A run folder that holds a checkpoint of the same configuration is continued, bit for bit; one
     that is finished is only reported.
@@ -54,32 +54,32 @@ def train_stage(identity: Identity, run: Path, resume: bool = True, wandb: bool 
         UserError: bad input, or files of another run; nothing was written.
         Interrupted: a signal came; a checkpoint was written.
     """
-    folder = StageFolder(run, identity.config.stage.number)
-    check_gate(identity.config.curriculum)
-    if identity.algorithm == "ppo":
-        identity.config.check_ppo_batches()
-    species = get_species(identity.species)
-    task.check_stage(anatomy_of(species, species.load_model()), identity.config.env)
-    warm_start = _warm_start(identity, species)
+    folder = StageFolder(run, spec.config.stage.number)
+    check_gate(spec.config.curriculum)
+    if spec.algorithm == "ppo":
+        spec.config.check_ppo_batches()
+    species = get_species(spec.species)
+    task.check_stage(anatomy_of(species, species.load_model()), spec.config.env)
+    warm_start = _warm_start(spec, species)
     saved = None
     if resume:
-        finished = _finished(folder, identity)
+        finished = _finished(folder, spec)
         if finished is not None:
             return finished
-        saved = _find_checkpoint(folder, identity)
+        saved = _find_checkpoint(folder, spec)
     else:
         aside = folder.set_aside()
         if aside is not None:
             Display("", 1).say(f"the earlier run is kept as {aside}")
     folder.create()
-    record = {"identity": identity.to_json(), "versions": versions(), "cores": cores()}
+    record = {"identity": spec.to_json(), "versions": versions(), "cores": cores()}
     with folder.locked(), Interrupts() as interrupts:
-        write_json(folder.config, {**record, "config": identity.config.model_dump(mode="json")})
-        return _train(identity, folder, species, warm_start, saved, record, interrupts, wandb)
+        write_json(folder.config, {**record, "config": spec.config.model_dump(mode="json")})
+        return _train(spec, folder, species, warm_start, saved, record, interrupts, wandb)
 
 
 def _train(
-    identity: Identity,
+    spec: RunSpec,
     folder: StageFolder,
     species: Species,
     warm_start: Policy | None,
@@ -88,10 +88,10 @@ def _train(
     interrupts: Interrupts,
     wandb: bool,
 ) -> dict[str, Any]:
-    config, seed = identity.config, identity.seed
-    env = BatchEnv(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, stagger=True)
+    config, seed = spec.config, spec.seed
+    env = BatchEnv(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, random_age=True)
     env.reset()
-    learner = make_learner(identity.backend, identity.algorithm, env, config, identity.species, seed, warm_start)
+    learner = make_learner(spec.backend, spec.algorithm, env, config, spec.species, seed, warm_start)
     start = 0
     state: dict[str, Any] = {}
     if saved is not None:
@@ -100,7 +100,7 @@ def _train(
         learner.set_state(state["learner"])
         start = learner.step
     plan = config.curriculum
-    title = f"{identity.species} stage {config.stage.number} {config.stage.name}"
+    title = f"{spec.species} stage {config.stage.number} {config.stage.name}"
     with Display(title, plan.timesteps, start) as display:
         display.say(f"{title}: {plan.timesteps:,} steps at most, {config.stage.n_envs} worlds, seed {seed}")
         display.say(f"files: {folder.path}")
@@ -135,7 +135,7 @@ def _train(
                 raise Interrupted(interrupts.received)
             save_policy(folder.final_policy, learner.policy())
             recorder.phase("finished")
-            result = _result(identity, folder, record, learner.step, loop.progress, recorder, figures)
+            result = _result(spec, folder, record, learner.step, loop.progress, recorder, figures)
             write_json(folder.metrics, result)
             return result
         finally:
@@ -144,7 +144,7 @@ def _train(
 
 
 def _result(
-    identity: Identity,
+    spec: RunSpec,
     folder: StageFolder,
     record: dict[str, Any],
     step: int,
@@ -153,12 +153,12 @@ def _result(
     figures: dict[str, Summary],
 ) -> dict[str, Any]:
     return {
-        "species": identity.species,
-        "stage": identity.config.stage.number,
-        "stage_name": identity.config.stage.name,
+        "species": spec.species,
+        "stage": spec.config.stage.number,
+        "stage_name": spec.config.stage.name,
         "stage_passed": progress.passed,
         "timesteps": step,
-        "seed": identity.seed,
+        "seed": spec.seed,
         "score": progress.summary["score"],
         "best_score": progress.best_score,
         "best_step": progress.best_step,
@@ -178,25 +178,25 @@ def _result(
     }
 
 
-def _warm_start(identity: Identity, species: Species) -> Policy | None:
-    if identity.load is None:
+def _warm_start(spec: RunSpec, species: Species) -> Policy | None:
+    if spec.load is None:
         return None
-    policy = load_policy(identity.load)
+    policy = load_policy(spec.load)
     anatomy = anatomy_of(species, species.load_model())
-    check_policy_fits(policy, identity.species, task.layout_of(anatomy), anatomy.nu)
-    check_learner(policy, f"{identity.backend}-{identity.algorithm}")
-    section = identity.algorithm
-    widths = hidden_widths(getattr(identity.config, section).net_arch)
+    check_policy_fits(policy, spec.species, task.layout_of(anatomy), anatomy.nu)
+    check_learner(policy, f"{spec.backend}-{spec.algorithm}")
+    section = spec.algorithm
+    widths = hidden_widths(getattr(spec.config, section).net_arch)
     if policy.hidden != widths:
         raise UserError(
-            f"the policy {identity.load} has hidden layers {list(policy.hidden)}, {section}.net_arch is {list(widths)};"
+            f"the policy {spec.load} has hidden layers {list(policy.hidden)}, {section}.net_arch is {list(widths)};"
             f" add --override {section}.net_arch={list(policy.hidden)}".replace(", ", ",")
         )
     return policy
 
 
-def _finished(folder: StageFolder, identity: Identity) -> dict[str, Any] | None:
-    """The result of a run of this identity that is already over."""
+def _finished(folder: StageFolder, spec: RunSpec) -> dict[str, Any] | None:
+    """The result of a run of this spec that is already over."""
     if not (folder.metrics.exists() and folder.final_policy.exists()):
         return None
     try:
@@ -204,16 +204,16 @@ def _finished(folder: StageFolder, identity: Identity) -> dict[str, Any] | None:
         other = dict(result["identity"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder.metrics} is damaged ({error}); remove it or start over with --no-resume") from None
-    identity.check(other, folder.path)
+    spec.check(other, folder.path)
     return result
 
 
-def _find_checkpoint(folder: StageFolder, identity: Identity) -> Saved | None:
+def _find_checkpoint(folder: StageFolder, spec: RunSpec) -> Saved | None:
     found = checkpoints(folder.checkpoints)
     if not found:
         return None
     manifest = read_manifest(found[-1])
-    identity.check(manifest["identity"], folder.path)
+    spec.check(manifest["identity"], folder.path)
     return Saved(found[-1], manifest)
 
 

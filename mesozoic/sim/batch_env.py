@@ -46,7 +46,7 @@ class BatchEnv:
     Args:
         seed: with `stream`, decides every episode; world i draws the same episodes for any `n`.
         auto_reset: begin a new episode in the step that ends one.
-        stagger: start the first episodes at different ages, so that they do not all end together.
+        random_age: start the first episodes at different ages, so that they do not all end together.
         threads: cores for the physics, 0 for all.
         change: of the simulated body, which the task does not know of (see `NativeEngine`).
         heading: radians; every episode begins with it instead of a random one.
@@ -60,7 +60,7 @@ class BatchEnv:
         seed: int,
         stream: Stream = Stream.TRAIN,
         auto_reset: bool = True,
-        stagger: bool = False,
+        random_age: bool = False,
         threads: int = 0,
         change: ModelChange | None = None,
         heading: float | None = None,
@@ -73,14 +73,14 @@ class BatchEnv:
         self.observation_size = task.observation_size(self.anatomy)
         self.action_size = self.anatomy.nu
         self._seed, self._stream = seed, stream
-        self._auto_reset, self._stagger = auto_reset, stagger
+        self._auto_reset, self._random_age = auto_reset, random_age
         self._heading = heading
         self._uniforms = task.uniforms_per_reset(self.anatomy, env)
-        self.task_share = 1.0
+        self.ramp = 1.0
         """Share of the weights of locomotion and behaviour terms that counts, for ramps in training."""
         self._episode = np.full(n, -1, dtype=np.int64)
         blank = np.zeros((n, self._uniforms), dtype=np.float32)
-        self.memory, _, _ = task.reset(np, self.anatomy, env, blank)
+        self.task_state, _, _ = task.reset(np, self.anatomy, env, blank)
         self._observation = np.zeros((n, self.observation_size), dtype=np.float32)
 
     @property
@@ -96,10 +96,10 @@ class BatchEnv:
     def reset(self) -> NDArray[np.float32]:
         """Begin the next episode in every world."""
         self._begin(np.ones(self.n, dtype=bool))
-        if self._stagger:
+        if self._random_age:
             ages = episode_uniforms(self._seed, self._stream, np.arange(self.n), np.full(self.n, 2**62), 1)[:, 0]
             age = (ages * self.env.max_episode_steps).astype(np.int32)
-            self.memory = self.memory._replace(step=age)
+            self.task_state = self.task_state._replace(step=age)
         return self._observation
 
     def step(self, action: NDArray[np.float32], active: NDArray[np.bool_] | None = None) -> Transition:
@@ -107,11 +107,11 @@ class BatchEnv:
 
         `active` [n] leaves the physics of the other worlds as it is; their results carry no meaning.
         """
-        force = task.push_force(np, self.anatomy, self.env, self.memory)
+        force = task.push_force(np, self.anatomy, self.env, self.task_state)
         self.engine.step(task.servo_targets(np, self.anatomy, action), force, active)
         self.sensed = self.engine.sensed()
-        outcome = task.step(np, self.anatomy, self.env, self.memory, self.sensed, action, self.task_share)
-        self.memory = outcome.memory
+        outcome = task.step(np, self.anatomy, self.env, self.task_state, self.sensed, action, self.ramp)
+        self.task_state = outcome.state
         self._observation = outcome.observation
         done = outcome.terminated | outcome.truncated
         if self._auto_reset and done.any():
@@ -129,10 +129,10 @@ class BatchEnv:
         )
 
     def state(self) -> dict[str, dict[str, NDArray] | NDArray]:
-        """Everything needed to continue bit for bit: engine, memory, episode counters, observation."""
+        """Everything needed to continue bit for bit: engine, task state, episode counters, observation."""
         return {
             "engine": self.engine.state(),
-            "memory": {name: np.array(value) for name, value in self.memory._asdict().items()},
+            "task": {name: np.array(value) for name, value in self.task_state._asdict().items()},
             "episode": self._episode.copy(),
             "observation": self._observation.copy(),
         }
@@ -140,7 +140,7 @@ class BatchEnv:
     def set_state(self, state: dict) -> None:
         """Continue from what `state()` returned."""
         self.engine.set_state(state["engine"])
-        self.memory = task.Memory(**state["memory"])
+        self.task_state = task.TaskState(**state["task"])
         self._episode = state["episode"].copy()
         self._observation = state["observation"].copy()
 
@@ -155,9 +155,9 @@ class BatchEnv:
         sensed = task.Sensed(*(part[mask] for part in self.engine.sensed()))
         fresh, observation = task.begin(np, self.anatomy, self.env, fresh, sensed)
         merged = {}
-        for name, old, new in zip(task.Memory._fields, self.memory, fresh, strict=True):
+        for name, old, new in zip(task.TaskState._fields, self.task_state, fresh, strict=True):
             merged[name] = old.copy()
             merged[name][mask] = new
-        self.memory = task.Memory(**merged)
+        self.task_state = task.TaskState(**merged)
         self._observation = self._observation.copy()  # callers keep the old one
         self._observation[mask] = observation

@@ -73,9 +73,9 @@ class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         """
         if not self._seeded:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
-        moment = self._env.step(np.asarray(action, dtype=np.float32)[None])
-        observation, reward = moment.observation[0].copy(), float(moment.reward[0])
-        return observation, reward, bool(moment.terminated[0]), bool(moment.truncated[0]), _info(moment)
+        transition = self._env.step(np.asarray(action, dtype=np.float32)[None])
+        observation, reward = transition.observation[0].copy(), float(transition.reward[0])
+        return observation, reward, bool(transition.terminated[0]), bool(transition.truncated[0]), _info(transition)
 
     def render(self) -> NDArray[np.uint8] | None:
         """The animal from its side camera, [540, 960, 3]; None without a render mode.
@@ -100,13 +100,13 @@ class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         self._renderer = self._scene = None
 
 
-def _info(moment: Transition) -> dict[str, Any]:
-    info: dict[str, Any] = {f"reward/{name}": float(value[0]) for name, value in moment.terms.items()}
-    if moment.succeeded[0]:
+def _info(transition: Transition) -> dict[str, Any]:
+    info: dict[str, Any] = {f"reward/{name}": float(value[0]) for name, value in transition.terms.items()}
+    if transition.succeeded[0]:
         info["reasons"] = ["succeeded"]
-    elif moment.terminated[0]:
-        info["reasons"] = [name for name, ended in moment.reasons.items() if ended[0]]
-    elif moment.truncated[0]:
+    elif transition.terminated[0]:
+        info["reasons"] = [name for name, ended in transition.reasons.items() if ended[0]]
+    elif transition.truncated[0]:
         info["reasons"] = ["timeout"]
     return info
 

@@ -1,6 +1,6 @@
 """The decision process as pure functions over `[n, ...]` arrays of numpy or jax.numpy."""
 
-from mesozoic.task.arrays import Memory, Sensed, Step
+from mesozoic.task.arrays import Sensed, Step, TaskState
 from mesozoic.task.check import check_stage
 from mesozoic.task.control import clip_action, servo_targets
 from mesozoic.task.mirror import Mirror, mirror_action, mirror_observation
@@ -15,10 +15,10 @@ __all__ = [
     "REASONS",
     "TERMS",
     "Block",
-    "Memory",
     "Mirror",
     "Sensed",
     "Step",
+    "TaskState",
     "active_terms",
     "begin",
     "check_stage",

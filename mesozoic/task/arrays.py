@@ -36,7 +36,7 @@ class Sensed(NamedTuple):
     diverged: Array
 
 
-class Memory(NamedTuple):
+class TaskState(NamedTuple):
     """The task's own state of each world.
 
     Attributes:
@@ -105,7 +105,7 @@ class Step(NamedTuple):
     """What one control step means.
 
     Attributes:
-        memory: the next memory.
+        state: the next state.
         observation [n, nobs]: float32.
         rewards: reward term -> [n], weights applied; the reward is their sum.
         reasons: why an episode ended -> [n] bool.
@@ -113,7 +113,7 @@ class Step(NamedTuple):
         terminated, truncated [n] bool: the episode failed or succeeded, or ran out of time.
     """
 
-    memory: Memory
+    state: TaskState
     observation: Array
     rewards: dict[str, Array]
     reasons: dict[str, Array]

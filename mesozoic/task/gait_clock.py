@@ -13,7 +13,7 @@ import numpy as np
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, Memory
+from mesozoic.task.arrays import XP, Array, TaskState
 
 GRACE = 0.06
 """Share of a stride before and after touchdown and lift-off in which either is fine."""
@@ -24,16 +24,16 @@ def advance(env: EnvSection, anatomy: Anatomy, phase: Array) -> Array:
     return (phase + np.float32(env.gait_frequency * anatomy.dt / anatomy.time_unit)) % np.float32(1.0)
 
 
-def commanded_speed(xp: XP, env: EnvSection, memory: Memory) -> Array:
+def commanded_speed(xp: XP, env: EnvSection, state: TaskState) -> Array:
     """Speed asked for, [n] in units of sqrt(g*h): none once the target has been reached."""
-    return xp.where(memory.struck < 0, np.float32(math.sqrt(env.target_froude)), np.float32(0.0))
+    return xp.where(state.struck < 0, np.float32(math.sqrt(env.target_froude)), np.float32(0.0))
 
 
-def clock(xp: XP, env: EnvSection, memory: Memory) -> Array:
+def clock(xp: XP, env: EnvSection, state: TaskState) -> Array:
     """Sine and cosine of the clock, [n, 2]; zero for an animal that should stand."""
     if env.gait_frequency == 0.0:
-        return xp.zeros((memory.phase.shape[0], 2), dtype=xp.float32)
-    angle = 2.0 * math.pi * memory.phase
+        return xp.zeros((state.phase.shape[0], 2), dtype=xp.float32)
+    angle = 2.0 * math.pi * state.phase
     return xp.stack([xp.sin(angle), xp.cos(angle)], axis=1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, Kinematics, Memory, Sensed
+from mesozoic.task.arrays import XP, Array, Kinematics, Sensed, TaskState
 
 TINY = 1e-6
 AHEAD = np.array([1.0, 0.0], dtype=np.float32)
@@ -13,7 +13,7 @@ NEAR = 2.0
 """Hip heights; a target farther than this is observed by its direction and horizontal distance only."""
 
 
-def kinematics(xp: XP, anatomy: Anatomy, memory: Memory, sensed: Sensed) -> Kinematics:
+def kinematics(xp: XP, anatomy: Anatomy, state: TaskState, sensed: Sensed) -> Kinematics:
     """Compute the torso's kinematics in its own frame.
 
     A MuJoCo free joint has `qpos = [x y z | w x y z]` and `qvel = [v in the world frame | angular
@@ -29,18 +29,18 @@ def kinematics(xp: XP, anatomy: Anatomy, memory: Memory, sensed: Sensed) -> Kine
     vx, vy, vz = (qvel[:, i] / speed for i in (0, 1, 2))
     wx, wy, wz = (qvel[:, i] * anatomy.time_unit for i in (3, 4, 5))
     lin_vel = [r00 * vx + r10 * vy + r20 * vz, r01 * vx + r11 * vy + r21 * vz, r02 * vx + r12 * vy + r22 * vz]
-    dx, dy = memory.target[:, 0] - qpos[:, 0], memory.target[:, 1] - qpos[:, 1]
+    dx, dy = state.target[:, 0] - qpos[:, 0], state.target[:, 1] - qpos[:, 1]
     distance = xp.sqrt(dx * dx + dy * dy)
     ahead = xp.maximum(distance, TINY)
     heading = xp.sqrt(r00 * r00 + r10 * r10)
     scale = xp.maximum(heading * distance, TINY)
-    dz = memory.target[:, 2] - qpos[:, 2]
+    dz = state.target[:, 2] - qpos[:, 2]
     span = xp.sqrt(dx * dx + dy * dy + dz * dz)
     nearness = xp.minimum(1.0 / length, NEAR / xp.maximum(span, TINY))
     near = [r00 * dx + r10 * dy + r20 * dz, r01 * dx + r11 * dy + r21 * dz, r02 * dx + r12 * dy + r22 * dz]
     direction = xp.stack([(r00 * dx + r10 * dy) / scale, (r00 * dy - r10 * dx) / scale], axis=1)
-    reach = sensed.site_pos - memory.target[:, None, :]
-    ox, oy = qpos[:, 0] - memory.origin[:, 0], qpos[:, 1] - memory.origin[:, 1]
+    reach = sensed.site_pos - state.target[:, None, :]
+    ox, oy = qpos[:, 0] - state.origin[:, 0], qpos[:, 1] - state.origin[:, 1]
     return Kinematics(
         gravity=xp.stack([-r20, -r21, -r22], axis=1),
         lin_vel=xp.stack(lin_vel, axis=1),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import FREE_QPOS, FREE_QVEL, Anatomy
-from mesozoic.task.arrays import XP, Array, Kinematics, Memory, Sensed
+from mesozoic.task.arrays import XP, Array, Kinematics, Sensed, TaskState
 from mesozoic.task.gait_clock import clock, commanded_speed
 
 TARGET_REACH = 10.0
@@ -55,7 +55,7 @@ def observation_size(anatomy: Anatomy) -> int:
     return sum(block.size for block in observation_layout(anatomy))
 
 
-def observe(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: Sensed, kin: Kinematics) -> Array:
+def observe(xp: XP, anatomy: Anatomy, env: EnvSection, state: TaskState, sensed: Sensed, kin: Kinematics) -> Array:
     """Fill the observation, float32 [n, nobs]. Everything in it is egocentric and of order one."""
     joint_pos = sensed.qpos[:, FREE_QPOS:] - anatomy.home_qpos[FREE_QPOS:]
     joint_vel = sensed.qvel[:, FREE_QVEL:] * anatomy.time_unit
@@ -68,11 +68,11 @@ def observe(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory, sensed: S
         joint_pos,
         joint_vel,
         kin.foot_load,
-        memory.prev_action,
+        state.prev_action,
         kin.target_dir,
         reach[:, None],
         kin.target_near,
-        commanded_speed(xp, env, memory)[:, None],
-        clock(xp, env, memory),
+        commanded_speed(xp, env, state)[:, None],
+        clock(xp, env, state),
     ]
     return xp.concatenate(parts, axis=1)

@@ -6,7 +6,7 @@ import math
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, Memory
+from mesozoic.task.arrays import XP, Array, TaskState
 
 UNIFORMS_PER_PUSH = 3
 
@@ -44,14 +44,14 @@ def schedule_pushes(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) 
     return xp.floor(start).astype(xp.int32), velocity
 
 
-def push_force(xp: XP, anatomy: Anatomy, env: EnvSection, memory: Memory) -> Array:
+def push_force(xp: XP, anatomy: Anatomy, env: EnvSection, state: TaskState) -> Array:
     """Force on the torso during the coming control step, world frame, newtons, [n, 3].
 
     A push that changes the velocity of the whole animal by dv is the force m*dv/T for the time T.
     """
     duration = push_steps(anatomy, env)
-    since = memory.step[:, None] - memory.push_start
+    since = state.step[:, None] - state.push_start
     active = (since >= 0) & (since < duration)
     newtons = anatomy.mass / (duration * anatomy.dt)
-    force = xp.sum(xp.where(active[:, :, None], memory.push_velocity, 0.0), axis=1) * newtons
+    force = xp.sum(xp.where(active[:, :, None], state.push_velocity, 0.0), axis=1) * newtons
     return xp.concatenate([force, xp.zeros_like(force[:, :1])], axis=1)

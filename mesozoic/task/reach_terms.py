@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from mesozoic.task.arrays import XP, Array
-from mesozoic.task.moment import Moment
+from mesozoic.task.reward_context import RewardContext
 
 FASTEST = 5.0
 """Speed units; no claw or head draws back faster, except in a world whose physics broke down."""
 
 
-def approach(xp: XP, m: Moment) -> Array:
+def approach(xp: XP, m: RewardContext) -> Array:
     """Distance closed between the strike site and the target, as a speed, of which at most 1 is paid.
 
     It sums up to the way there and no more, so that neither hovering by the prey nor going back and forth
     earns anything: what is limited is the gain, not the loss of any animal that moves."""
-    closed = (m.before.gap - m.memory.gap) * (m.anatomy.time_unit / m.anatomy.dt)
+    closed = (m.before.gap - m.after.gap) * (m.anatomy.time_unit / m.anatomy.dt)
     return xp.where(m.before.struck < 0, xp.clip(closed, -FASTEST, 1.0), 0.0)
 
 
-def proximity(xp: XP, m: Moment) -> Array:
+def proximity(xp: XP, m: RewardContext) -> Array:
     """Being near the target. Off in the shipped stages: it pays for hovering."""
     return xp.exp(-m.kin.gap)
 
 
-def task(xp: XP, m: Moment) -> Array:
+def task(xp: XP, m: RewardContext) -> Array:
     """Half of the bonus for reaching the target, half for still standing a moment later."""
     return 0.5 * (m.hit.astype(xp.float32) + m.succeeded.astype(xp.float32))

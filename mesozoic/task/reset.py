@@ -6,7 +6,7 @@ import math
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import FREE_QPOS, Anatomy
-from mesozoic.task.arrays import XP, Array, Memory
+from mesozoic.task.arrays import XP, Array, TaskState
 from mesozoic.task.pushes import UNIFORMS_PER_PUSH, push_count, schedule_pushes
 
 FAR = 50.0
@@ -21,14 +21,14 @@ def uniforms_per_reset(anatomy: Anatomy, env: EnvSection) -> int:
     return SCALARS + joints + anatomy.nv + UNIFORMS_PER_PUSH * push_count(anatomy, env)
 
 
-def reset(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) -> tuple[Memory, Array, Array]:
+def reset(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) -> tuple[TaskState, Array, Array]:
     """Begin episodes: home pose, any heading, noise on joints and velocities.
 
     Args:
         uniforms: [n, uniforms_per_reset(...)] float32 samples of [0, 1).
 
     Returns:
-        The memory, `qpos` [n, nq] and `qvel` [n, nv]. Joint angles differ from home by up to
+        The state, `qpos` [n, nq] and `qvel` [n, nv]. Joint angles differ from home by up to
         `reset_noise_scale` radians, velocities by as much in units of sqrt(g*h) and sqrt(g/h).
     """
     n = uniforms.shape[0]
@@ -47,7 +47,7 @@ def reset(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) -> tuple[M
     speed, rate = anatomy.speed_unit, 1.0 / anatomy.time_unit
     qvel = xp.concatenate([velocity_noise[:, :3] * speed, velocity_noise[:, 3:] * rate], axis=1)
 
-    memory = Memory(
+    state = TaskState(
         step=xp.zeros(n, dtype=xp.int32),
         prev_action=xp.zeros((n, anatomy.nu), dtype=xp.float32),
         origin=xp.zeros((n, 2), dtype=xp.float32),
@@ -59,7 +59,7 @@ def reset(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) -> tuple[M
         push_start=push_start,
         push_velocity=push_velocity,
     )
-    return memory, qpos, qvel
+    return state, qpos, qvel
 
 
 def draw_friction(env: EnvSection, uniforms: Array) -> Array | None:
@@ -73,7 +73,7 @@ def draw_friction(env: EnvSection, uniforms: Array) -> Array | None:
 def _place_target(xp: XP, anatomy: Anatomy, env: EnvSection, yaw: Array, uniforms: Array) -> Array:
     """The target of each episode, [n, 3] metres, from samples [n, 3] for distance, bearing and height."""
     near, far = env.prey_distance_range or (FAR, FAR)
-    low, high = env.prey_height_range if env.has_prey else (0.0, 0.0)
+    low, high = env.prey_height_range if env.has_target else (0.0, 0.0)
     distance = (near + uniforms[:, 0] * (far - near)) * anatomy.hip_height
     bearing = yaw + (2.0 * uniforms[:, 1] - 1.0) * math.radians(env.target_bearing)
     height = (low + uniforms[:, 2] * (high - low)) * anatomy.hip_height

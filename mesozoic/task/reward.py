@@ -1,7 +1,7 @@
 """The reward: a table of terms. A term, its weight in the stage file and its metric share a name.
 
 The term `posture` has the weight `env.posture_weight` and the metric `reward/posture`. A term is a
-pure function of the moment, `[n]`; bonuses lie in [0, 1], penalties are negative or zero, and the
+pure function of the reward context, `[n]`; bonuses lie in [0, 1], penalties are negative or zero, and the
 terms of `SIGNED` are at most 1 and about 0 for an animal that does nothing.
 """
 
@@ -16,9 +16,9 @@ from mesozoic.task import balance_terms as balance
 from mesozoic.task import reach_terms as reach
 from mesozoic.task import walk_terms as walk
 from mesozoic.task.arrays import XP, Array
-from mesozoic.task.moment import Moment
+from mesozoic.task.reward_context import RewardContext
 
-TERMS: dict[str, Callable[[XP, Moment], Array]] = {
+TERMS: dict[str, Callable[[XP, RewardContext], Array]] = {
     "alive": balance.alive,
     "posture": balance.posture,
     "pose": balance.pose,
@@ -57,7 +57,7 @@ def active_terms(env: EnvSection) -> dict[str, float]:
     return {term: weight for term, weight in weights.items() if weight != 0.0}
 
 
-def rewards(xp: XP, env: EnvSection, moment: Moment, task_share: float = 1.0) -> dict[str, Array]:
-    """Weighted terms, name -> [n] float32; those of `RAMPED` count by `task_share`."""
-    weights = {term: weight * (task_share if term in RAMPED else 1.0) for term, weight in active_terms(env).items()}
-    return {term: np.float32(weight) * TERMS[term](xp, moment) for term, weight in weights.items()}
+def rewards(xp: XP, env: EnvSection, context: RewardContext, ramp: float = 1.0) -> dict[str, Array]:
+    """Weighted terms, name -> [n] float32; those of `RAMPED` count by `ramp`."""
+    weights = {term: weight * (ramp if term in RAMPED else 1.0) for term, weight in active_terms(env).items()}
+    return {term: np.float32(weight) * TERMS[term](xp, context) for term, weight in weights.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mesozoic.task.arrays import XP, Array
 from mesozoic.task.gait_clock import GRACE, commanded_speed, swing_height, wrong_contact
-from mesozoic.task.moment import Moment
+from mesozoic.task.reward_context import RewardContext
 
 CONTACT = 0.03
 """A foot that carries less than this share of body weight is in the air."""
@@ -13,7 +13,7 @@ OUT_OF_TIME = 0.2
 TINY = 1e-6
 
 
-def forward_vel(xp: XP, m: Moment) -> Array:
+def forward_vel(xp: XP, m: RewardContext) -> Array:
     """Speed towards the target: 0 at rest, 1 at the commanded speed, falling as fast beyond it.
 
     Linear, because a narrow kernel has no slope at rest and teaches stepping in place. Where there is a
@@ -27,12 +27,12 @@ def forward_vel(xp: XP, m: Moment) -> Array:
     return xp.where(command > 0.0, xp.maximum(1.0 - error, -1.0) * keeps_time, 0.0)
 
 
-def lateral_penalty(xp: XP, m: Moment) -> Array:
+def lateral_penalty(xp: XP, m: RewardContext) -> Array:
     """Sideways speed of the torso."""
     return -xp.minimum(xp.abs(m.kin.lin_vel[:, 1]), 1.0)
 
 
-def gait(xp: XP, m: Moment) -> Array:
+def gait(xp: XP, m: RewardContext) -> Array:
     """Feet on the floor when the gait clock says so and only then: 1 if all are, about 0 for a statue.
 
     Two feet must not stand for more than about 0.63 of the stride for that: with so little swing to
@@ -40,16 +40,16 @@ def gait(xp: XP, m: Moment) -> Array:
     """
     if m.env.gait_frequency == 0.0:
         return xp.zeros_like(m.kin.height)
-    wrong = wrong_contact(xp, m.env, m.memory.phase, m.kin.foot_load > CONTACT)
+    wrong = wrong_contact(xp, m.env, m.after.phase, m.kin.foot_load > CONTACT)
     missed_by_statue = max(1.0 - m.env.gait_duty - 2.0 * GRACE, TINY)
     return xp.maximum(1.0 - wrong / missed_by_statue, -1.0)
 
 
-def clearance(xp: XP, m: Moment) -> Array:
+def clearance(xp: XP, m: RewardContext) -> Array:
     """Lifting the swinging feet as high as the clock asks, more earns no more."""
     if m.env.gait_frequency == 0.0:
         return xp.zeros_like(m.kin.height)
-    wanted = swing_height(xp, m.env, m.memory.phase)
+    wanted = swing_height(xp, m.env, m.after.phase)
     lifted = xp.clip(m.kin.foot_lift, 0.0, wanted)
     return xp.sum(lifted, axis=1) / xp.maximum(xp.sum(wanted, axis=1), m.env.clearance_height * SWINGING)
 
@@ -58,7 +58,7 @@ SWINGING = 0.3
 """Of the clearance height; where the feet should lift less than this together, the bonus fades out."""
 
 
-def slip_penalty(xp: XP, m: Moment) -> Array:
+def slip_penalty(xp: XP, m: RewardContext) -> Array:
     """Speed at which the feet slide over the floor, mean weighted by their loads, in units of sqrt(g*h), at most 1."""
     moved = m.sensed.foot_pos[:, :, :2] - m.before.foot_pos[:, :, :2]
     speed = xp.sqrt(xp.sum(moved * moved, axis=2)) / (m.anatomy.dt * m.anatomy.speed_unit)
@@ -66,6 +66,6 @@ def slip_penalty(xp: XP, m: Moment) -> Array:
     return -xp.minimum(xp.sum(load * speed, axis=1) / xp.maximum(xp.sum(load, axis=1), CONTACT), 1.0)
 
 
-def flight_penalty(xp: XP, m: Moment) -> Array:
+def flight_penalty(xp: XP, m: RewardContext) -> Array:
     """No foot on the floor."""
     return -(xp.max(m.kin.foot_load, axis=1) < CONTACT).astype(xp.float32)

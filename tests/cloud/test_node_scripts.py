@@ -78,9 +78,9 @@ def test_all_stages_are_a_curriculum(node: Node) -> None:
 
 
 def test_every_knob(node: Node) -> None:
-    knobs = {"STAGE": "2", "TIMESTEPS": "5000", "N_ENVS": "64", "BACKEND": "sb3", "ALGORITHM": "sac", "SEED": "7"}
+    settings = {"STAGE": "2", "TIMESTEPS": "5000", "N_ENVS": "64", "BACKEND": "sb3", "ALGORITHM": "sac", "SEED": "7"}
     words = " ppo.gamma=0.98\n  env.names=[*]  "
-    done = node.train(SPECIES="trex", OVERRIDES=words, RUN_NAME="mine", RESULTS=f"{node.home}/bucket", **knobs)
+    done = node.train(SPECIES="trex", OVERRIDES=words, RUN_NAME="mine", RESULTS=f"{node.home}/bucket", **settings)
     assert done.returncode == 0, done.stderr
     assert node.arguments[2:] == [
         *("train", "trex", "--stage", "2", "--output-dir", f"{node.home}/bucket/mine"),
@@ -347,9 +347,9 @@ def test_a_real_machine(tmp_path: Path) -> None:
     shutil.copytree(CHECKOUT, tree, ignore=leave)
     # What leads to the package registry is passed on, nothing else.
     leads = {key: value for key, value in os.environ.items() if key.startswith(("UV_", "SSL_", "PIP_", "https_"))}
-    knobs = {"SPECIES": "trex", "STAGE": "1", "TIMESTEPS": "20000", "N_ENVS": "64"}
-    knobs["OVERRIDES"] = "ppo.n_steps=64 ppo.net_arch=[16,16] curriculum.save_freq=4000"
-    envs = {"HOME": str(home), "PATH": os.environ["PATH"], **leads, **knobs}
+    settings = {"SPECIES": "trex", "STAGE": "1", "TIMESTEPS": "20000", "N_ENVS": "64"}
+    settings["OVERRIDES"] = "ppo.n_steps=64 ppo.net_arch=[16,16] curriculum.save_freq=4000"
+    envs = {"HOME": str(home), "PATH": os.environ["PATH"], **leads, **settings}
 
     def run(script: str) -> subprocess.CompletedProcess[str]:
         command = ["bash", str(tree / "cloud" / script)]

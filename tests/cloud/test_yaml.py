@@ -173,11 +173,11 @@ def test_a_sweeps_machine_is_a_trainings_machine() -> None:
 
 @pytest.mark.parametrize("name", TRAINING)
 def test_comments_of_the_knobs_do_not_drift(name: str) -> None:
-    def knobs(of: str) -> list[str]:
-        lines = text(of)[text(of).index("# The only knobs") :].splitlines()
+    def settings(of: str) -> list[str]:
+        lines = text(of)[text(of).index("# The only settings") :].splitlines()
         return [line for line in lines if not line.startswith(("  RESULTS", "  BUCKET", "  MAX_HOURS"))]
 
-    assert knobs(name) == knobs("train")
+    assert settings(name) == settings("train")
 
 
 def test_every_knob_is_read_on_the_machine() -> None:

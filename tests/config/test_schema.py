@@ -157,8 +157,8 @@ def test_the_keys_say_what_the_animal_is_asked_to_do() -> None:
     for froude in (0.0, 0.1):
         env = EnvSection(target_froude=froude, prey_distance_range=(1.0, 2.0))
         assert env.task == "behaviour"
-        assert env.has_prey
-    assert not EnvSection(target_froude=0.1).has_prey
+        assert env.has_target
+    assert not EnvSection(target_froude=0.1).has_target
 
 
 def test_what_is_missing_is_named() -> None:

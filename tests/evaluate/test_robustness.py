@@ -108,7 +108,7 @@ def test_every_episode_begins_with_the_heading(species: Species, busy_env: EnvSe
         np.testing.assert_allclose(np.angle(np.exp(1j * (yaw - heading))), 0.0, atol=1e-5)
         assert len(set(other[:, 6].tolist())) == 3, "headings are random otherwise"
         np.testing.assert_array_equal(mine[:, 7:], other[:, 7:], err_msg="all else is the same episode")
-        np.testing.assert_array_equal(fixed.memory.push_velocity, free.memory.push_velocity)
+        np.testing.assert_array_equal(fixed.task_state.push_velocity, free.task_state.push_velocity)
 
 
 def test_the_task_knows_the_unchanged_animal(species: Species, busy_env: EnvSection, anatomy: Anatomy) -> None:
@@ -119,7 +119,7 @@ def test_the_task_knows_the_unchanged_animal(species: Species, busy_env: EnvSect
     np.testing.assert_array_equal(env.reset()[:, :3], plain.reset()[:, :3])
     for step in range(busy_env.max_episode_steps):
         forces = [
-            task.push_force(np, e.anatomy, busy_env, e.memory._replace(step=np.full(2, step))) for e in (env, plain)
+            task.push_force(np, e.anatomy, busy_env, e.task_state._replace(step=np.full(2, step))) for e in (env, plain)
         ]
         np.testing.assert_array_equal(*forces)
 

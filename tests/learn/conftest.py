@@ -43,7 +43,7 @@ def make(species: Species, config: MakeConfig) -> MakeLearner:
         *overrides: str, seed: int = 0, warm_start: Policy | None = None, stage: StageConfig | None = None
     ) -> tuple[BatchEnv, JaxPPO]:
         stage = config(*overrides) if stage is None else stage
-        env = BatchEnv(species, stage.env, stage.stage.n_envs, seed, Stream.TRAIN, stagger=True)
+        env = BatchEnv(species, stage.env, stage.stage.n_envs, seed, Stream.TRAIN, random_age=True)
         env.reset()
         return env, JaxPPO(env, stage, "velociraptor", seed, warm_start)
 

@@ -151,7 +151,7 @@ WARM_UP = (
     "ppo.ent_anneal_fraction=1.0",
 )
 RAMP = ("curriculum.ramp_timesteps=128", "curriculum.ramp_start_value=0.25")
-SCHEDULED = ("train/clip_range", "train/ent_coef", "train/learning_rate", "train/task_share")
+SCHEDULED = ("train/clip_range", "train/ent_coef", "train/learning_rate", "train/ramp")
 
 
 def updates(learner: JaxPPO, count: int) -> list[dict[str, float]]:
@@ -170,8 +170,8 @@ def test_the_learner_says_what_it_follows(make: MakeLearner) -> None:
     seen = updates(learner, 5)
     assert [metrics["train/clip_range"] for metrics in seen] == pytest.approx([0.01, 0.01, 0.2, 0.2, 0.2])
     assert [metrics["train/ent_coef"] for metrics in seen] == pytest.approx([0.05, 0.05, 0.004, 0.002, 0.0])
-    assert [metrics["train/task_share"] for metrics in seen] == [0.25, 0.625, 1.0, 1.0, 1.0]
-    assert env.task_share == 1.0
+    assert [metrics["train/ramp"] for metrics in seen] == [0.25, 0.625, 1.0, 1.0, 1.0]
+    assert env.ramp == 1.0
 
 
 def test_the_ramp_scales_what_walking_pays_and_nothing_else(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from mesozoic.config import load_stage, parse_overrides
-from mesozoic.run.identity import Identity
+from mesozoic.run.spec import RunSpec
 
 TINY = (
     "stage.n_envs=8",
@@ -28,12 +28,12 @@ TINY = (
 
 
 @pytest.fixture(scope="session")
-def identity() -> Callable[..., Identity]:
+def spec() -> Callable[..., RunSpec]:
     """A run of the tiny stage 1 with more overrides; `seed=...` and `load=...` change the rest."""
 
-    def build(*overrides: str, **changes: object) -> Identity:
+    def build(*overrides: str, **changes: object) -> RunSpec:
         config = load_stage("velociraptor", 1, parse_overrides([*TINY, *overrides]))
         values = {"species": "velociraptor", "seed": 0, "backend": "jax", "algorithm": "ppo", "config": config}
-        return Identity(**values | changes)  # type: ignore[arg-type]
+        return RunSpec(**values | changes)  # type: ignore[arg-type]
 
     return build

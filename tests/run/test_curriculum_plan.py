@@ -13,7 +13,7 @@ from mesozoic.config import load_stage, parse_overrides, stage_files
 from mesozoic.errors import UserError
 from mesozoic.run import curriculum as module
 from mesozoic.run.curriculum import COLUMNS, RESULTS_FILE, CurriculumPlan, plan_curriculum, results_table
-from mesozoic.run.identity import Identity
+from mesozoic.run.spec import RunSpec
 from mesozoic.species import species_names
 
 
@@ -111,11 +111,11 @@ class TestRun:
         """Stages and what they began from; the second is not passed."""
         made: list[tuple[int, Path | None]] = []
 
-        def train_stage(identity: Identity, run: Path, resume: bool, wandb: bool) -> dict[str, Any]:
-            stage = identity.config.stage.number
-            made.append((stage, identity.load))
+        def train_stage(spec: RunSpec, run: Path, resume: bool, wandb: bool) -> dict[str, Any]:
+            stage = spec.config.stage.number
+            made.append((stage, spec.load))
             run.mkdir(parents=True, exist_ok=True)
-            assert (identity.species, identity.seed, resume, wandb) == ("velociraptor", 5, False, True)
+            assert (spec.species, spec.seed, resume, wandb) == ("velociraptor", 5, False, True)
             assert (run / RESULTS_FILE).exists() == (stage > 1), "written after every stage"
             return result(stage, passed=stage != 2)
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mesozoic.files import write_bytes, write_json
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest, save_checkpoint
-from mesozoic.run.files import write_bytes, write_json
 
 OLD: dict[str, Any] = {"w": np.arange(5.0), "n": 1}
 NEW: dict[str, Any] = {"w": np.arange(9.0), "n": 2}

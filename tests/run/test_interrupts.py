@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from mesozoic.run.interrupt import SIGNALS, Interrupted, Interrupts
+from mesozoic.errors import Interrupted
+from mesozoic.run.interrupt import SIGNALS, Interrupts
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -10,9 +10,9 @@ import pytest
 
 from mesozoic.errors import UserError
 from mesozoic.run.folder import StageFolder, choose_run_folder, find_policy
-from mesozoic.run.identity import Identity
+from mesozoic.run.spec import RunSpec
 
-MakeIdentity = Callable[..., Identity]
+MakeSpec = Callable[..., RunSpec]
 
 
 def test_creating_makes_the_folders_and_may_be_repeated(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_finds_the_policy_a_path_stands_for(tmp_path: Path) -> None:
     assert find_policy(tmp_path / "anything.zip") == tmp_path / "anything.zip"
 
 
-def test_a_run_is_the_same_as_itself(identity: MakeIdentity, tmp_path: Path) -> None:
-    identity().check(identity().to_json(), tmp_path)
+def test_a_run_is_the_same_as_itself(spec: MakeSpec, tmp_path: Path) -> None:
+    spec().check(spec().to_json(), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,10 @@ def test_a_run_is_the_same_as_itself(identity: MakeIdentity, tmp_path: Path) -> 
         ("jax.matmul_precision='high'", r"jax\.matmul_precision"),
     ],
 )
-def test_another_configuration_is_refused_by_name(
-    identity: MakeIdentity, tmp_path: Path, other: str, name: str
-) -> None:
-    before = identity("ppo.gamma=0.98")
+def test_another_configuration_is_refused_by_name(spec: MakeSpec, tmp_path: Path, other: str, name: str) -> None:
+    before = spec("ppo.gamma=0.98")
     with pytest.raises(UserError, match=name) as caught:
-        identity("ppo.gamma=0.98", other).check(before.to_json(), tmp_path)
+        spec("ppo.gamma=0.98", other).check(before.to_json(), tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "--no-resume" in str(caught.value)
 
@@ -117,9 +115,9 @@ def test_another_configuration_is_refused_by_name(
     ],
 )
 def test_seed_species_and_learner_are_part_of_it(
-    identity: MakeIdentity, tmp_path: Path, backend: str, change: dict[str, object]
+    spec: MakeSpec, tmp_path: Path, backend: str, change: dict[str, object]
 ) -> None:
-    before = identity(backend=backend)
+    before = spec(backend=backend)
     before.check(before.to_json(), tmp_path)
     with pytest.raises(UserError, match=f"{next(iter(change))} = "):
         replace(before, **change).check(before.to_json(), tmp_path)
@@ -137,10 +135,10 @@ def test_seed_species_and_learner_are_part_of_it(
     ],
 )
 def test_only_what_the_learner_reads_is_part_of_it(
-    identity: MakeIdentity, tmp_path: Path, backend: str, algorithm: str, override: str, counts: bool
+    spec: MakeSpec, tmp_path: Path, backend: str, algorithm: str, override: str, counts: bool
 ) -> None:
-    before = identity(backend=backend, algorithm=algorithm).to_json()
-    other = identity(override, backend=backend, algorithm=algorithm)
+    before = spec(backend=backend, algorithm=algorithm).to_json()
+    other = spec(override, backend=backend, algorithm=algorithm)
     if not counts:
         other.check(before, tmp_path)
         return
@@ -148,26 +146,26 @@ def test_only_what_the_learner_reads_is_part_of_it(
         other.check(before, tmp_path)
 
 
-def test_the_starting_policy_counts_by_its_contents(identity: MakeIdentity, tmp_path: Path) -> None:
+def test_the_starting_policy_counts_by_its_contents(spec: MakeSpec, tmp_path: Path) -> None:
     one, copy, other = (tmp_path / name for name in ("one.zip", "copy.zip", "other.zip"))
     one.write_bytes(b"a")
     copy.write_bytes(b"a")
     other.write_bytes(b"b")
-    before = identity(load=one).to_json()
-    identity(load=copy).check(before, tmp_path)
-    for changed in (identity(load=other), identity()):
+    before = spec(load=one).to_json()
+    spec(load=copy).check(before, tmp_path)
+    for changed in (spec(load=other), spec()):
         with pytest.raises(UserError, match="load = "):
             changed.check(before, tmp_path)
 
 
-def test_how_often_checkpoints_are_saved_does_not_matter(identity: MakeIdentity, tmp_path: Path) -> None:
-    identity("curriculum.save_freq=64").check(identity("curriculum.save_freq=999").to_json(), tmp_path)
+def test_how_often_checkpoints_are_saved_does_not_matter(spec: MakeSpec, tmp_path: Path) -> None:
+    spec("curriculum.save_freq=64").check(spec("curriculum.save_freq=999").to_json(), tmp_path)
 
 
-def test_a_key_that_the_other_run_did_not_have_differs(identity: MakeIdentity, tmp_path: Path) -> None:
-    before = identity().to_json()
+def test_a_key_that_the_other_run_did_not_have_differs(spec: MakeSpec, tmp_path: Path) -> None:
+    before = spec().to_json()
     del before["ppo.gamma"]
     with pytest.raises(UserError, match=r"ppo\.gamma = None"):
-        identity().check(before, tmp_path)
+        spec().check(before, tmp_path)
     with pytest.raises(UserError, match=r"ppo\.old = 3, now it is None"):
-        identity().check(identity().to_json() | {"ppo.old": 3}, tmp_path)
+        spec().check(spec().to_json() | {"ppo.old": 3}, tmp_path)

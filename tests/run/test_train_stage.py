@@ -13,18 +13,17 @@ from typing import Any
 
 import pytest
 
-from mesozoic.errors import UserError
+from mesozoic.errors import Interrupted, UserError
 from mesozoic.learn.policy import load_policy
 from mesozoic.run import train_stage as module
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest
 from mesozoic.run.curriculum import results_table
 from mesozoic.run.folder import StageFolder
-from mesozoic.run.identity import Identity
-from mesozoic.run.interrupt import Interrupted
+from mesozoic.run.spec import RunSpec
 from mesozoic.run.train_stage import train_stage
 from mesozoic.sim.batch_env import BatchEnv
 
-MakeIdentity = Callable[..., Identity]
+MakeSpec = Callable[..., RunSpec]
 Done = tuple[StageFolder, dict[str, Any], list[bool]]
 
 
@@ -52,7 +51,7 @@ def after_updates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture(scope="module")
-def done(identity: MakeIdentity, tmp_path_factory: pytest.TempPathFactory) -> Done:
+def done(spec: MakeSpec, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """A finished run, its result, and whether its configuration was on disk when the first step was taken."""
     run = tmp_path_factory.mktemp("run")
     folder = StageFolder(run, 1)
@@ -66,7 +65,7 @@ def done(identity: MakeIdentity, tmp_path_factory: pytest.TempPathFactory) -> Do
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BatchEnv, "step", step)
-        result = train_stage(identity(), run)
+        result = train_stage(spec(), run)
     return folder, result, was_there
 
 
@@ -81,12 +80,12 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_the_configuration_is_on_disk_before_the_first_step(done: Done, identity: MakeIdentity) -> None:
+def test_the_configuration_is_on_disk_before_the_first_step(done: Done, spec: MakeSpec) -> None:
     folder, _, was_there = done
     assert was_there == [True]
     record = json.loads(folder.config.read_text())
-    assert record["config"] == identity().config.model_dump(mode="json")
-    assert record["identity"] == identity().to_json()
+    assert record["config"] == spec().config.model_dump(mode="json")
+    assert record["identity"] == spec().to_json()
     assert {"mujoco", "jax", "python", "mesozoic"} <= record["versions"].keys()
     assert record["cores"] >= 1
 
@@ -123,21 +122,19 @@ def test_the_result_fills_every_column_of_the_table_of_results(done: Done) -> No
     assert (row["stage_passed"], row["backend"], row["seed"]) == ("False", "jax", "0")
 
 
-def test_running_again_reports_without_training(
-    done: Done, identity: MakeIdentity, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_running_again_reports_without_training(done: Done, spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, result, _ = done
     before = snapshot(folder.path)
     forbid_training(monkeypatch)
-    assert train_stage(identity(), folder.run) == result
-    assert train_stage(identity("curriculum.save_freq=1"), folder.run) == result
+    assert train_stage(spec(), folder.run) == result
+    assert train_stage(spec("curriculum.save_freq=1"), folder.run) == result
     assert snapshot(folder.path) == before
 
 
-def test_another_configuration_is_refused_and_changes_nothing(done: Done, identity: MakeIdentity) -> None:
+def test_another_configuration_is_refused_and_changes_nothing(done: Done, spec: MakeSpec) -> None:
     folder, _, _ = done
     before = snapshot(folder.path)
-    for other, name in ((identity("ppo.gamma=0.5"), r"ppo\.gamma"), (identity(seed=1), "seed")):
+    for other, name in ((spec("ppo.gamma=0.5"), r"ppo\.gamma"), (spec(seed=1), "seed")):
         with pytest.raises(UserError, match=name):
             train_stage(other, folder.run)
     assert snapshot(folder.path) == before
@@ -145,7 +142,7 @@ def test_another_configuration_is_refused_and_changes_nothing(done: Done, identi
 
 def test_an_interrupted_run_continues_to_the_same_result(
     done: Done,
-    identity: MakeIdentity,
+    spec: MakeSpec,
     tmp_path: Path,
     after_updates: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
@@ -155,15 +152,15 @@ def test_an_interrupted_run_continues_to_the_same_result(
     steps = []
     for _ in range(3):
         with pytest.raises(Interrupted) as caught:
-            train_stage(identity(), tmp_path)
+            train_stage(spec(), tmp_path)
         assert caught.value.exit_code == 143
         assert not folder.metrics.exists()
         steps += [read_manifest(path)["step"] for path in checkpoints(folder.checkpoints)]
     assert steps == [64, 128, 192]
     monkeypatch.undo()
     with pytest.raises(UserError, match=r"ppo\.gamma"):
-        train_stage(identity("ppo.gamma=0.5"), tmp_path)
-    result = train_stage(identity(), tmp_path)
+        train_stage(spec("ppo.gamma=0.5"), tmp_path)
+    result = train_stage(spec(), tmp_path)
     whole, expected, _ = done
     assert folder.final_policy.read_bytes() == whole.final_policy.read_bytes()
     assert folder.best_policy.read_bytes() == whole.best_policy.read_bytes()
@@ -175,37 +172,37 @@ def test_an_interrupted_run_continues_to_the_same_result(
 
 
 def test_a_damaged_checkpoint_stops_before_anything_is_written(
-    identity: MakeIdentity, tmp_path: Path, after_updates: Callable[..., None]
+    spec: MakeSpec, tmp_path: Path, after_updates: Callable[..., None]
 ) -> None:
     after_updates(lambda learner: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(Interrupted):
-        train_stage(identity(), tmp_path)
+        train_stage(spec(), tmp_path)
     (saved,) = checkpoints(StageFolder(tmp_path, 1).checkpoints)
     (saved / "arrays.npz").write_bytes(b"broken")
     before = snapshot(tmp_path)
     with pytest.raises(UserError, match=r"is damaged.*--no-resume"):
-        train_stage(identity(), tmp_path)
+        train_stage(spec(), tmp_path)
     assert snapshot(tmp_path) == before
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"identity": 3}'])
-def test_a_damaged_result_is_a_user_error(identity: MakeIdentity, tmp_path: Path, content: str) -> None:
+def test_a_damaged_result_is_a_user_error(spec: MakeSpec, tmp_path: Path, content: str) -> None:
     folder = StageFolder(tmp_path, 1)
     folder.create()
     folder.final_policy.touch()
     folder.metrics.write_text(content)
     with pytest.raises(UserError, match=r"metrics\.json is damaged.*--no-resume"):
-        train_stage(identity(), tmp_path)
+        train_stage(spec(), tmp_path)
 
 
 def test_without_resume_the_old_run_is_set_aside_and_a_warm_start_is_used(
-    done: Done, identity: MakeIdentity, tmp_path: Path
+    done: Done, spec: MakeSpec, tmp_path: Path
 ) -> None:
     start = done[0].final_policy
     folder = StageFolder(tmp_path, 1)
     folder.create()
     folder.metrics.write_text("old")
-    result = train_stage(identity("curriculum.timesteps=64", load=start), tmp_path, resume=False)
+    result = train_stage(spec("curriculum.timesteps=64", load=start), tmp_path, resume=False)
     assert (tmp_path / "stage1.old1" / "metrics.json").read_text() == "old"
     assert result["timesteps"] == 64
     assert folder.final_policy.read_bytes() != start.read_bytes()
@@ -221,11 +218,11 @@ def test_without_resume_the_old_run_is_set_aside_and_a_warm_start_is_used(
 )
 def test_bad_input_leaves_no_folder(
     done: Done,
-    identity: MakeIdentity,
+    spec: MakeSpec,
     tmp_path: Path,
     overrides: tuple[str, ...],
     reason: str,
 ) -> None:
     with pytest.raises(UserError, match=reason):
-        train_stage(identity(*overrides, load=done[0].final_policy), tmp_path / "run")
+        train_stage(spec(*overrides, load=done[0].final_policy), tmp_path / "run")
     assert not (tmp_path / "run").exists()

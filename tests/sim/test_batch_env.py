@@ -53,11 +53,11 @@ def test_a_saved_state_does_not_follow_the_environment(species: Species, busy_en
     env = BatchEnv(species, busy_env, N, seed=3)
     env.reset()
     saved = env.state()
-    position, step = saved["engine"]["physics"].copy(), saved["memory"]["step"].copy()
+    position, step = saved["engine"]["physics"].copy(), saved["task"]["step"].copy()
     for action in _actions(3, env.action_size):
         env.step(action)
     np.testing.assert_array_equal(saved["engine"]["physics"], position)
-    np.testing.assert_array_equal(saved["memory"]["step"], step)
+    np.testing.assert_array_equal(saved["task"]["step"], step)
 
 
 @pytest.mark.parametrize("value", [np.nan, 1e9])
@@ -157,13 +157,13 @@ def test_at_the_end_of_an_episode_both_observations_are_there(species: Species, 
         seen |= {name for name in ("terminated", "truncated") if (ended & getattr(a, name)).any()}
         running &= ~ended
     assert seen == {"terminated", "truncated"}
-    assert (auto.memory.step[a.truncated] == 0).all()
-    assert (manual.memory.step == mild.max_episode_steps).all()
+    assert (auto.task_state.step[a.truncated] == 0).all()
+    assert (manual.task_state.step == mild.max_episode_steps).all()
 
 
-def test_stagger_spreads_the_first_truncations(species: Species) -> None:
+def test_random_age_spreads_the_first_truncations(species: Species) -> None:
     calm = EnvSection(max_episode_steps=40, reset_noise_scale=0.0)
-    together, spread = (BatchEnv(species, calm, 16, seed=0, stagger=stagger) for stagger in (False, True))
+    together, spread = (BatchEnv(species, calm, 16, seed=0, random_age=random_age) for random_age in (False, True))
     ends = []
     for env in (together, spread):
         env.reset()
@@ -205,18 +205,18 @@ def test_an_episode_begins_with_the_distance_from_its_nearest_site_to_its_target
     env.reset()
 
     def gaps() -> NDArray[np.float32]:
-        away = env.engine.sensed().site_pos - env.memory.target[:, None]
+        away = env.engine.sensed().site_pos - env.task_state.target[:, None]
         return np.linalg.norm(away, axis=2).min(axis=1) / env.anatomy.hip_height
 
-    np.testing.assert_allclose(env.memory.gap, gaps(), rtol=1e-5)
+    np.testing.assert_allclose(env.task_state.gap, gaps(), rtol=1e-5)
     begun = 0
     for action in _actions(100, env.action_size):
         transition = env.step(action)
         fresh = transition.terminated | transition.truncated
         begun += fresh.sum()
-        np.testing.assert_allclose(env.memory.gap, gaps(), rtol=1e-5)
-        assert (env.memory.struck[fresh] == -1).all()
-        assert (env.memory.step == 0).tolist() == fresh.tolist()
+        np.testing.assert_allclose(env.task_state.gap, gaps(), rtol=1e-5)
+        assert (env.task_state.struck[fresh] == -1).all()
+        assert (env.task_state.step == 0).tolist() == fresh.tolist()
     assert begun >= N
 
 
@@ -231,7 +231,7 @@ def test_an_episode_that_succeeds_ends_and_the_next_begins(species: Species, eas
         assert not transition.truncated.any()
         assert not any(reason.any() for reason in transition.reasons.values())
         bonus.append(float(transition.reward[0]))
-        assert (env.memory.struck[0] == -1) == (i in (10, 21))
+        assert (env.task_state.struck[0] == -1) == (i in (10, 21))
     assert bonus == [0.5 if i in (0, 10, 11, 21, 22) else 0.0 for i in range(24)]
 
 
@@ -247,7 +247,7 @@ def test_a_strike_in_the_last_moment_is_no_success(species: Species, easy_prey: 
 
 def test_a_ramp_scales_the_rewards_of_the_task(species: Species, busy_env: EnvSection) -> None:
     whole, part = (BatchEnv(species, busy_env, N, seed=0) for _ in range(2))
-    part.task_share = 0.5
+    part.ramp = 0.5
     whole.reset(), part.reset()
     for action in _actions(5, whole.action_size):
         a, b = whole.step(action), part.step(action)

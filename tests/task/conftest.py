@@ -15,7 +15,7 @@ from mesozoic.species.anatomy import FREE_QPOS, FREE_QVEL, Anatomy
 N = 64
 STRIKING = 4
 """Every so many worlds of a scene a strike site touches the target."""
-Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
+Scene = tuple[task.TaskState, task.Sensed, NDArray[np.float32]]
 
 
 def _f32(values: NDArray) -> NDArray[np.float32]:
@@ -34,7 +34,7 @@ def make_scene(anatomy: Anatomy, busy_env: EnvSection, uniforms: NDArray[np.floa
 
     def make(seed: int, tilt: float) -> Scene:
         rng = np.random.default_rng(seed)
-        memory, qpos, qvel = task.reset(np, anatomy, busy_env, uniforms)
+        state, qpos, qvel = task.reset(np, anatomy, busy_env, uniforms)
         quaternion = np.concatenate([np.ones((N, 1)), tilt / 2 * rng.normal(size=(N, 3))], axis=1)
         turned = np.stack([quaternion[:, 0], quaternion[:, 1], quaternion[:, 2], rng.normal(size=N)], axis=1)
         qpos[:, :2] = rng.uniform(-0.4, 0.4, (N, 2))
@@ -45,11 +45,11 @@ def make_scene(anatomy: Anatomy, busy_env: EnvSection, uniforms: NDArray[np.floa
         qvel[:, FREE_QVEL:] = rng.uniform(-4.0, 4.0, (N, anatomy.nv - FREE_QVEL))
         length, sites, feet = anatomy.hip_height, len(anatomy.strike_site_ids), len(anatomy.foot_names)
         site_pos = qpos[:, None, :3] + length * rng.normal(0, 0.4, (N, sites, 3))
-        site_pos[::STRIKING, 0] = memory.target[::STRIKING]
+        site_pos[::STRIKING, 0] = state.target[::STRIKING]
         foot_pos = qpos[:, None, :3] + length * rng.normal(0, 0.2, (N, feet, 3))
         foot_pos[:, :, 2] = anatomy.foot_height + length * rng.uniform(-0.02, 0.2, (N, feet))
-        gap = np.linalg.norm(site_pos - memory.target[:, None], axis=2).min(axis=1) / length
-        memory = memory._replace(
+        gap = np.linalg.norm(site_pos - state.target[:, None], axis=2).min(axis=1) / length
+        state = state._replace(
             step=rng.integers(0, busy_env.max_episode_steps, N).astype(np.int32),
             prev_action=_f32(rng.uniform(-1, 1, (N, anatomy.nu))),
             origin=_f32(rng.uniform(-0.4, 0.4, (N, 2))),
@@ -65,7 +65,7 @@ def make_scene(anatomy: Anatomy, busy_env: EnvSection, uniforms: NDArray[np.floa
             foot_pos=_f32(foot_pos),
             diverged=np.arange(N) % 16 == 15,
         )
-        return memory, sensed, _f32(rng.uniform(-1.5, 1.5, (N, anatomy.nu)))
+        return state, sensed, _f32(rng.uniform(-1.5, 1.5, (N, anatomy.nu)))
 
     return make
 
@@ -85,7 +85,7 @@ def standing(anatomy: Anatomy) -> Callable[[EnvSection, int], Scene]:
     def stand(env: EnvSection, n: int) -> Scene:
         feet, sites = len(anatomy.foot_names), len(anatomy.strike_site_ids)
         samples = np.full((n, task.uniforms_per_reset(anatomy, env)), 0.5, dtype=np.float32)
-        memory, qpos, _ = task.reset(np, anatomy, env, samples)
+        state, qpos, _ = task.reset(np, anatomy, env, samples)
         foot_pos = np.zeros((n, feet, 3), dtype=np.float32)
         foot_pos[:, :, 2] = anatomy.foot_height
         sensed = task.Sensed(
@@ -97,7 +97,7 @@ def standing(anatomy: Anatomy) -> Callable[[EnvSection, int], Scene]:
             foot_pos=foot_pos,
             diverged=np.zeros(n, dtype=bool),
         )
-        memory, _ = task.begin(np, anatomy, env, memory, sensed)
-        return memory, sensed, np.zeros((n, anatomy.nu), dtype=np.float32)
+        state, _ = task.begin(np, anatomy, env, state, sensed)
+        return state, sensed, np.zeros((n, anatomy.nu), dtype=np.float32)
 
     return stand

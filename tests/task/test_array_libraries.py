@@ -14,7 +14,7 @@ from mesozoic import task
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
 
-Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
+Scene = tuple[task.TaskState, task.Sensed, NDArray[np.float32]]
 
 
 def _assert_same(ours: object, theirs: object) -> None:
@@ -38,7 +38,7 @@ def test_step(anatomy: Anatomy, busy_env: EnvSection, scene: Scene, compiled: bo
     ours = task.step(np, anatomy, busy_env, *scene)
     assert list(ours.rewards) == list(task.TERMS)
     _assert_same(ours, theirs(*jax.tree.map(jnp.asarray, scene)))
-    for some in (ours.terminated, ours.succeeded, ours.memory.struck == 0):
+    for some in (ours.terminated, ours.succeeded, ours.state.struck == 0):
         assert some.any()
         assert not some.all()
 
@@ -53,9 +53,9 @@ def test_step_without_a_part_of_the_task(
 
 
 def test_push_force(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
-    memory, _, _ = scene
-    ours = task.push_force(np, anatomy, busy_env, memory)
-    _assert_same(ours, task.push_force(jnp, anatomy, busy_env, jax.tree.map(jnp.asarray, memory)))
+    state, _, _ = scene
+    ours = task.push_force(np, anatomy, busy_env, state)
+    _assert_same(ours, task.push_force(jnp, anatomy, busy_env, jax.tree.map(jnp.asarray, state)))
     assert ours.any()
 
 
@@ -66,25 +66,25 @@ def test_servo_targets(anatomy: Anatomy, scene: Scene) -> None:
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_begin(anatomy: Anatomy, busy_env: EnvSection, scene: Scene, compiled: bool) -> None:
-    memory, sensed, _ = scene
+    state, sensed, _ = scene
     healthy = sensed._replace(diverged=np.zeros_like(sensed.diverged))
     theirs = partial(task.begin, jnp, anatomy, busy_env)
     theirs = jax.jit(theirs) if compiled else theirs
-    ours = task.begin(np, anatomy, busy_env, memory, healthy)
-    _assert_same(ours, theirs(*jax.tree.map(jnp.asarray, (memory, healthy))))
+    ours = task.begin(np, anatomy, busy_env, state, healthy)
+    _assert_same(ours, theirs(*jax.tree.map(jnp.asarray, (state, healthy))))
 
 
 def test_every_number_is_float32(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
-    memory, sensed, action = scene
-    step = task.step(np, anatomy, busy_env, memory, sensed, action)
-    force = task.push_force(np, anatomy, busy_env, memory)
+    state, sensed, action = scene
+    step = task.step(np, anatomy, busy_env, state, sensed, action)
+    force = task.push_force(np, anatomy, busy_env, state)
     targets = task.servo_targets(np, anatomy, action)
-    start, first = task.begin(np, anatomy, busy_env, memory, sensed)
-    clocks = {"phase": step.memory.phase, "gap": step.memory.gap, "first gap": start.gap}
+    start, first = task.begin(np, anatomy, busy_env, state, sensed)
+    clocks = {"phase": step.state.phase, "gap": step.state.gap, "first gap": start.gap}
     arrays = {"observation": step.observation, "first": first, "push": force, "targets": targets, **clocks}
     wrong = {name: array.dtype for name, array in (arrays | step.rewards).items() if array.dtype != np.float32}
     assert not wrong
-    assert step.memory.step.dtype == step.memory.struck.dtype == np.int32
+    assert step.state.step.dtype == step.state.struck.dtype == np.int32
 
 
 def test_no_input_is_written_to(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:

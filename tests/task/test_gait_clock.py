@@ -16,7 +16,7 @@ from mesozoic.species.anatomy import Anatomy
 from mesozoic.task import gait_clock
 from mesozoic.task.gait_clock import GRACE
 
-Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
+Scene = tuple[task.TaskState, task.Sensed, NDArray[np.float32]]
 Standing = Callable[[EnvSection, int], Scene]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -53,7 +53,7 @@ def _terms(
 
     They are judged at `phase` [n].
     """
-    memory, sensed, action = standing(env, len(phase))
+    state, sensed, action = standing(env, len(phase))
     before = (phase - env.gait_frequency * anatomy.dt / anatomy.time_unit) % 1.0
     if loaded is not None:
         sensed = sensed._replace(foot_force=np.where(loaded, 0.5 * anatomy.weight, 0.0).astype(np.float32))
@@ -61,8 +61,8 @@ def _terms(
         raised = sensed.foot_pos.copy()
         raised[:, :, 2] += lift * np.float32(anatomy.hip_height)
         sensed = sensed._replace(foot_pos=raised)
-    step = task.step(np, anatomy, env, memory._replace(phase=before.astype(np.float32)), sensed, action)
-    np.testing.assert_allclose((step.memory.phase - phase + 0.5) % 1.0 - 0.5, 0.0, atol=1e-6)
+    step = task.step(np, anatomy, env, state._replace(phase=before.astype(np.float32)), sensed, action)
+    np.testing.assert_allclose((step.state.phase - phase + 0.5) % 1.0 - 0.5, 0.0, atol=1e-6)
     return step.rewards
 
 
@@ -201,8 +201,8 @@ def test_lifting_the_foot_that_should_stand_earns_nothing(anatomy: Anatomy, stan
 
 def test_without_a_frequency_there_is_no_clock(anatomy: Anatomy, standing: Standing) -> None:
     env = _walk(gait_frequency=0.0)
-    memory, _, _ = standing(env, 3)
-    clock = gait_clock.clock(np, env, memory)
+    state, _, _ = standing(env, 3)
+    clock = gait_clock.clock(np, env, state)
     assert clock.shape == (3, 2)
     assert clock.dtype == np.float32
     assert not clock.any()

@@ -12,7 +12,7 @@ from mesozoic import task
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
 
-Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
+Scene = tuple[task.TaskState, task.Sensed, NDArray[np.float32]]
 
 
 def _turn(points: NDArray, yaw: NDArray) -> NDArray[np.float32]:
@@ -32,38 +32,38 @@ def _turn_quaternion(q: NDArray, yaw: NDArray) -> NDArray:
 
 
 def _turned(scene: Scene, yaw: NDArray) -> Scene:
-    memory, sensed, action = scene
+    state, sensed, action = scene
     qpos, qvel = sensed.qpos.copy(), sensed.qvel.copy()
     qpos[:, :3], qvel[:, :3] = _turn(qpos[:, :3], yaw), _turn(qvel[:, :3], yaw)
     qpos[:, 3:7] = _turn_quaternion(qpos[:, 3:7], yaw)
-    memory = memory._replace(
-        origin=_turn(memory.origin, yaw),
-        target=_turn(memory.target, yaw),
-        push_velocity=_turn(memory.push_velocity, yaw),
-        foot_pos=_turn(memory.foot_pos, yaw),
+    state = state._replace(
+        origin=_turn(state.origin, yaw),
+        target=_turn(state.target, yaw),
+        push_velocity=_turn(state.push_velocity, yaw),
+        foot_pos=_turn(state.foot_pos, yaw),
     )
     sites, feet = _turn(sensed.site_pos, yaw), _turn(sensed.foot_pos, yaw)
-    return memory, sensed._replace(qpos=qpos, qvel=qvel, site_pos=sites, foot_pos=feet), action
+    return state, sensed._replace(qpos=qpos, qvel=qvel, site_pos=sites, foot_pos=feet), action
 
 
 def _moved(scene: Scene, offset: NDArray[np.float32]) -> Scene:
-    memory, sensed, action = scene
-    qpos, target = sensed.qpos.copy(), memory.target.copy()
+    state, sensed, action = scene
+    qpos, target = sensed.qpos.copy(), state.target.copy()
     sites, feet = sensed.site_pos.copy(), sensed.foot_pos.copy()
     qpos[:, :2] += offset
     target[:, :2] += offset
     sites[:, :, :2] += offset[:, None]
     feet[:, :, :2] += offset[:, None]
-    stood = memory.foot_pos.copy()
+    stood = state.foot_pos.copy()
     stood[:, :, :2] += offset[:, None]
-    memory = memory._replace(origin=memory.origin + offset, target=target, foot_pos=stood)
-    return memory, sensed._replace(qpos=qpos, site_pos=sites, foot_pos=feet), action
+    state = state._replace(origin=state.origin + offset, target=target, foot_pos=stood)
+    return state, sensed._replace(qpos=qpos, site_pos=sites, foot_pos=feet), action
 
 
 def _assert_same_step(anatomy: Anatomy, env: EnvSection, scene: Scene, other: Scene) -> None:
     scene, other = (
-        (memory, sensed._replace(diverged=np.zeros_like(sensed.diverged)), action)
-        for memory, sensed, action in (scene, other)
+        (state, sensed._replace(diverged=np.zeros_like(sensed.diverged)), action)
+        for state, sensed, action in (scene, other)
     )
     a, b = (task.step(np, anatomy, env, *s) for s in (scene, other))
     np.testing.assert_allclose(b.observation, a.observation, atol=1e-5)
@@ -72,9 +72,9 @@ def _assert_same_step(anatomy: Anatomy, env: EnvSection, scene: Scene, other: Sc
         magnified = anatomy.time_unit / anatomy.dt if term in ("approach", "slip_penalty") else 1.0
         np.testing.assert_allclose(b.rewards[term], a.rewards[term], atol=1e-5 * magnified, err_msg=term)
     assert list(a.rewards) == list(task.TERMS)
-    np.testing.assert_allclose(b.memory.gap, a.memory.gap, atol=1e-5)
+    np.testing.assert_allclose(b.state.gap, a.state.gap, atol=1e-5)
     for name in ("struck", "phase"):
-        np.testing.assert_array_equal(getattr(b.memory, name), getattr(a.memory, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(b.state, name), getattr(a.state, name), err_msg=name)
     for name in ("succeeded", "terminated", "truncated"):
         np.testing.assert_array_equal(getattr(b, name), getattr(a, name), err_msg=name)
 
@@ -105,9 +105,9 @@ def test_turning_only_the_animal_does_change_what_it_sees(
     anatomy: Anatomy, busy_env: EnvSection, make_scene: Callable[[int, float], Scene]
 ) -> None:
     """The invariance is not bought by ignoring the heading, while there is a target."""
-    memory, sensed, action = make_scene(0, 0.4)
-    memory = memory._replace(struck=np.full_like(memory.struck, -1))
-    turned = _turned((memory, sensed, action), np.full(len(action), 0.5))[1]
-    a, b = (task.step(np, anatomy, busy_env, memory, s, action) for s in (sensed, turned))
+    state, sensed, action = make_scene(0, 0.4)
+    state = state._replace(struck=np.full_like(state.struck, -1))
+    turned = _turned((state, sensed, action), np.full(len(action), 0.5))[1]
+    a, b = (task.step(np, anatomy, busy_env, state, s, action) for s in (sensed, turned))
     upright = ~sensed.diverged
     assert (np.abs(a.observation - b.observation)[upright].max(axis=1) > 0.01).all()

@@ -16,7 +16,7 @@ from mesozoic.species.anatomy import FREE_QPOS, FREE_QVEL, Anatomy, anatomy_of
 from mesozoic.task.mirror import Mirror
 
 STEPS = 25
-Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
+Scene = tuple[task.TaskState, task.Sensed, NDArray[np.float32]]
 
 
 def mirrored(x: np.ndarray, mirror: Mirror) -> np.ndarray:
@@ -37,7 +37,7 @@ def _flipped(points: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _mirrored_scene(anatomy: Anatomy, scene: Scene) -> Scene:
-    memory, sensed, action = scene
+    state, sensed, action = scene
     joints, actuators = Mirror(anatomy.joint_mirror, anatomy.joint_mirror_sign), task.mirror_action(anatomy)
     qpos, qvel = sensed.qpos.copy(), sensed.qvel.copy()
     qpos[:, 1] *= -1
@@ -46,12 +46,12 @@ def _mirrored_scene(anatomy: Anatomy, scene: Scene) -> Scene:
     qpos[:, FREE_QPOS:] = mirrored(qpos[:, FREE_QPOS:] - anatomy.home_qpos[FREE_QPOS:], joints)
     qpos[:, FREE_QPOS:] += anatomy.home_qpos[FREE_QPOS:]
     qvel[:, FREE_QVEL:] = mirrored(qvel[:, FREE_QVEL:], joints)
-    memory = memory._replace(
-        prev_action=mirrored(memory.prev_action, actuators),
-        origin=_flipped(memory.origin),
-        target=_flipped(memory.target),
-        phase=(memory.phase + np.float32(0.5)) % np.float32(1.0),
-        push_velocity=_flipped(memory.push_velocity),
+    state = state._replace(
+        prev_action=mirrored(state.prev_action, actuators),
+        origin=_flipped(state.origin),
+        target=_flipped(state.target),
+        phase=(state.phase + np.float32(0.5)) % np.float32(1.0),
+        push_velocity=_flipped(state.push_velocity),
     )
     sensed = sensed._replace(
         qpos=qpos,
@@ -61,7 +61,7 @@ def _mirrored_scene(anatomy: Anatomy, scene: Scene) -> Scene:
         site_pos=_flipped(sensed.site_pos),
         foot_pos=_flipped(sensed.foot_pos)[:, anatomy.foot_mirror],
     )
-    return memory, sensed, mirrored(action, actuators)
+    return state, sensed, mirrored(action, actuators)
 
 
 @pytest.mark.parametrize("name", species_names())
@@ -88,7 +88,7 @@ def test_the_mirror_image_of_a_step_means_the_same(
         np.testing.assert_allclose(b.rewards[term], a.rewards[term], atol=1e-5, err_msg=term)
     for name in ("succeeded", "terminated", "truncated"):
         np.testing.assert_array_equal(getattr(b, name), getattr(a, name), err_msg=name)
-    np.testing.assert_array_equal(b.memory.struck, a.memory.struck)
+    np.testing.assert_array_equal(b.state.struck, a.state.struck)
 
 
 @pytest.mark.parametrize("name", species_names())
@@ -107,18 +107,18 @@ def test_world_1_lives_the_mirror_image_of_world_0(name: str, busy_env: EnvSecti
     qpos[1, 7:] += mirrored(joints, Mirror(body.joint_mirror, body.joint_mirror_sign))
     env.engine.reset(np.ones(2, dtype=bool), qpos, np.zeros((2, body.nv), dtype=np.float32))
     target = np.tile(body.hip_height * np.array([1.5, 0.4, 0.8], np.float32), (2, 1))
-    push_start = np.full_like(env.memory.push_start, 10**6)
+    push_start = np.full_like(env.task_state.push_start, 10**6)
     push_start[:, 0] = 5
-    push_velocity = np.tile(np.array([0.1, 0.3], np.float32), (2, env.memory.push_velocity.shape[1], 1))
+    push_velocity = np.tile(np.array([0.1, 0.3], np.float32), (2, env.task_state.push_velocity.shape[1], 1))
     for part in (target, push_velocity):
         part[1, ..., 1] *= -1
-    memory = env.memory._replace(
+    state = env.task_state._replace(
         target=target,
         phase=np.array([0.1, 0.6], dtype=np.float32),
         push_start=push_start,
         push_velocity=push_velocity,
     )
-    env.memory, first = task.begin(np, body, env.env, memory, env.engine.sensed())
+    env.task_state, first = task.begin(np, body, env.env, state, env.engine.sensed())
     np.testing.assert_allclose(first[1], mirrored(first[0], seen), atol=2e-3)
 
     for _ in range(STEPS):

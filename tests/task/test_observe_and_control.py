@@ -11,7 +11,7 @@ from mesozoic.config import EnvSection
 from mesozoic.species import get_species, species_names
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 
-Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
+Scene = tuple[task.TaskState, task.Sensed, NDArray[np.float32]]
 
 
 def _blocks(anatomy: Anatomy, observation: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
@@ -28,7 +28,7 @@ def test_the_layout_describes_the_whole_observation(name: str) -> None:
     layout = task.observation_layout(anatomy)
     assert len({block.name for block in layout}) == len(layout)
     env = EnvSection()
-    memory, qpos, qvel = task.reset(np, anatomy, env, np.full((2, task.uniforms_per_reset(anatomy, env)), 0.5))
+    state, qpos, qvel = task.reset(np, anatomy, env, np.full((2, task.uniforms_per_reset(anatomy, env)), 0.5))
     sensed = task.Sensed(
         qpos=qpos.astype(np.float32),
         qvel=qvel.astype(np.float32),
@@ -38,7 +38,7 @@ def test_the_layout_describes_the_whole_observation(name: str) -> None:
         foot_pos=np.zeros((2, len(anatomy.foot_names), 3), dtype=np.float32),
         diverged=np.zeros(2, dtype=bool),
     )
-    _, observation = task.begin(np, anatomy, env, memory, sensed)
+    _, observation = task.begin(np, anatomy, env, state, sensed)
     assert observation.shape == (2, task.observation_size(anatomy)) == (2, sum(block.size for block in layout))
     blocks = _blocks(anatomy, observation[0])
     # Samples of 0.5 are no noise: the animal stands at home, faces its target and does not move.
@@ -63,11 +63,11 @@ def test_every_block_is_finite_and_of_order_one(anatomy: Anatomy, busy_env: EnvS
 def test_command_and_clock_are_seen_as_they_are(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
     step = task.step(np, anatomy, busy_env, *scene)
     blocks = _blocks(anatomy, step.observation)
-    going = step.memory.struck < 0
+    going = step.state.struck < 0
     np.testing.assert_allclose(blocks["command"][:, 0], np.where(going, np.sqrt(busy_env.target_froude), 0.0))
     assert 0 < going.sum() < len(going)
     angle = np.arctan2(*blocks["clock"].T) / (2 * np.pi)
-    np.testing.assert_allclose(np.abs((angle - step.memory.phase + 0.5) % 1.0 - 0.5), 0.0, atol=1e-6)
+    np.testing.assert_allclose(np.abs((angle - step.state.phase + 0.5) % 1.0 - 0.5), 0.0, atol=1e-6)
 
 
 def test_velocities_and_targets_are_seen_in_the_torso_frame(
@@ -76,9 +76,9 @@ def test_velocities_and_targets_are_seen_in_the_torso_frame(
     """Against the rotation matrix of MuJoCo itself."""
     import mujoco
 
-    memory, sensed, _ = scene
+    state, sensed, _ = scene
     sensed = sensed._replace(diverged=np.zeros_like(sensed.diverged))
-    _, observation = task.begin(np, anatomy, busy_env, memory, sensed)
+    _, observation = task.begin(np, anatomy, busy_env, state, sensed)
     near = _blocks(anatomy, observation)["target_near"]
     far = 0
     for i, (row, qpos, qvel) in enumerate(zip(observation, sensed.qpos, sensed.qvel, strict=True)):
@@ -88,7 +88,7 @@ def test_velocities_and_targets_are_seen_in_the_torso_frame(
         np.testing.assert_allclose(row[:3], to_torso @ [0, 0, -1], atol=1e-5)
         np.testing.assert_allclose(row[3:6], to_torso @ qvel[:3] / anatomy.speed_unit, atol=1e-5)
         np.testing.assert_allclose(row[6:9], qvel[3:6] * anatomy.time_unit, atol=1e-5)
-        target = to_torso @ (memory.target[i] - qpos[:3]) / anatomy.hip_height
+        target = to_torso @ (state.target[i] - qpos[:3]) / anatomy.hip_height
         distance = np.linalg.norm(target)
         far += bool(distance > 2.0)
         np.testing.assert_allclose(near[i], target * min(1.0, 2.0 / distance), atol=1e-5)
@@ -101,14 +101,14 @@ def test_zero_action_holds_the_home_pose(anatomy: Anatomy) -> None:
 
 
 def test_actions_beyond_one_are_clipped(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
-    memory, sensed, _ = scene
+    state, sensed, _ = scene
     sensed = sensed._replace(diverged=np.zeros_like(sensed.diverged))
     sign = np.where(np.arange(anatomy.nu) % 2, 1.0, -1.0).astype(np.float32)
-    unit = np.tile(sign, (len(memory.step), 1))
+    unit = np.tile(sign, (len(state.step), 1))
     np.testing.assert_array_equal(task.servo_targets(np, anatomy, 7 * unit), task.servo_targets(np, anatomy, unit))
-    wild, tame = (task.step(np, anatomy, busy_env, memory, sensed, scale * unit) for scale in (7, 1))
+    wild, tame = (task.step(np, anatomy, busy_env, state, sensed, scale * unit) for scale in (7, 1))
     np.testing.assert_array_equal(wild.observation, tame.observation)
-    np.testing.assert_array_equal(wild.memory.prev_action, unit)
+    np.testing.assert_array_equal(wild.state.prev_action, unit)
     np.testing.assert_array_equal(wild.rewards["smoothness"], tame.rewards["smoothness"])
 
 

@@ -12,7 +12,7 @@ from mesozoic.species.anatomy import Anatomy
 N = 200
 
 
-def _begin(anatomy: Anatomy, env: EnvSection, seed: int = 0) -> task.Memory:
+def _begin(anatomy: Anatomy, env: EnvSection, seed: int = 0) -> task.TaskState:
     samples = np.random.default_rng(seed).random((N, task.uniforms_per_reset(anatomy, env)), dtype=np.float32)
     samples[0, :], samples[1, :] = 0.0, np.nextafter(np.float32(1), np.float32(0))
     return task.reset(np, anatomy, env, samples)[0]
@@ -57,12 +57,12 @@ def test_strength_is_within_limits_and_direction_is_any(anatomy: Anatomy, env: E
 
 @pytest.mark.parametrize("env", ENVS[:4])
 def test_an_episode_delivers_the_impulse_of_its_pushes(anatomy: Anatomy, env: EnvSection) -> None:
-    memory = _begin(anatomy, env)
+    state = _begin(anatomy, env)
     impulse = np.zeros((N, 3))
     for step in range(env.max_episode_steps):
-        now = memory._replace(step=np.full(N, step, dtype=np.int32))
+        now = state._replace(step=np.full(N, step, dtype=np.int32))
         impulse += task.push_force(np, anatomy, env, now).astype(np.float64) * anatomy.dt
-    expected = anatomy.mass * memory.push_velocity.astype(np.float64).sum(axis=1)
+    expected = anatomy.mass * state.push_velocity.astype(np.float64).sum(axis=1)
     np.testing.assert_allclose(impulse[:, :2], expected, rtol=1e-5, atol=1e-5)
     assert (impulse[:, 2] == 0).all()
     assert np.abs(expected).max() > 0
@@ -70,6 +70,6 @@ def test_an_episode_delivers_the_impulse_of_its_pushes(anatomy: Anatomy, env: En
 
 def test_without_strength_there_are_no_pushes(anatomy: Anatomy) -> None:
     env = EnvSection(push_velocity_max=0.0)
-    memory = _begin(anatomy, env)
-    assert memory.push_start.shape == (N, 0)
-    assert not task.push_force(np, anatomy, env, memory).any()
+    state = _begin(anatomy, env)
+    assert state.push_start.shape == (N, 0)
+    assert not task.push_force(np, anatomy, env, state).any()

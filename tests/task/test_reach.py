@@ -16,7 +16,7 @@ from mesozoic.species.anatomy import Anatomy
 from mesozoic.task.reach import hold_steps
 from mesozoic.task.reach_terms import FASTEST
 
-Scene = tuple[task.Memory, task.Sensed, NDArray[np.float32]]
+Scene = tuple[task.TaskState, task.Sensed, NDArray[np.float32]]
 Standing = Callable[[EnvSection, int], Scene]
 Floats = NDArray[np.float32]
 
@@ -32,12 +32,12 @@ HUNT = EnvSection(
 ANYWHERE = st.floats(0.0, 1.0, exclude_max=True, width=32)
 
 
-def _sites(anatomy: Anatomy, memory: task.Memory, gap: ArrayLike, direction: ArrayLike = (0.6, 0.0, 0.8)) -> Floats:
+def _sites(anatomy: Anatomy, state: task.TaskState, gap: ArrayLike, direction: ArrayLike = (0.6, 0.0, 0.8)) -> Floats:
     """Strike sites [n, nsites, 3]: the last one `gap` [n] hip heights from the target, the others farther away."""
-    n, sites = len(memory.step), len(anatomy.strike_site_ids)
+    n, sites = len(state.step), len(anatomy.strike_site_ids)
     away = np.broadcast_to(np.asarray(gap, dtype=float), n)[:, None] + np.arange(sites)[::-1]
     unit = np.asarray(direction) / np.linalg.norm(direction)
-    return (memory.target[:, None] + anatomy.hip_height * away[:, :, None] * unit).astype(np.float32)
+    return (state.target[:, None] + anatomy.hip_height * away[:, :, None] * unit).astype(np.float32)
 
 
 def _tilted(sensed: task.Sensed, degrees: float) -> task.Sensed:
@@ -63,11 +63,11 @@ def test_a_strike_is_a_site_within_the_radius(
 ) -> None:
     assume(abs(gap - radius) > 1e-4)
     env = HUNT.model_copy(update={"reach_radius": radius})
-    memory, sensed, action = standing(env, 1)
-    sensed = sensed._replace(site_pos=_sites(anatomy, memory, gap, direction))
-    step = task.step(np, anatomy, env, memory, sensed, action)
-    assert step.memory.gap[0] == pytest.approx(gap, abs=1e-5)
-    assert step.memory.struck.tolist() == [0 if gap < radius else -1]
+    state, sensed, action = standing(env, 1)
+    sensed = sensed._replace(site_pos=_sites(anatomy, state, gap, direction))
+    step = task.step(np, anatomy, env, state, sensed, action)
+    assert step.state.gap[0] == pytest.approx(gap, abs=1e-5)
+    assert step.state.struck.tolist() == [0 if gap < radius else -1]
     assert step.rewards["task"].tolist() == [4.0 if gap < radius else 0.0]
     assert not (step.succeeded | step.terminated | step.truncated).any()
 
@@ -79,29 +79,29 @@ def test_a_strike_is_a_site_within_the_radius(
 def test_only_an_upright_animal_strikes(
     anatomy: Anatomy, standing: Standing, degrees: float, height: float, struck: bool
 ) -> None:
-    memory, sensed, action = standing(HUNT, 1)
-    sensed = _tilted(sensed, degrees)._replace(site_pos=_sites(anatomy, memory, 0.0))
+    state, sensed, action = standing(HUNT, 1)
+    sensed = _tilted(sensed, degrees)._replace(site_pos=_sites(anatomy, state, 0.0))
     sensed.qpos[:, 2] *= height
-    step = task.step(np, anatomy, HUNT, memory, sensed, action)
-    assert (step.memory.struck >= 0).tolist() == [struck]
+    step = task.step(np, anatomy, HUNT, state, sensed, action)
+    assert (step.state.struck >= 0).tolist() == [struck]
     assert (step.rewards["task"] > 0).tolist() == [struck]
 
 
 def test_one_that_topples_over_the_prey_while_falling_is_not_lenient(anatomy: Anatomy, standing: Standing) -> None:
     """A strike may allow more tilt than a fall does; the fall decides."""
     env = HUNT.model_copy(update={"reach_tilt": 80.0})
-    memory, sensed, action = standing(env, 1)
-    sensed = _tilted(sensed, 70)._replace(site_pos=_sites(anatomy, memory, 0.0))
-    step = task.step(np, anatomy, env, memory, sensed, action)
+    state, sensed, action = standing(env, 1)
+    sensed = _tilted(sensed, 70)._replace(site_pos=_sites(anatomy, state, 0.0))
+    step = task.step(np, anatomy, env, state, sensed, action)
     assert step.terminated.tolist() == [True]
-    assert step.memory.struck.tolist() == [-1]
+    assert step.state.struck.tolist() == [-1]
 
 
 def test_without_prey_nothing_is_ever_reached(anatomy: Anatomy, standing: Standing) -> None:
     env = HUNT.model_copy(update={"prey_distance_range": None})
-    memory, sensed, action = standing(env, 1)
-    step = task.step(np, anatomy, env, memory, sensed._replace(site_pos=_sites(anatomy, memory, 0.0)), action)
-    assert step.memory.struck.tolist() == [-1]
+    state, sensed, action = standing(env, 1)
+    step = task.step(np, anatomy, env, state, sensed._replace(site_pos=_sites(anatomy, state, 0.0)), action)
+    assert step.state.struck.tolist() == [-1]
     assert not (step.succeeded | step.rewards["task"].astype(bool)).any()
 
 
@@ -116,14 +116,14 @@ def test_a_strike_that_is_held_succeeds_and_ends_the_episode(
 ) -> None:
     """Half of the bonus at the strike, half at the end, nothing between, wherever the animal goes after the strike."""
     env = HUNT.model_copy(update={"hold_time": hold_time})
-    memory, sensed, action = standing(env, 1)
-    near, far = (sensed._replace(site_pos=_sites(anatomy, memory, gap)) for gap in (0.0, 0.9))
+    state, sensed, action = standing(env, 1)
+    near, far = (sensed._replace(site_pos=_sites(anatomy, state, gap)) for gap in (0.0, 0.9))
     end, bonus = delay + hold_steps(anatomy, env), []
     for i in range(end + 1):
-        step = task.step(np, anatomy, env, memory, near if i == delay else far, action)
-        memory = step.memory
+        step = task.step(np, anatomy, env, state, near if i == delay else far, action)
+        state = step.state
         bonus.append(float(step.rewards["task"][0]))
-        assert memory.struck.tolist() == [max(i - delay, -1)]
+        assert state.struck.tolist() == [max(i - delay, -1)]
         assert step.succeeded.tolist() == step.terminated.tolist() == [i == end]
         assert not step.truncated.any()
         assert not any(reason.any() for reason in step.reasons.values())
@@ -133,14 +133,14 @@ def test_a_strike_that_is_held_succeeds_and_ends_the_episode(
 @pytest.mark.parametrize("fall", range(1, 6))
 def test_a_fall_after_the_strike_is_no_success(anatomy: Anatomy, standing: Standing, fall: int) -> None:
     """Even in the very step that would have been the last one to hold."""
-    memory, sensed, action = standing(HUNT, 2)
-    near = sensed._replace(site_pos=_sites(anatomy, memory, 0.0))
+    state, sensed, action = standing(HUNT, 2)
+    near = sensed._replace(site_pos=_sites(anatomy, state, 0.0))
     low = near._replace(qpos=near.qpos.copy())
     low.qpos[1, 2] *= 0.5
     total = np.zeros(2)
     for i in range(fall + 1):
-        step = task.step(np, anatomy, HUNT, memory, low if i == fall else near, action)
-        memory = step.memory
+        step = task.step(np, anatomy, HUNT, state, low if i == fall else near, action)
+        state = step.state
         total += step.rewards["task"]
         assert not step.succeeded[1]
     assert step.terminated.tolist() == [fall == 5, True]
@@ -150,10 +150,10 @@ def test_a_fall_after_the_strike_is_no_success(anatomy: Anatomy, standing: Stand
 
 def test_after_the_strike_the_target_is_gone_and_the_animal_should_stand(anatomy: Anatomy, standing: Standing) -> None:
     """Worlds: not struck, striking now, struck before."""
-    memory, sensed, action = standing(HUNT, 3)
-    memory.struck[2] = 1
-    sensed = sensed._replace(site_pos=_sites(anatomy, memory, [0.5, 0.0, 0.5]))
-    step = task.step(np, anatomy, HUNT, memory, sensed, action)
+    state, sensed, action = standing(HUNT, 3)
+    state.struck[2] = 1
+    sensed = sensed._replace(site_pos=_sites(anatomy, state, [0.5, 0.0, 0.5]))
+    step = task.step(np, anatomy, HUNT, state, sensed, action)
     seen = _blocks(anatomy, step.observation)
     assert seen["command"][0, 0] == pytest.approx(np.sqrt(HUNT.target_froude))
     assert seen["target_distance"][0, 0] == pytest.approx(0.1)
@@ -168,12 +168,12 @@ def test_after_the_strike_the_target_is_gone_and_the_animal_should_stand(anatomy
 
 def test_after_the_strike_facing_and_nearing_the_prey_no_longer_matter(anatomy: Anatomy, standing: Standing) -> None:
     env = HUNT.model_copy(update={"heading_weight": 1.0, "forward_vel_weight": 1.0, "prey_distance_range": (1.0, 1.0)})
-    memory, sensed, action = standing(env, 2)
-    memory.struck[1] = 1
-    memory.target[:, :2] *= -1  # behind it
+    state, sensed, action = standing(env, 2)
+    state.struck[1] = 1
+    state.target[:, :2] *= -1  # behind it
     sensed.qvel[:, :2] = 0.2 * anatomy.speed_unit
-    sensed = sensed._replace(site_pos=_sites(anatomy, memory, memory.gap - 0.05))
-    rewards = task.step(np, anatomy, env, memory, sensed, action).rewards
+    sensed = sensed._replace(site_pos=_sites(anatomy, state, state.gap - 0.05))
+    rewards = task.step(np, anatomy, env, state, sensed, action).rewards
     np.testing.assert_allclose(rewards["heading"], [0.0, 1.0], atol=0.01)
     for term in ("approach", "forward_vel"):
         assert rewards[term][0] != 0.0
@@ -184,14 +184,14 @@ def test_after_the_strike_facing_and_nearing_the_prey_no_longer_matter(anatomy: 
 def test_approach_adds_up_to_the_distance_closed(anatomy: Anatomy, standing: Standing, speeds: list[float]) -> None:
     """At speeds that are not cut off, forth and back, the sum is where it ended against where it began."""
     env = HUNT.model_copy(update={"reach_radius": 1e-9})
-    memory, sensed, action = standing(env, 1)
+    state, sensed, action = standing(env, 1)
     share = anatomy.dt / anatomy.time_unit
     gaps = 5.0 - share * np.cumsum([0.0, *speeds]) * 0.999
-    memory, _ = task.begin(np, anatomy, env, memory, sensed._replace(site_pos=_sites(anatomy, memory, gaps[0])))
+    state, _ = task.begin(np, anatomy, env, state, sensed._replace(site_pos=_sites(anatomy, state, gaps[0])))
     total = 0.0
     for gap, speed in zip(gaps[1:], speeds, strict=True):
-        step = task.step(np, anatomy, env, memory, sensed._replace(site_pos=_sites(anatomy, memory, gap)), action)
-        memory = step.memory
+        step = task.step(np, anatomy, env, state, sensed._replace(site_pos=_sites(anatomy, state, gap)), action)
+        state = step.state
         assert step.rewards["approach"][0] == pytest.approx(0.999 * speed, abs=1e-4)
         total += float(step.rewards["approach"][0]) * share
     assert total == pytest.approx(gaps[0] - gaps[-1], abs=1e-4)
@@ -200,35 +200,35 @@ def test_approach_adds_up_to_the_distance_closed(anatomy: Anatomy, standing: Sta
 def test_approach_is_cut_off_and_paid_up_to_the_strike_only(anatomy: Anatomy, standing: Standing) -> None:
     """Worlds: a leap to the prey, a leap away from it, the step that strikes, after the strike. Speed likewise."""
     env = HUNT.model_copy(update={"forward_vel_weight": 1.0})
-    memory, sensed, action = standing(env, 4)
+    state, sensed, action = standing(env, 4)
     share = anatomy.dt / anatomy.time_unit
-    memory = memory._replace(
+    state = state._replace(
         gap=np.array([1.0, 1.0, 0.1 + 0.5 * share, 0.5], dtype=np.float32),
         struck=np.array([-1, -1, -1, 0], dtype=np.int32),
     )
-    sensed.qvel[:, :2] = memory.target[:, :2] / anatomy.hip_height * np.sqrt(env.target_froude) * anatomy.speed_unit
-    sensed = sensed._replace(site_pos=_sites(anatomy, memory, [0.4, 1.6, 0.1, 0.1]))
-    step = task.step(np, anatomy, env, memory, sensed, action)
+    sensed.qvel[:, :2] = state.target[:, :2] / anatomy.hip_height * np.sqrt(env.target_froude) * anatomy.speed_unit
+    sensed = sensed._replace(site_pos=_sites(anatomy, state, [0.4, 1.6, 0.1, 0.1]))
+    step = task.step(np, anatomy, env, state, sensed, action)
     np.testing.assert_allclose(step.rewards["forward_vel"], [1.0, 1.0, 1.0, 0.0], atol=1e-5)
     np.testing.assert_allclose(step.rewards["approach"], [1.0, -FASTEST, 0.5, 0.0], atol=1e-4)
-    assert step.memory.struck.tolist() == [-1, -1, 0, 1]
+    assert step.state.struck.tolist() == [-1, -1, 0, 1]
 
 
 def test_proximity_fades_with_the_distance(anatomy: Anatomy, standing: Standing) -> None:
     env = EnvSection(proximity_weight=1.0, prey_distance_range=(2.0, 2.0))
-    memory, sensed, action = standing(env, 3)
-    sensed = sensed._replace(site_pos=_sites(anatomy, memory, [0.0, 1.0, 3.0]))
-    step = task.step(np, anatomy, env, memory, sensed, action)
+    state, sensed, action = standing(env, 3)
+    sensed = sensed._replace(site_pos=_sites(anatomy, state, [0.0, 1.0, 3.0]))
+    step = task.step(np, anatomy, env, state, sensed, action)
     np.testing.assert_allclose(step.rewards["proximity"], np.exp([0.0, -1.0, -3.0]), rtol=1e-4)
 
 
 def _reset(anatomy: Anatomy, env: EnvSection, n: int = 400) -> tuple[Floats, Floats, Floats]:
     """Distance in hip heights, bearing from the heading in degrees, and height in hip heights of each target."""
     samples = np.random.default_rng(0).random((n, task.uniforms_per_reset(anatomy, env)), dtype=np.float32)
-    memory, qpos, _ = task.reset(np, anatomy, env, samples)
+    state, qpos, _ = task.reset(np, anatomy, env, samples)
     yaw = 2 * np.arctan2(qpos[:, 6], qpos[:, 3])
     assert np.ptp(yaw % (2 * np.pi)) > 6.0, "headings are not random"
-    x, y, z = (memory.target / anatomy.hip_height).T
+    x, y, z = (state.target / anatomy.hip_height).T
     bearing = np.degrees((np.arctan2(y, x) - yaw + np.pi) % (2 * np.pi) - np.pi)
     return np.hypot(x, y), bearing, z
 
@@ -264,7 +264,7 @@ def test_without_prey_the_target_is_far_away_on_the_floor(anatomy: Anatomy) -> N
 
 
 def test_the_first_gap_is_that_of_the_nearest_site(anatomy: Anatomy, standing: Standing) -> None:
-    memory, sensed, _ = standing(HUNT, 3)
-    begun, _ = task.begin(np, anatomy, HUNT, memory, sensed._replace(site_pos=_sites(anatomy, memory, [0.3, 0.7, 2.0])))
+    state, sensed, _ = standing(HUNT, 3)
+    begun, _ = task.begin(np, anatomy, HUNT, state, sensed._replace(site_pos=_sites(anatomy, state, [0.3, 0.7, 2.0])))
     np.testing.assert_allclose(begun.gap, [0.3, 0.7, 2.0], rtol=1e-5)
     assert begun.struck.tolist() == [-1, -1, -1]

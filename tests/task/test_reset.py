@@ -13,7 +13,7 @@ from mesozoic.species.anatomy import Anatomy
 N = 500
 
 
-def _reset(anatomy: Anatomy, noise: float) -> tuple[task.Memory, NDArray[np.float32], NDArray[np.float32]]:
+def _reset(anatomy: Anatomy, noise: float) -> tuple[task.TaskState, NDArray[np.float32], NDArray[np.float32]]:
     env = EnvSection(reset_noise_scale=noise)
     samples = np.random.default_rng(0).random((N, task.uniforms_per_reset(anatomy, env)), dtype=np.float32)
     return task.reset(np, anatomy, env, samples)
@@ -29,19 +29,19 @@ def test_noise_fills_its_range_and_no_more(anatomy: Anatomy, noise: float) -> No
 
 
 def test_headings_are_uniform_and_the_target_lies_straight_ahead(anatomy: Anatomy) -> None:
-    memory, qpos, _ = _reset(anatomy, 0.05)
+    state, qpos, _ = _reset(anatomy, 0.05)
     w, x, y, z = qpos[:, 3:7].T
     assert not x.any()
     assert not y.any()
     yaw = 2 * np.arctan2(z, w)
     np.testing.assert_allclose(np.bincount((yaw % (2 * np.pi) / (np.pi / 2)).astype(int)) / N, 0.25, atol=0.06)
-    ahead = memory.target[:, :2] / np.linalg.norm(memory.target[:, :2], axis=1, keepdims=True)
+    ahead = state.target[:, :2] / np.linalg.norm(state.target[:, :2], axis=1, keepdims=True)
     np.testing.assert_allclose(ahead, np.stack([np.cos(yaw), np.sin(yaw)], axis=1), atol=1e-5)
 
 
 def test_it_stands_at_home_height_and_at_its_origin(anatomy: Anatomy) -> None:
-    memory, qpos, _ = _reset(anatomy, 0.05)
+    state, qpos, _ = _reset(anatomy, 0.05)
     np.testing.assert_array_equal(qpos[:, :3], [[0, 0, anatomy.home_qpos[2]]] * N)
-    np.testing.assert_array_equal(qpos[:, :2], memory.origin)
-    assert not memory.step.any()
-    assert not memory.prev_action.any()
+    np.testing.assert_array_equal(qpos[:, :2], state.origin)
+    assert not state.step.any()
+    assert not state.prev_action.any()

@@ -68,7 +68,7 @@ class SB3Learner(ABC):
         """Collect and update until `until_step`, in whole rollouts."""
         plan = self._config.curriculum
         while self.step < until_step:
-            self._env.task_share = schedules.ramp_share(plan, self.step)
+            self._env.ramp = schedules.ramp_share(plan, self.step)
             self._look()
             self._model.learn(self._chunk(), reset_num_timesteps=False, log_interval=None)
             self._normalisation.observations.update(np.concatenate(self._seen))
@@ -79,7 +79,7 @@ class SB3Learner(ABC):
         logged = {name: float(value) for name, value in self._model.logger.name_to_value.items()}
         self._model.logger.name_to_value.clear()
         metrics = {name: value for name, value in logged.items() if name.startswith("train/")}
-        return {**metrics, "train/task_share": self._env.task_share, **self._episodes.pop()}
+        return {**metrics, "train/ramp": self._env.ramp, **self._episodes.pop()}
 
     def policy(self) -> Policy:
         """The current policy, portable, with SB3's own archive inside and the `VecNormalize` beside it."""

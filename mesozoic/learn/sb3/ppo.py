@@ -52,7 +52,7 @@ class SB3PPO(SB3Learner):
             seed=seed,
             device="cpu",
         )
-        self._average = [parameter.detach().clone() for parameter in self._actor(model)]
+        self._ema = [parameter.detach().clone() for parameter in self._actor(model)]
         self._updates = 0
         return model
 
@@ -76,7 +76,7 @@ class SB3PPO(SB3Learner):
     def _after(self) -> None:
         self._updates += 1
         share = 1.0 / min(self._updates, self._config.ppo.average_updates)
-        for mean, parameter in zip(self._average, self._actor(self._model), strict=True):
+        for mean, parameter in zip(self._ema, self._actor(self._model), strict=True):
             mean.lerp_(parameter.detach(), share)
 
     @property
@@ -113,18 +113,18 @@ class SB3PPO(SB3Learner):
         load_linear("actor", self._actor_modules(), policy.arrays)
         load_linear("critic", self._critic_modules(), policy.arrays)
         load_array("log_std", self._policy.log_std, policy.arrays)
-        self._average = [parameter.detach().clone() for parameter in self._actor(self._model)]
+        self._ema = [parameter.detach().clone() for parameter in self._actor(self._model)]
 
     def _own_state(self) -> State:
         return {
             "optimiser": optimiser_state(self._policy.optimizer),
-            "average": {str(i): mean.numpy().copy() for i, mean in enumerate(self._average)},
+            "ema": {str(i): mean.numpy().copy() for i, mean in enumerate(self._ema)},
             "updates": self._updates,
         }
 
     def _set_own_state(self, state: State) -> None:
         set_optimiser_state(self._policy.optimizer, state["optimiser"])
-        self._average = [torch.as_tensor(np.array(state["average"][str(i)])) for i in range(len(self._average))]
+        self._ema = [torch.as_tensor(np.array(state["ema"][str(i)])) for i in range(len(self._ema))]
         self._updates = int(state["updates"])
 
 
@@ -132,7 +132,7 @@ class _Averaged:
     """Puts the mean weights into the actor for the length of a `with` block."""
 
     def __init__(self, learner: SB3PPO) -> None:
-        self._pairs = list(zip(learner._actor(learner._model), learner._average, strict=True))
+        self._pairs = list(zip(learner._actor(learner._model), learner._ema, strict=True))
 
     def __enter__(self) -> None:
         self._kept = [parameter.detach().clone() for parameter, _ in self._pairs]

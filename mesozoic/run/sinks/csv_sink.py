@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from mesozoic.run.files import write_bytes
+from mesozoic.files import write_bytes
 
 
 class CsvSink:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mesozoic.run.files import write_json
+from mesozoic.files import write_json
 
 RUN_FILE = "wandb.json"
 

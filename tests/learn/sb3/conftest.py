@@ -47,7 +47,7 @@ def make(config: Callable[..., StageConfig]) -> Callable[..., tuple[BatchEnv, An
         stage: int = 1,
     ) -> tuple[BatchEnv, Any]:
         chosen = config(*overrides, species=species, stage=stage)
-        env = BatchEnv(get_species(species), chosen.env, chosen.stage.n_envs, seed, Stream.TRAIN, stagger=True)
+        env = BatchEnv(get_species(species), chosen.env, chosen.stage.n_envs, seed, Stream.TRAIN, random_age=True)
         env.reset()
         return env, make_learner("sb3", algorithm, env, chosen, species, seed, warm_start)
 

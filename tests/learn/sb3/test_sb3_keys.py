@@ -171,8 +171,8 @@ def test_the_ramp_reaches_the_environment(make: Make, algorithm: str, chunk: int
     env, learner = make(algorithm, *ramp, stage=2)
     shares = []
     for _ in range(6):
-        shares.append(learner.learn(learner.step + 1)["train/task_share"])
-        assert env.task_share == shares[-1]
+        shares.append(learner.learn(learner.step + 1)["train/ramp"])
+        assert env.ramp == shares[-1]
     assert shares == pytest.approx([min(1.0, 0.2 + 0.8 * i * chunk / 128) for i in range(6)])
 
 

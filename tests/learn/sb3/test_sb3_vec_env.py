@@ -32,7 +32,7 @@ def worlds(config: Callable[..., StageConfig]) -> Callable[[], BatchEnv]:
 
     def build() -> BatchEnv:
         stage = config(stage=2)
-        env = BatchEnv(get_species("velociraptor"), stage.env, stage.stage.n_envs, 3, Stream.TRAIN, stagger=True)
+        env = BatchEnv(get_species("velociraptor"), stage.env, stage.stage.n_envs, 3, Stream.TRAIN, random_age=True)
         env.reset()
         return env
 

@@ -15,7 +15,7 @@ from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
 from mesozoic.learn.policy import Policy, load_policy
 from mesozoic.run.folder import save_policy
-from mesozoic.run.identity import Identity
+from mesozoic.run.spec import RunSpec
 from mesozoic.run.train_stage import train_stage
 
 Make = Callable[..., tuple[Any, Any]]
@@ -187,6 +187,6 @@ def test_a_run_that_cannot_begin_writes_nothing(
     else:
         changes["backend"] = "jax"
     with pytest.raises(UserError, match=words) as refusal:
-        train_stage(Identity(**changes), tmp_path / "run")
+        train_stage(RunSpec(**changes), tmp_path / "run")
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "run").exists()

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mesozoic.errors import UserError
-from mesozoic.evaluate.footfall_diagram import FLIGHT_INK, LEFT_INK, RIGHT_INK, draw_footfalls, figures_line
 from mesozoic.evaluate.gait import measure_gait
+from mesozoic.render.footfall_diagram import FLIGHT_INK, LEFT_INK, RIGHT_INK, draw_footfalls, figures_line
 
 
 def pixels(path: Path) -> NDArray[np.uint8]:

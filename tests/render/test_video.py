@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from mesozoic.config import StageConfig, load_stage, parse_overrides
 from mesozoic.errors import UserError
-from mesozoic.evaluate import gl, scene, video
 from mesozoic.evaluate.actors import statue
-from mesozoic.evaluate.video import Recording, record, render_strip, render_video, strip_moments
+from mesozoic.render import gl, scene, video
+from mesozoic.render.video import Recording, record, render_strip, render_video, strip_moments
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species
 
@@ -126,13 +126,13 @@ class TestRecord:
         assert played.target is not None
         assert np.linalg.norm(played.target[:2]) == pytest.approx(0.05)
         assert played.target[2] == pytest.approx(0.1)
-        before, after = played.goal(0), played.goal(1)
+        before, after = played.target_at(0), played.target_at(1)
         assert before is not None and not before.struck
         assert after is not None and after.struck
 
     def test_there_is_no_target_without_prey(self, recording: Recording) -> None:
         assert (recording.task, recording.target, recording.struck_at) == ("balance", None, None)
-        assert recording.goal(recording.steps) is None
+        assert recording.target_at(recording.steps) is None
 
     def test_speed_is_that_of_the_last_second(self, species: Species) -> None:
         walk = made_up(species, push_at=200)
@@ -213,14 +213,14 @@ class TestCamera:
         animal = get_species(name)
         h, turn = animal.hip_height, math.radians(bearing)
         way = np.array([math.cos(turn), math.sin(turn), 0.0])
-        goal = scene.Goal((way * 5 * h + [0, 0, h]).astype(np.float32), 0.25 * h)
+        target = scene.Target((way * 5 * h + [0, 0, h]).astype(np.float32), 0.25 * h)
         walk = made_up(animal, push_at=1000, steps=250)
         walk.qpos[:, :2] += np.linspace(0, 4 * h, 251)[:, None] * way[:2]
         with scene.SceneRenderer(animal, 320, 240) as renderer:
-            camera = renderer.camera_path(walk.qpos, walk.dt, goal)
+            camera = renderer.camera_path(walk.qpos, walk.dt, target)
             for t in (0, 125, 250):
                 empty = renderer.frame(walk.qpos[t], camera, t, np.zeros(4))
-                assert clear_of_the_edges(renderer.frame(walk.qpos[t], camera, t, np.zeros(4), goal), empty)
+                assert clear_of_the_edges(renderer.frame(walk.qpos[t], camera, t, np.zeros(4), target), empty)
         assert camera.distance[-1] < 0.95 * camera.distance[0]
         # Calm: the camera backs away and comes nearer by less than its distance in a second.
         assert np.abs(np.diff(camera.distance)).max() < walk.dt * camera.distance.min()
@@ -236,12 +236,12 @@ class TestCamera:
 class TestGoal:
     def test_is_red_until_the_hit_and_green_from_then_on(self, opengl: str, species: Species) -> None:
         still = made_up(species, push_at=200, steps=2)
-        open_goal = scene.Goal(np.array([0.8, 0.0, 0.3], dtype=np.float32), 0.12)
+        open_goal = scene.Target(np.array([0.8, 0.0, 0.3], dtype=np.float32), 0.12)
         with scene.SceneRenderer(species, 320, 180) as renderer:
             camera = renderer.camera_path(still.qpos, still.dt, open_goal)
             colours = []
-            for goal in (open_goal, open_goal._replace(struck=True)):
-                pixels = renderer.frame(still.qpos[0], camera, 0, np.zeros(4), goal).astype(int)
+            for target in (open_goal, open_goal._replace(struck=True)):
+                pixels = renderer.frame(still.qpos[0], camera, 0, np.zeros(4), target).astype(int)
                 red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
                 strong = 60
                 colours.append(
@@ -363,7 +363,7 @@ class TestVideo:
 def test_importing_is_light_and_rendering_leaves_no_complaints(opengl: str, tmp_path: Path) -> None:
     script = f"""
 import sys
-from mesozoic.evaluate import gl, video
+from mesozoic.render import gl, video
 heavy = {{"mujoco", "imageio_ffmpeg", "PIL"}} & set(sys.modules)
 assert not heavy, heavy
 from pathlib import Path

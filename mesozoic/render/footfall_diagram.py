@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.evaluate.gait import Gait, settle_steps
-from mesozoic.evaluate.scene import viz_module
 from mesozoic.evaluate.trace import Trace
-from mesozoic.evaluate.video import replacing
+from mesozoic.render.scene import viz_module
+from mesozoic.render.video import replacing
 from mesozoic.task.walk_terms import CONTACT
 
 LEFT_INK, RIGHT_INK, FLIGHT_INK = "#2f6f8f", "#c8702a", "#f3c6c4"

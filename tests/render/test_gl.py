@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mesozoic.errors import UserError
-from mesozoic.evaluate import gl
+from mesozoic.render import gl
 
 
 class TestChooseGl:

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import Array, Kinematics, Memory, Sensed
+from mesozoic.task.arrays import Array, Kinematics, Sensed, TaskState
 
 
-class Moment(NamedTuple):
-    """One control step: what was sensed, and the memory before and after it.
+class RewardContext(NamedTuple):
+    """One control step: what was sensed, and the task state before and after it.
 
-    `memory.prev_action` is the action of this step, `before.prev_action` the one before. `hit` and
+    `after.prev_action` is the action of this step, `before.prev_action` the one before. `hit` and
     `succeeded` [n] bool: the target was reached in this step; it was, and the animal still stands.
     """
 
@@ -20,8 +20,8 @@ class Moment(NamedTuple):
     env: EnvSection
     sensed: Sensed
     kin: Kinematics
-    before: Memory
-    memory: Memory
+    before: TaskState
+    after: TaskState
     fallen: Array
     hit: Array
     succeeded: Array

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
 from mesozoic.evaluate.actors import Actor
-from mesozoic.evaluate.scene import ALARM, DONE, WHITE, Goal, SceneRenderer, caption, push_arrows, viz_module
+from mesozoic.render.scene import ALARM, DONE, WHITE, SceneRenderer, Target, caption, push_arrows, viz_module
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 
@@ -65,11 +65,11 @@ class Recording:
     def seconds(self) -> float:
         return self.steps * self.dt
 
-    def goal(self, pose: int = 0) -> Goal | None:
+    def target_at(self, pose: int = 0) -> Target | None:
         """The target as it is at a pose."""
         if self.target is None:
             return None
-        return Goal(self.target, self.reach, struck=self.struck_at is not None and pose >= self.struck_at)
+        return Target(self.target, self.reach, struck=self.struck_at is not None and pose >= self.struck_at)
 
     def speed(self, pose: int) -> float | None:
         """Mean horizontal speed in m/s over the second before a pose; None in the first second."""
@@ -115,14 +115,14 @@ def record(
     action = np.zeros((env.n, env.action_size), dtype=np.float32)
     ended, struck_at = "cut", None
     while max_steps is None or len(rewards) < max_steps:
-        forces.append(task.push_force(np, env.anatomy, env.env, env.memory)[episode_world])
+        forces.append(task.push_force(np, env.anatomy, env.env, env.task_state)[episode_world])
         action[episode_world] = policy_act(observation[only])[0]
         outcome = env.step(action, only)
         observation = outcome.observation
         pose = env.engine.sensed().qpos[episode_world]
         qpos.append(pose if np.isfinite(pose).all() else qpos[-1])  # a diverged pose cannot be drawn
         rewards.append(outcome.reward[episode_world])
-        if struck_at is None and env.memory.struck[episode_world] >= 0:
+        if struck_at is None and env.task_state.struck[episode_world] >= 0:
             struck_at = len(rewards)
         if (outcome.truncated | outcome.terminated)[episode_world]:
             failed = "+".join(name for name, mask in outcome.reasons.items() if mask[episode_world])
@@ -138,7 +138,7 @@ def record(
         reward=np.array(rewards, dtype=np.float32),
         ended=ended,
         task=config.env.task,
-        target=env.memory.target[episode_world].copy() if config.env.has_prey else None,
+        target=env.task_state.target[episode_world].copy() if config.env.has_target else None,
         reach=config.env.reach_radius * species.hip_height,
         struck_at=struck_at,
     )
@@ -267,9 +267,9 @@ def _frames(
     """Draw the poses `moments` with captions, [height, width, 3] each."""
     arrows = push_arrows(recording.push_velocity, recording.dt)
     with SceneRenderer(species, width, height, fine) as renderer:
-        camera = renderer.camera_path(recording.qpos, recording.dt, recording.goal())
+        camera = renderer.camera_path(recording.qpos, recording.dt, recording.target_at())
         for t in moments:
-            frame = renderer.frame(recording.qpos[t], camera, t, arrows[t], recording.goal(t))
+            frame = renderer.frame(recording.qpos[t], camera, t, arrows[t], recording.target_at(t))
             yield caption(frame, t * recording.dt, *_notes(recording, t, arrows[t]))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.errors import UserError
-from mesozoic.evaluate.gl import choose_gl, open_context
+from mesozoic.render.gl import choose_gl, open_context
 from mesozoic.species import Species
 
 RED = (0.9, 0.05, 0.05)
@@ -26,9 +26,9 @@ ARROW_FADE = 0.3
 """Seconds for which the arrow fades after the push."""
 OPEN, STRUCK, BARK, SHADE = (0.95, 0.08, 0.10), (0.10, 0.75, 0.15), (0.33, 0.20, 0.10), (0.12, 0.09, 0.07)
 """Colours of the target before and after the hit, of the trunk that carries food, and of the post of prey."""
-GOAL_OPACITY = 0.35
-GOAL_CORE = 0.06
-GOAL_TRUNK, GOAL_POST = 0.05, 0.012
+TARGET_OPACITY = 0.35
+TARGET_CORE = 0.06
+TARGET_TRUNK, TARGET_POST = 0.05, 0.012
 """Radii of the solid core of the target and of what it stands on, in hip heights."""
 CAMERA_FILL = 0.9
 """Share of the frame, across and up, that the animal may fill."""
@@ -44,7 +44,7 @@ WHITE, ALARM, DONE, INK = (255, 255, 255), (255, 60, 50), (90, 235, 90), (30, 25
 _SIGNS = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
 
 
-class Goal(NamedTuple):
+class Target(NamedTuple):
     """The point to reach: where it is [3] and its radius, in metres, and whether it has been hit."""
 
     point: NDArray[np.float32]
@@ -113,7 +113,7 @@ class SceneRenderer:
         camera: CameraPath,
         t: int,
         push: NDArray[np.float64],
-        goal: Goal | None = None,
+        target: Target | None = None,
     ) -> NDArray[np.uint8]:
         """Draw one moment.
 
@@ -121,7 +121,7 @@ class SceneRenderer:
             qpos: [nq] pose.
             camera: of the recording; t: which pose of it this is.
             push: [4] velocity change in m/s and opacity in [0, 1] of the arrow; no arrow at opacity 0.
-            goal: what the animal should reach, if anything.
+            target: what the animal should reach, if anything.
 
         Returns:
             uint8 [height, width, 3], a new array.
@@ -137,20 +137,20 @@ class SceneRenderer:
         mj.mjv_updateScene(
             self.model, self._data, self._option, None, self._camera, mj.mjtCatBit.mjCAT_ALL.value, scene
         )
-        if goal is not None:
-            self._add_goal(goal)
+        if target is not None:
+            self._add_target(target)
         if push[3] > 0.0:
             self._add_arrow(np.asarray(qpos[:3], dtype=np.float64), push)
         mj.mjr_render(self._view, scene, self._context)
         mj.mjr_readPixels(self._pixels, None, self._view, self._context)
         return self._pixels[::-1].copy()  # OpenGL counts rows from the bottom
 
-    def camera_path(self, qpos: NDArray[np.float32], dt: float, goal: Goal | None = None) -> CameraPath:
-        """Follow a recording calmly, with all of the animal and its goal in the frame.
+    def camera_path(self, qpos: NDArray[np.float32], dt: float, target: Target | None = None) -> CameraPath:
+        """Follow a recording calmly, with all of the animal and its target in the frame.
 
         The view is the one that the model asks for as seen by the animal at the beginning. Where there is
-        a goal it is seen from the line to it instead, on the side to which the animal faces at first. A
-        goal that is farther away than at the beginning may leave the frame.
+        a target it is seen from the line to it instead, on the side to which the animal faces at first. A
+        target that is farther away than at the beginning may leave the frame.
 
         Args:
             qpos: [T+1, nq] poses, `dt` seconds apart.
@@ -158,25 +158,25 @@ class SceneRenderer:
         direction = yaw = 2.0 * math.atan2(float(qpos[0, 6]), float(qpos[0, 3]))
         side = 1.0
         points = np.stack([self._outline(pose) for pose in qpos])
-        if goal is not None:
-            torso, point = qpos[:, :3].astype(np.float64), np.asarray(goal.point, dtype=np.float64)
+        if target is not None:
+            torso, point = qpos[:, :3].astype(np.float64), np.asarray(target.point, dtype=np.float64)
             away = np.linalg.norm(point - torso, axis=1)
             seen = torso + (point - torso) * np.minimum(1.0, away[0] / np.maximum(away, 1e-6))[:, None]
-            box = seen[:, None] + _SIGNS * goal.radius
+            box = seen[:, None] + _SIGNS * target.radius
             points = np.concatenate([points, box, box * [1.0, 1.0, 0.0]], axis=1)  # its place on the floor as well
             direction = math.atan2(point[1] - torso[0, 1], point[0] - torso[0, 0])
             side = -1.0 if math.sin(yaw - direction) > 0.0 else 1.0
         azimuth = side * self.model.vis.global_.azimuth + math.degrees(direction)
         lookat = (points.min(axis=1) + points.max(axis=1)) / 2.0
-        lookat[:, 2] = points[0, :, 2].max() / 2.0  # without a goal it stays there, so that a fall looks like one
+        lookat[:, 2] = points[0, :, 2].max() / 2.0  # without a target it stays there, so that a fall looks like one
         for _ in range(4):
             right, up = self._off_centre(points - lookat[:, None], azimuth)
-            lookat += right if goal is None else right + up
+            lookat += right if target is None else right + up
         for axis, calm in enumerate((CAMERA_CALM, CAMERA_CALM, CAMERA_SLOW)):
             lookat[:, axis] = _calm(lookat[:, axis], calm / dt)
         need = self._distance(points - lookat[:, None], azimuth)
         need = np.minimum(need, CAMERA_FARTHEST * need[0])
-        if goal is None:
+        if target is None:
             return CameraPath(lookat, np.full(len(qpos), need.max()), azimuth)
         return CameraPath(lookat, _calm(_nearby_max(need, CAMERA_SLOW / dt), CAMERA_SLOW / dt), azimuth)
 
@@ -250,19 +250,21 @@ class SceneRenderer:
         right = np.array([math.sin(turn), -math.cos(turn), 0.0])
         return right, np.cross(right, ahead), ahead
 
-    def _add_goal(self, goal: Goal) -> None:
+    def _add_target(self, target: Target) -> None:
         """The sphere to reach, what it stands on and its place on the floor."""
         geoms, h = self._mj.mjtGeom, self._species.hip_height
-        point = np.asarray(goal.point, dtype=np.float64)
+        point = np.asarray(target.point, dtype=np.float64)
         foot = np.array([point[0], point[1], 0.0])
         food = point[2] > h
-        colour = STRUCK if goal.struck else OPEN
-        flat = np.array([goal.radius, 0.002 * h, 0.0])
+        colour = STRUCK if target.struck else OPEN
+        flat = np.array([target.radius, 0.002 * h, 0.0])
         self._add(geoms.mjGEOM_CYLINDER, (*SHADE, 0.45), size=flat, pos=foot)
-        width = (GOAL_TRUNK if food else GOAL_POST) * h
+        width = (TARGET_TRUNK if food else TARGET_POST) * h
         self._add(geoms.mjGEOM_CAPSULE, (*(BARK if food else SHADE), 1.0), connect=(width, foot, point))
-        self._add(geoms.mjGEOM_SPHERE, (*colour, 1.0), size=np.full(3, GOAL_CORE * h), pos=point, emission=0.4)
-        self._add(geoms.mjGEOM_SPHERE, (*colour, GOAL_OPACITY), size=np.full(3, goal.radius), pos=point, emission=0.4)
+        self._add(geoms.mjGEOM_SPHERE, (*colour, 1.0), size=np.full(3, TARGET_CORE * h), pos=point, emission=0.4)
+        self._add(
+            geoms.mjGEOM_SPHERE, (*colour, TARGET_OPACITY), size=np.full(3, target.radius), pos=point, emission=0.4
+        )
 
     def _add_arrow(self, torso: NDArray[np.float64], push: NDArray[np.float64]) -> None:
         h = self._species.hip_height

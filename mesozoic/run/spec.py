@@ -23,7 +23,7 @@ SECTIONS = {
 
 
 @dataclass(frozen=True)
-class Identity:
+class RunSpec:
     """Species, seed, learner, starting policy and resolved configuration of a stage."""
 
     species: str
