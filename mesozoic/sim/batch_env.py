@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mesozoic import task
 from mesozoic.config import EnvSection
 from mesozoic.sim.engine import Engine, State
-from mesozoic.sim.samples import Stream, episode_uniforms
+from mesozoic.sim.samples import AGE_EPISODE, Stream, episode_uniforms
 from mesozoic.task import Sensed, Transition
 
 HEADING_SAMPLE = 0
@@ -69,7 +69,7 @@ class BatchEnv:
         """Begin the next episode in every world."""
         self._begin(np.ones(self.n, dtype=bool))
         if self._random_age:
-            ages = episode_uniforms(self._seed, self._stream, np.arange(self.n), np.full(self.n, 2**62), 1)[:, 0]
+            ages = episode_uniforms(self._seed, self._stream, np.arange(self.n), np.full(self.n, AGE_EPISODE), 1)[:, 0]
             age = (ages * self.env.max_episode_steps).astype(np.int32)
             self.task_state = self.task_state._replace(step=age)
         return self._observation
