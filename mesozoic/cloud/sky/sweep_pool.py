@@ -13,7 +13,7 @@ from mesozoic.cloud.ledger import write_ledger
 from mesozoic.cloud.signals import end_by_interrupt, ended_by
 from mesozoic.cloud.sky.client import CloudClient
 from mesozoic.cloud.sky.sky_client import import_sky, plain_errors
-from mesozoic.cloud.sky.sweep import Say, SweepResult, cancelled, wait_for_agents
+from mesozoic.cloud.sky.sweep_agents import Say, SweepResult, cancelled, wait_for_agents
 from mesozoic.cloud.sky.sweep_plan import CLUSTER_FILE, SweepPlan, agent_task
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_key import wandb_key
