@@ -52,8 +52,9 @@ def _usual(environment: str, vec_env: type[Any], rollouts: int) -> float:
     def make() -> Any:
         import gymnasium
 
-        import mesozoic  # noqa: F401  registers the ids, in worker processes too
+        from mesozoic.sim.registration import register_envs
 
+        register_envs()  # in worker processes too
         return gymnasium.make(environment)
 
     envs = make_vec_env(make, n_envs=PROCESSES, seed=0, vec_env_cls=vec_env)
