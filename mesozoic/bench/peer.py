@@ -80,7 +80,8 @@ def _batched(species: Species, config: StageConfig, rollouts: int) -> float:
     steps = -(-ROLLOUT * PROCESSES // per_rollout) * per_rollout
 
     def work(count: int) -> None:
-        learner.learn(learner.step + steps * count)
+        for _ in range(count * (steps // per_rollout)):
+            learner.learn()
 
     return _rate(work, steps, rollouts)
 
