@@ -52,8 +52,9 @@ def _usual(environment: str, vec_env: type[Any], rollouts: int) -> float:
     def make() -> Any:
         import gymnasium
 
-        import mesozoic  # noqa: F401  registers the ids, in worker processes too
+        from mesozoic.sim.registration import register_envs
 
+        register_envs()  # in worker processes too
         return gymnasium.make(environment)
 
     envs = make_vec_env(make, n_envs=PROCESSES, seed=0, vec_env_cls=vec_env)
@@ -79,7 +80,8 @@ def _batched(species: Species, config: StageConfig, rollouts: int) -> float:
     steps = -(-ROLLOUT * PROCESSES // per_rollout) * per_rollout
 
     def work(count: int) -> None:
-        learner.learn(learner.step + steps * count)
+        for _ in range(count * (steps // per_rollout)):
+            learner.learn()
 
     return _rate(work, steps, rollouts)
 

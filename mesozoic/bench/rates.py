@@ -89,13 +89,11 @@ def _environment(species: Species, config: StageConfig) -> Work:
 
 
 def _training(species: Species, config: StageConfig, backend: str) -> Work:
-    env = native_env(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
-    env.reset()
-    learner = make_learner(backend, "ppo", env, config, species.name, 0, None)
+    learner = make_learner(backend, "ppo", species, config, 0, None)
 
     def work() -> int:
         before = learner.step
-        learner.learn(before + 1)
+        learner.learn()
         return learner.step - before
 
     return work

@@ -8,7 +8,9 @@ from mesozoic.config import StageConfig
 from mesozoic.errors import UserError, did_you_mean
 from mesozoic.learn.learner import Learner
 from mesozoic.learn.policy import Policy
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
+from mesozoic.sim.samples import Stream
+from mesozoic.species import Species
 
 BACKENDS = ("auto", "jax", "sb3")
 ALGORITHMS = {"jax": ("ppo",), "sb3": ("ppo", "sac")}
@@ -45,21 +47,23 @@ def choose_backend(backend: str, algorithm: str) -> str:
 def make_learner(
     backend: str,
     algorithm: str,
-    env: BatchEnv,
+    species: Species,
     config: StageConfig,
-    species: str,
     seed: int,
     warm_start: Policy | None,
 ) -> Learner:
-    """Build the learner of a backend that `choose_backend` returned."""
+    """Build the learner of a backend that `choose_backend` returned, with its training environment."""
+    env = native_env(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, random_age=True)
+    env.reset()
     if backend == "sb3" and algorithm == "sac":
         from mesozoic.learn.sb3.sac import SB3SAC
 
-        return SB3SAC(env, config, species, seed, warm_start)
+        return SB3SAC(env, config, species.name, seed, warm_start)
     if backend == "sb3":
         from mesozoic.learn.sb3.ppo import SB3PPO
 
-        return SB3PPO(env, config, species, seed, warm_start)
-    from mesozoic.learn.jax_ppo import JaxPPO
+        return SB3PPO(env, config, species.name, seed, warm_start)
+    from mesozoic.learn.host_collector import HostCollector
+    from mesozoic.learn.ppo.learner import PPO
 
-    return JaxPPO(env, config, species, seed, warm_start)
+    return PPO(HostCollector(env), config, species.name, seed, warm_start)

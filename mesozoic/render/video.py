@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
-from mesozoic.evaluate.actors import Actor
 from mesozoic.render.scene import ALARM, DONE, WHITE, SceneRenderer, Target, caption, push_arrows, viz_module
+from mesozoic.sim.actor import Actor
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 

@@ -28,7 +28,6 @@ from mesozoic.run.sinks.tensorboard_sink import TensorBoardSink
 from mesozoic.run.sinks.wandb_sink import open_wandb
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.versions import cores, versions
-from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species
 from mesozoic.species.anatomy import anatomy_of
@@ -89,14 +88,11 @@ def _train(
     wandb: bool,
 ) -> dict[str, Any]:
     config, seed = spec.config, spec.seed
-    env = native_env(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, random_age=True)
-    env.reset()
-    learner = make_learner(spec.backend, spec.algorithm, env, config, spec.species, seed, warm_start)
+    learner = make_learner(spec.backend, spec.algorithm, species, config, seed, warm_start)
     start = 0
     state: dict[str, Any] = {}
     if saved is not None:
         state = load_state(saved.path)
-        env.set_state(state["env"])
         learner.set_state(state["learner"])
         start = learner.step
     plan = config.curriculum
@@ -115,7 +111,7 @@ def _train(
             sinks,
             display,
             interrupts,
-            state=lambda: {"learner": learner.state(), "env": env.state(), BASELINES_KEY: figures},
+            state=lambda: {"learner": learner.state(), BASELINES_KEY: figures},
             manifest=record,
         )
         progress = None

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from mesozoic.config import StageConfig, load_stage, parse_overrides
-from mesozoic.evaluate.actors import Actor, random_actor, statue
+from mesozoic.evaluate.actors import random_actor, statue
 from mesozoic.evaluate.episodes import Episodes, baselines, run_episodes
+from mesozoic.sim.actor import Actor
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species

@@ -14,10 +14,11 @@ import pytest
 from mesozoic import task
 from mesozoic.cli.app import main
 from mesozoic.config import EnvSection, StageConfig, load_stage, parse_overrides
-from mesozoic.evaluate.actors import Actor, statue
+from mesozoic.evaluate.actors import statue
 from mesozoic.evaluate.episodes import run_episodes
 from mesozoic.evaluate.robustness import NOMINAL, VARIATIONS, Variation, measure_robustness, scale_mass, set_friction
 from mesozoic.learn.policy import Policy
+from mesozoic.sim.actor import Actor
 from mesozoic.sim.native import ModelChange, NativeEngine
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream

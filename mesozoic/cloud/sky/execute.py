@@ -1,0 +1,91 @@
+"""Runs the local code again on a cluster that is up, without setting it up again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mesozoic.cloud.estimate import IDLE_MINUTES
+from mesozoic.cloud.ledger import launched, write_ledger
+from mesozoic.cloud.request import LaunchRequest, make_request
+from mesozoic.cloud.sky.client import CloudClient, Cluster
+from mesozoic.cloud.sky.launch import Rented
+from mesozoic.cloud.sky.task import task_on
+from mesozoic.errors import UserError
+
+
+@dataclass(frozen=True)
+class Again:
+    """A job for a cluster that is there."""
+
+    cluster: Cluster
+    request: LaunchRequest
+    task: Any = field(repr=False)
+
+
+def plan_again(
+    cluster: Cluster,
+    envs: Mapping[str, str],
+    species: str | None,
+    stage: str | None,
+    max_hours: float | None,
+    file: Path | None,
+) -> Again:
+    """The job that the cluster was launched for, with changes on top.
+
+    Another species or stage is another run, with a run folder of its own; the same ones go on where the last stopped.
+
+    Raises:
+        UserError: the changes make no valid training.
+    """
+    last = launched(cluster.name)
+    before: dict[str, str] = {str(name): str(value) for name, value in (last.get("envs") or {}).items()}
+    changed = {"SPECIES": species, "STAGE": stage, **envs}
+    if "RUN_NAME" not in envs and any(value and value != before.get(name) for name, value in changed.items()):
+        before.pop("RUN_NAME", None)
+    chosen = {**before, **envs}
+    if "RUN_NAME" not in chosen:
+        stem = f"{species or chosen.get('SPECIES', 'velociraptor')}-{stage or chosen.get('STAGE', 'all')}"
+        chosen["RUN_NAME"] = f"{stem}-{cluster.name.rpartition('-')[2]}-{_number(cluster)}"
+    last_file = Path(last["file"]) if last.get("file") else None
+    request = make_request(
+        chosen, species=species, stage=stage, name=cluster.name, file=file or last_file, max_hours=max_hours
+    )
+    return Again(cluster, request, task_on(cluster, request.task_file, request.envs))
+
+
+def _number(cluster: Cluster) -> int:
+    from mesozoic.cloud.ledger import read_ledger
+
+    return 1 + sum(line["cluster"] == cluster.name and line.get("event") == "launch" for line in read_ledger())
+
+
+def run_again(client: CloudClient, again: Again) -> Rented:
+    """Submit the job, and make sure that the cluster still ends itself.
+
+    Raises:
+        UserError: it could not be submitted.
+    """
+    name, request = again.cluster.name, again.request
+    try:
+        job = client.execute(again.task, name)
+    except UserError:
+        if any(cluster.state == "UP" for cluster in client.clusters([name], refresh=True)):
+            raise
+        raise UserError(f"'{name}' has ended itself meanwhile; type 'mesozoic cloud launch' for a new one") from None
+    client.autodown(name, IDLE_MINUTES)
+    write_ledger(
+        "launch",
+        name,
+        file=str(request.task_file),
+        envs={key: value for key, value in request.envs.items() if value},
+        run_name=request.run_name,
+        managed=False,
+        max_hours=request.max_hours,
+        price=again.cluster.placement.price if again.cluster.placement else None,
+    )
+    if job is None:
+        raise UserError(f"SkyPilot submitted no job to '{name}'; see 'mesozoic cloud queue {name}'")
+    return Rented(name, job, again.cluster.placement)

@@ -1,0 +1,105 @@
+"""Brings a run folder home from a machine, also while it trains."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mesozoic.cloud.ledger import launched
+from mesozoic.cloud.names import check_name
+from mesozoic.cloud.sky.client import CloudClient, Cluster
+from mesozoic.errors import UserError
+
+REMOTE_RUNS = "~/mesozoic-runs"
+"""Where a machine keeps its run folders."""
+MARK = ".pulled-from.json"
+"""In a folder that was pulled: where it is from, so that two runs are never mixed."""
+
+
+def pull(
+    client: CloudClient, cluster: Cluster, run_name: str | None, output: Path | None, say: Callable[[str], None]
+) -> Path:
+    """Copy a run folder of the cluster into `runs/<RUN_NAME>`; again copies only what has changed.
+
+    Args:
+        run_name: which run; default: the one that the cluster was launched for.
+        output: another folder to copy it into.
+
+    Raises:
+        UserError: the run is not known or not there, or the folder holds another run.
+    """
+    name, target = where(cluster, run_name, output)
+    source = f"{REMOTE_RUNS}/{name}"
+    with claim(target, cluster.name, name):
+        say(f"copying {source} of {cluster.name} to {target}")
+        try:
+            client.download(cluster, source, target)
+        except UserError as error:
+            raise UserError(f"could not copy {source} from {cluster.name} ({error})") from None
+    return target
+
+
+def where(cluster: Cluster, run_name: str | None, output: Path | None) -> tuple[str, Path]:
+    """Name of the run that would be copied, and the folder that it would be copied into.
+
+    Raises:
+        UserError: the run is not known.
+    """
+    name = run_name or launched(cluster.name).get("run_name")
+    if not name:
+        raise UserError(
+            f"'{cluster.name}' was not launched from here, so its run is not known; type for example"
+            f" 'mesozoic cloud pull {cluster.name} --run velociraptor-stageall-seed0'"
+        )
+    return check_name(name, "--run"), output or Path("runs") / name
+
+
+@contextmanager
+def claim(target: Path, source: str, run: str) -> Iterator[None]:
+    """Make a folder that belongs to this run of this cluster or job; take it away again if nothing came into it.
+
+    Raises:
+        UserError: it holds something else, or cannot be written.
+    """
+    mark = {"from": source, "run": run}
+    if target.is_dir() and any(target.iterdir()) and _mark_of(target) != mark:
+        raise UserError(f"{target} holds another run already; give another folder with --output")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / MARK).write_text(json.dumps(mark) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write to {target} ({error.strerror}); give another --output") from None
+    try:
+        yield
+    finally:
+        if [path.name for path in target.iterdir()] == [MARK]:
+            (target / MARK).unlink()
+            target.rmdir()
+
+
+def _mark_of(target: Path) -> Any:
+    try:
+        return json.loads((target / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def policies(run: Path) -> list[Path]:
+    """What `mesozoic eval` can be given of a folder that was pulled: itself, or the run folders of a sweep in it."""
+    folders = [run, *sorted(path for path in run.iterdir() if path.is_dir())]
+    found = [one for one in folders if any(one.glob("models/*.zip")) or any(one.glob("stage?/models/*.zip"))]
+    return found[:1] if found[:1] == [run] else found
+
+
+def report_pulled(run: Path, say: Callable[[str], None]) -> None:
+    """Say what to do with a run folder."""
+    found = policies(run)
+    if not found:
+        say(f"{run} is here, but holds no policy yet; pull again later")
+    elif found == [run]:
+        say(f"results are in {run}; now: mesozoic eval {run}")
+    else:
+        say(f"{len(found)} runs with a policy are in {run}; for example: mesozoic eval {found[0]}")
