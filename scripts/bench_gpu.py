@@ -22,6 +22,10 @@ from typing import Any
 os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.6")  # Warp allocates outside of JAX's share
 
 MINIBATCHES = 8
+COLUMNS = (
+    *("animal", "stage", "impl", "worlds", "steps", "line search", "graph", "what"),
+    *("control steps/s", "compile s", "memory"),
+)
 BALANCE = ("velociraptor", 1)
 
 
@@ -209,8 +213,8 @@ def write_report(folder: Path, rows: list[dict[str, Any]]) -> None:
     lines = [
         f"{facts.get('name', facts['device'])}, " + ", ".join(f"{key} {value}" for key, value in facts.items()),
         "",
-        "| animal | stage | impl | worlds | steps | line search | graph | what | control steps/s | compile s | memory |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        f"| {' | '.join(COLUMNS)} |",
+        "| " + " | ".join("---" for _ in COLUMNS) + " |",
     ]
     for row in speeds:
         size = row["program_bytes"]
@@ -250,7 +254,9 @@ def plot(path: Path, rows: list[dict[str, Any]]) -> None:
     plain = [r for r in plain if r["ls_iterations"] is None and r["graph_mode"] is None]
     for impl in ("warp", "jax"):
         for kind in ("physics", "environment", "training"):
-            points = sorted((r["worlds"], r["steps_per_second"]) for r in plain if (r["impl"], r["kind"]) == (impl, kind))
+            points = sorted(
+                (r["worlds"], r["steps_per_second"]) for r in plain if (r["impl"], r["kind"]) == (impl, kind)
+            )
             if points:
                 axes.plot(*zip(*points, strict=True), marker="o", label=f"{impl} {kind}")
     axes.set(xscale="log", yscale="log", xlabel="worlds", ylabel="control steps/s", title=" ".join(map(str, BALANCE)))

@@ -105,7 +105,9 @@ def device_facts() -> dict[str, Any]:
     except (OSError, subprocess.TimeoutExpired):
         return facts
     if answer.returncode == 0:
-        facts |= dict(zip(query.split(","), (part.strip() for part in answer.stdout.split("\n")[0].split(",")), strict=True))
+        facts |= dict(
+            zip(query.split(","), (part.strip() for part in answer.stdout.split("\n")[0].split(",")), strict=True)
+        )
     return facts
 
 
@@ -121,6 +123,4 @@ def _program_bytes(program: Any) -> int | None:
     use = program.memory_analysis()
     if use is None:
         return None
-    return int(
-        use.argument_size_in_bytes + use.output_size_in_bytes + use.temp_size_in_bytes - use.alias_size_in_bytes
-    )
+    return int(use.argument_size_in_bytes + use.output_size_in_bytes + use.temp_size_in_bytes - use.alias_size_in_bytes)

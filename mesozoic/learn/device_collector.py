@@ -34,14 +34,17 @@ class ScanCollector:
 
     Args:
         seed: with the training stream, decides every episode, as on the host.
+        compiler_options: of XLA, for the rollout.
     """
 
-    def __init__(self, env: DeviceEnv, n: int, seed: int) -> None:
+    def __init__(self, env: DeviceEnv, n: int, seed: int, compiler_options: dict[str, Any] | None = None) -> None:
         self.env = env
         self.anatomy, self.n = env.anatomy, n
         self._key = jnp.asarray(key_of(seed, Stream.TRAIN))
+        self._compiler_options = compiler_options
         self._compiled: Any = None
-        self._carry = Carry(jax.jit(env.reset)(self._key, jnp.arange(n, dtype=jnp.int32)), begin_tally(jnp, n))
+        reset = jax.jit(env.reset).lower(self._key, jnp.arange(n, dtype=jnp.int32)).compile(compiler_options)
+        self._carry = Carry(reset(self._key, jnp.arange(n, dtype=jnp.int32)), begin_tally(jnp, n))
 
     def collect(self, actor: GaussianActor, noise: Array, ramp: Array) -> tuple[Rollout, Stats]:
         """One rollout with `noise` [T, n, nu]; see `Collector`.
@@ -51,7 +54,7 @@ class ScanCollector:
         """
         arguments = (self._carry, self._key, actor, noise, np.float32(ramp))
         if self._compiled is None:
-            self._compiled = jax.jit(self._scan, donate_argnums=0).lower(*arguments).compile()
+            self._compiled = jax.jit(self._scan, donate_argnums=0).lower(*arguments).compile(self._compiler_options)
             check_memory(self._compiled, self.n, noise.shape[0])
         self._carry, steps, stats = self._compiled(*arguments)
         observation, next_observation, action, reward, terminated, truncated = steps

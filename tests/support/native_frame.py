@@ -1,4 +1,4 @@
-"""Gives MJX in JAX the contact frame that native MuJoCo has between a plane and a capsule, to show that nothing else differs.
+"""Gives MJX in JAX native MuJoCo's contact frame between a plane and a capsule, to show that nothing else differs.
 
 Native MuJoCo takes the capsule's axis as the first tangent however steep it stands; MJX falls back to a world axis
 beyond 60 degrees. The friction pyramid is not round, so forces then differ by some per cent.
