@@ -88,8 +88,9 @@ class MjxEngine:
 
     def sensed(self, state: Physics) -> Sensed:
         """What the worlds look like, float32."""
-        seen = (state.qpos, state.qvel, state.foot_force, state.actuator_force, state.site_pos, state.foot_pos)
-        return Sensed(*(part.astype(jnp.float32) for part in seen), broken(jnp, state.qpos, state.qvel))
+        names = (name for name in Sensed._fields if name != "diverged")
+        seen = {name: getattr(state, name).astype(jnp.float32) for name in names}
+        return Sensed(**seen, diverged=broken(jnp, state.qpos, state.qvel))
 
     def facts(self) -> dict[str, Any]:
         """What decides the motion, JSON: for the record of a run."""
