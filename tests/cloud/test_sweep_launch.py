@@ -312,7 +312,7 @@ def test_wait_pull_and_down(
 
 
 def test_waiting_survives_a_network_that_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mesozoic.cloud.sweep.sweep_state", lambda sweep, key: ("RUNNING", {"a": "running"}))
+    monkeypatch.setattr("mesozoic.cloud.sweep_agents.sweep_state", lambda sweep, key: ("RUNNING", {"a": "running"}))
     answers: list[Any] = [
         UserError("no network"),
         [Job(1, "a", "RUNNING", 0, 0, None)],
