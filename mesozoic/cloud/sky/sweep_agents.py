@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mesozoic.cloud.client import Job, Unreachable
-from mesozoic.cloud.finish import SILENCE
+from mesozoic.cloud.sky.client import Job, Unreachable
+from mesozoic.cloud.sky.finish import SILENCE
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_key import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, cancel_sweep, sweep_state

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from mesozoic.cloud.client import CloudClient, SoldOut
-from mesozoic.cloud.finish import follow
-from mesozoic.cloud.give_back import PATIENCE, hand_back, undo_launch
-from mesozoic.cloud.launch import check_access, refuse_existing, which_was_taken
-from mesozoic.cloud.project import IDLE_MINUTES, write_ledger
-from mesozoic.cloud.pull import pull
+from mesozoic.cloud.estimate import IDLE_MINUTES
+from mesozoic.cloud.ledger import write_ledger
 from mesozoic.cloud.signals import end_by_interrupt, ended_by
-from mesozoic.cloud.sweep_agents import Say, SweepResult, cancelled, wait_for_agents
-from mesozoic.cloud.sweep_plan import CLUSTER_FILE, SweepPlan, SweepRequest, agent_task, plan_sweep
-from mesozoic.cloud.targets import find_cluster
+from mesozoic.cloud.sky.client import CloudClient, SoldOut
+from mesozoic.cloud.sky.finish import follow
+from mesozoic.cloud.sky.give_back import PATIENCE, hand_back, undo_launch
+from mesozoic.cloud.sky.launch import check_access, refuse_existing, which_was_taken
+from mesozoic.cloud.sky.pull import pull
+from mesozoic.cloud.sky.sweep_agents import Say, SweepResult, cancelled, wait_for_agents
+from mesozoic.cloud.sky.sweep_plan import CLUSTER_FILE, SweepPlan, SweepRequest, agent_task, plan_sweep
+from mesozoic.cloud.sky.targets import find_cluster
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_key import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, create_sweep
@@ -54,12 +55,12 @@ def launch_sweep(
     if not request.yes and (confirm is None or not confirm("create the sweep and rent this?")):
         raise UserError("nothing was created or rented; answer yes, or give --yes")
     if client is None:
-        from mesozoic.cloud.sky_client import SkyClient
+        from mesozoic.cloud.sky.sky_client import SkyClient
 
         client = SkyClient()
     check_access(client, plan.offers)
     if request.pool:
-        from mesozoic.cloud.sweep_pool import launch_pool
+        from mesozoic.cloud.sky.sweep_pool import launch_pool
 
         return launch_pool(client, plan, say, patience)
     refuse_existing(client, plan.name)
