@@ -25,6 +25,12 @@ class Interrupted(Exception):
         self.exit_code = 128 + number
 
 
+def shown(value: object, limit: int = 80) -> str:
+    """A value that somebody gave, fit to be part of a sentence: one line, nothing unprintable, not endless."""
+    text = value if isinstance(value, str) and value.isprintable() else repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 20]}... ({len(text)} characters)"
+
+
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """Return `"; did you mean 'x'?"` for the closest candidate, or an empty string."""
     close = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.5)
