@@ -100,7 +100,9 @@ def parse_value(text: str) -> object:
     if text in PYTHON_CONSTANTS:
         return PYTHON_CONSTANTS[text]
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        table = tomllib.loads(f"value = {text}")
+        if len(table) == 1:  # a line break in the text may begin another key
+            return table["value"]
     except (ValueError, RecursionError):  # not TOML, too many digits, too many brackets
         pass
     try:
