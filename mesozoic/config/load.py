@@ -98,19 +98,22 @@ def keep_batches(raw: dict[str, dict[str, object]], applied: Mapping[str, Overri
     if worlds is None or {"ppo.batch_size", "ppo.n_steps"} & applied.keys():
         return
     ppo = raw.get("ppo", {})
-    before = raw.get("stage", {}).get("n_envs", StageSection.model_fields["n_envs"].default)
-    steps = ppo.get("n_steps", PPOSection.model_fields["n_steps"].default)
-    size = ppo.get("batch_size", PPOSection.model_fields["batch_size"].default)
-    after = worlds.value
-    if isinstance(after, float) and after.is_integer():
-        after = int(after)
-    numbers = [before, steps, size, after]
-    if not all(type(number) is int and number > 0 for number in numbers):
+    before = _count(raw.get("stage", {}).get("n_envs", StageSection.model_fields["n_envs"].default))
+    steps = _count(ppo.get("n_steps", PPOSection.model_fields["n_steps"].default))
+    size = _count(ppo.get("batch_size", PPOSection.model_fields["batch_size"].default))
+    after = _count(worlds.value)
+    if not (before and steps and size and after):  # something is no number, which is said elsewhere
         return
     batches, rest = divmod(before * steps, size)
-    if batches == 0 or rest or (after * steps) % batches:
-        return
-    raw.setdefault("ppo", {})["batch_size"] = after * steps // batches
+    if batches and not rest and (after * steps) % batches == 0:
+        raw.setdefault("ppo", {})["batch_size"] = after * steps // batches
+
+
+def _count(value: object) -> int:
+    """A whole number above 0 as it is, anything else as 0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def validate(

@@ -11,9 +11,11 @@ All of these mean the same::
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, time
 
 from mesozoic.config.schema import StageConfig
 from mesozoic.errors import Problems, UserError, did_you_mean, shown
@@ -24,6 +26,9 @@ IGNORED = ("_wandb",)
 
 PYTHON_CONSTANTS = {"True": True, "False": False, "None": None}
 """Sweep services written in Python spell values as Python does."""
+
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
+"""Strings that need no quotes."""
 
 ALIASES = {
     "env.strike_bonus": "task_bonus",
@@ -112,22 +117,29 @@ def parse_value(text: str) -> object:
 
 
 def write_value(value: object) -> str:
-    """The text that `parse_value` reads back as `value`: a number, boolean, string, None, or a list of these."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_write_item(item) for item in value)}]"
-    if isinstance(value, str):
-        return value if parse_value(value) == value and value == value.strip() else json.dumps(value)
-    return _write_item(value)
+    """`value` as one word or one quoted or bracketed value, which `parse_value` reads back."""
+    if value is None:
+        return "None"
+    if isinstance(value, str) and PLAIN.fullmatch(value) and parse_value(value) == value:
+        return value
+    return _toml(value)
 
 
-def _write_item(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return write_value(value)
-    if isinstance(value, str):
-        return json.dumps(value)
+def _toml(value: object) -> str:
     if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
+        return "true" if value else "false"
+    if isinstance(value, str):
+        # JSON's escapes are TOML's, but for the delete character, which JSON leaves bare and TOML refuses.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(str(key))} = {_toml(one)}" for key, one in value.items()) + "}"
+    raise TypeError(f"an override cannot hold a {type(value).__name__}")
 
 
 def parse_override(text: str) -> Override:

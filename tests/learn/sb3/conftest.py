@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mesozoic.config import StageConfig, load_stage, parse_overrides
-from mesozoic.learn.make import make_learner
+from mesozoic.learn.kinds import find_kind
 from mesozoic.learn.policy import Policy
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.samples import Stream
@@ -49,7 +49,7 @@ def make(config: Callable[..., StageConfig]) -> Callable[..., tuple[BatchEnv, An
         chosen = config(*overrides, species=species, stage=stage)
         env = BatchEnv(get_species(species), chosen.env, chosen.stage.n_envs, seed, Stream.TRAIN, random_age=True)
         env.reset()
-        return env, make_learner("sb3", algorithm, env, chosen, species, seed, warm_start)
+        return env, find_kind("sb3", algorithm).make(env, chosen, species, seed, warm_start)
 
     return build
 
