@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-import mesozoic
 from mesozoic.config.override import SECTIONS, Override, canonical, section_keys, unknown_key
 from mesozoic.config.schema import PPOSection, StageConfig, StageSection
 from mesozoic.errors import Problems, UserError, did_you_mean, shown
@@ -21,7 +20,7 @@ def configs_folder() -> Path:
     Raises:
         UserError: neither exists.
     """
-    package = Path(mesozoic.__file__).parent
+    package = Path(__file__).parents[1]
     for folder in (package.parent / "configs", package / "_configs"):
         if folder.is_dir():
             return folder

@@ -26,7 +26,7 @@ from mesozoic.run.sinks.tensorboard_sink import TensorBoardSink
 from mesozoic.run.sinks.wandb_sink import open_wandb
 from mesozoic.run.stage_spec import StageSpec
 from mesozoic.run.versions import cores, versions
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species
 
@@ -84,7 +84,7 @@ def _train(
     wandb: bool,
 ) -> dict[str, Any]:
     config, seed = spec.config, spec.seed
-    env = BatchEnv(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, random_age=True)
+    env = native_env(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, random_age=True)
     env.reset()
     learner = spec.kind.make(env, config, spec.species, seed, warm_start)
     start = 0
