@@ -17,6 +17,19 @@ class UserError(Exception):
     exit_code = 2
 
 
+class Problems(UserError):
+    """Several mistakes found at once, a sentence each in `sentences`; of a single one it is the sentence itself."""
+
+    def __init__(self, sentences: Iterable[str]) -> None:
+        self.sentences = tuple(dict.fromkeys(sentences))
+        super().__init__("; ".join(self.sentences))
+
+
+def sentences_of(error: UserError) -> tuple[str, ...]:
+    """What an error says, mistake by mistake."""
+    return error.sentences if isinstance(error, Problems) else (str(error),)
+
+
 class Interrupted(Exception):
     """Work stopped because of a signal, after saving what there was. Exit with `exit_code`, 128 + signal."""
 
