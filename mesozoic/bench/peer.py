@@ -9,7 +9,7 @@ from typing import Any
 
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.registration import env_id, register_envs
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
@@ -73,7 +73,7 @@ def _usual(environment: str, vec_env: type[Any], rollouts: int) -> float:
 def _batched(species: Species, config: StageConfig, rollouts: int) -> float:
     from mesozoic.learn.sb3.ppo import SB3PPO
 
-    env = BatchEnv(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
+    env = native_env(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
     env.reset()
     learner = SB3PPO(env, config, species.name, 0)
     per_rollout = config.ppo.n_steps * env.n

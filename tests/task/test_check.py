@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from mesozoic import task
-from mesozoic.config import EnvSection, configs_folder, load_file
+from mesozoic.config import EnvSection, load_file
 from mesozoic.errors import UserError
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.species import Species, get_species
 from mesozoic.species.anatomy import Anatomy, anatomy_of
+from mesozoic.species.stages import configs_folder
 
 SHIPPED = sorted(configs_folder().glob("*/*.toml"))
 
@@ -76,4 +77,4 @@ def test_a_gait_that_is_off_is_not_judged(anatomy: Anatomy, offsets: tuple[float
 
 def test_an_environment_refuses_what_does_not_fit(species: Species) -> None:
     with pytest.raises(UserError, match="half a stride apart"):
-        BatchEnv(species, _walking(0.0, 0.0), 1, seed=0)
+        native_env(species, _walking(0.0, 0.0), 1, seed=0)
