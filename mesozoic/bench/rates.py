@@ -13,7 +13,7 @@ from mjbatch import Batch
 from mesozoic import task
 from mesozoic.config import StageConfig
 from mesozoic.learn.make import make_learner
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 
@@ -60,7 +60,7 @@ def _rate(work: Work, seconds: float) -> float:
 
 def _physics(species: Species, config: StageConfig) -> Work:
     n = config.stage.n_envs
-    env = BatchEnv(species, config.env, 1, 0, Stream.TRAIN)
+    env = native_env(species, config.env, 1, 0, Stream.TRAIN)
     batch = Batch(species.load_model(), n)
     ctrl = batch.bind("ctrl")
     batch.reset(keyframe=0)
@@ -76,7 +76,7 @@ def _physics(species: Species, config: StageConfig) -> Work:
 
 def _environment(species: Species, config: StageConfig) -> Work:
     n = config.stage.n_envs
-    env = BatchEnv(species, config.env, n, 0, Stream.TRAIN, random_age=True)
+    env = native_env(species, config.env, n, 0, Stream.TRAIN, random_age=True)
     env.reset()
     actions = 0.2 * np.random.default_rng(0).standard_normal((50, n, env.action_size)).astype(np.float32)
 
@@ -89,7 +89,7 @@ def _environment(species: Species, config: StageConfig) -> Work:
 
 
 def _training(species: Species, config: StageConfig, backend: str) -> Work:
-    env = BatchEnv(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
+    env = native_env(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
     env.reset()
     learner = make_learner(backend, "ppo", env, config, species.name, 0, None)
 

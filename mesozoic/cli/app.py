@@ -11,7 +11,6 @@ import sys
 
 import typer
 
-import mesozoic
 from mesozoic.cli import (
     bench_command,
     cloud_command,
@@ -23,6 +22,7 @@ from mesozoic.cli import (
     train_command,
 )
 from mesozoic.errors import Interrupted, UserError
+from mesozoic.version import __version__
 
 app = typer.Typer(
     help="Train simulated dinosaurs: balance, then walk, then strike, bite or reach food.",
@@ -47,7 +47,7 @@ app.add_typer(cloud_command.app, name="cloud")
 @app.callback(invoke_without_command=True)
 def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if version:
-        typer.echo(f"mesozoic {mesozoic.__version__}")
+        typer.echo(f"mesozoic {__version__}")
         raise typer.Exit()
 
 

@@ -139,10 +139,13 @@ def _print(table: Table) -> None:
 
 
 def _draw_footfalls(run: Episodes, title: str, path: Path) -> None:
+    from mesozoic.evaluate.gait import settle_steps
+    from mesozoic.evaluate.gait_report import figures_line
     from mesozoic.render.footfall_diagram import draw_footfalls
 
     assert run.trace is not None and run.gait is not None
-    draw_footfalls(run.trace, 0, f"{title}, episode 0", path, run.gait)
+    figures = figures_line(run.trace, 0, run.gait)
+    draw_footfalls(run.trace, 0, f"{title}, episode 0", path, figures, settle_steps(run.trace))
 
 
 def _beside(policy: Path, name: str) -> Path:

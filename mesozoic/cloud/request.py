@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mesozoic.cloud.project import check_name, unique_name
+from mesozoic.cloud.names import check_name, unique_name
 from mesozoic.cloud.secrets import refuse_secrets
 from mesozoic.errors import UserError, did_you_mean
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-import mesozoic
 from mesozoic.config.override import SECTIONS, Override, canonical, section_keys, unknown_key
 from mesozoic.config.schema import StageConfig
 from mesozoic.errors import UserError, did_you_mean
@@ -20,7 +19,7 @@ def configs_folder() -> Path:
     Raises:
         UserError: neither exists.
     """
-    package = Path(mesozoic.__file__).parent
+    package = Path(__file__).parents[1]
     for folder in (package.parent / "configs", package / "_configs"):
         if folder.is_dir():
             return folder

@@ -28,7 +28,7 @@ from mesozoic.run.sinks.tensorboard_sink import TensorBoardSink
 from mesozoic.run.sinks.wandb_sink import open_wandb
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.versions import cores, versions
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species
 from mesozoic.species.anatomy import anatomy_of
@@ -89,7 +89,7 @@ def _train(
     wandb: bool,
 ) -> dict[str, Any]:
     config, seed = spec.config, spec.seed
-    env = BatchEnv(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, random_age=True)
+    env = native_env(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, random_age=True)
     env.reset()
     learner = make_learner(spec.backend, spec.algorithm, env, config, spec.species, seed, warm_start)
     start = 0

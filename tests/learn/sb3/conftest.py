@@ -12,6 +12,7 @@ from mesozoic.config import StageConfig, load_stage, parse_overrides
 from mesozoic.learn.make import make_learner
 from mesozoic.learn.policy import Policy
 from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import get_species
 
@@ -47,7 +48,7 @@ def make(config: Callable[..., StageConfig]) -> Callable[..., tuple[BatchEnv, An
         stage: int = 1,
     ) -> tuple[BatchEnv, Any]:
         chosen = config(*overrides, species=species, stage=stage)
-        env = BatchEnv(get_species(species), chosen.env, chosen.stage.n_envs, seed, Stream.TRAIN, random_age=True)
+        env = native_env(get_species(species), chosen.env, chosen.stage.n_envs, seed, Stream.TRAIN, random_age=True)
         env.reset()
         return env, make_learner("sb3", algorithm, env, chosen, species, seed, warm_start)
 
