@@ -47,13 +47,18 @@ VARIABLES = (
     Variable(
         "OVERRIDES",
         "",
-        "section.key=value, separated by spaces; a value may be [64, 64] or \"two words\"",
+        'section.key=value, separated by spaces; a value may be [64, 64] or "two words"',
         "stage configuration; TIMESTEPS and N_ENVS win",
         "--override",
     ),
     Variable("LOAD", "", "policy to start a single stage from: a path in RESULTS or the checkout", "load", "--load"),
     Variable("RUN_NAME", "", "folder of the results; empty: SPECIES-stageSTAGE-seedSEED", "run folder", "--output-dir"),
-    Variable("MAX_HOURS", "", "the job saves a checkpoint and ends itself after that; empty: no limit", "time limit"),
+    Variable(
+        "MAX_HOURS",
+        "",
+        "hours, all machines together, after which it saves a checkpoint and ends; empty: no limit",
+        "time limit",
+    ),
     Variable("WANDB_PROJECT", "mesozoic", "W&B project; used if there is a key", "W&B"),
     Variable("WANDB_BASE_URL", "", "another W&B server than the public one", "W&B"),
     Variable("RESULTS", "", "where run folders go; empty: ~/mesozoic-runs on the machine", "folder of run folders"),
@@ -75,7 +80,7 @@ class Job:
         stage: None means all stages.
         overrides: of the stage files, TIMESTEPS and N_ENVS among them.
         run: the run folder.
-        load: a policy file or run folder.
+        load: a policy file or run folder: a path in the folder that holds `run`, or in the working folder.
         job_id: empty where nothing runs the job again under the same name.
         moves: None where the service does not move jobs; else how many crashes it may answer with another machine.
     """
@@ -87,7 +92,7 @@ class Job:
     algorithm: str
     overrides: tuple[Override, ...]
     run: Path
-    load: Path | None = None
+    load: str | None = None
     max_hours: float | None = None
     wandb: bool = False
     job_id: str = ""
@@ -110,6 +115,11 @@ def read_job(environment: Mapping[str, str]) -> Job:
                 f"{name}='{_short(given[name])}' is not a whole number; give digits only, for example"
                 f" --env {name}={example}"
             )
+    if given["LOAD"] and stage == "all":
+        raise UserError(
+            f"LOAD='{_short(given['LOAD'])}' starts one stage, and STAGE is all; give --env STAGE=1, 2 or 3, or leave"
+            " LOAD out"
+        )
     overrides = split_overrides(given["OVERRIDES"])
     for name, path in (("TIMESTEPS", "curriculum.timesteps"), ("N_ENVS", "stage.n_envs")):
         if given[name]:
@@ -128,7 +138,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
         algorithm=given["ALGORITHM"],
         overrides=parse_overrides(overrides),
         run=results / name,
-        load=_load(given["LOAD"], stage, results),
+        load=given["LOAD"] or None,
         max_hours=_hours(given["MAX_HOURS"]),
         wandb=bool(environment.get(SECRET)),
         job_id=environment.get(JOB_ID, ""),
@@ -156,23 +166,6 @@ def _hours(text: str) -> float | None:
             f"MAX_HOURS='{_short(text)}' is not a number of hours above 0; give for example --env MAX_HOURS=2.5"
         )
     return hours
-
-
-def _load(text: str, stage: str, results: Path) -> Path | None:
-    if not text:
-        return None
-    if stage == "all":
-        raise UserError(
-            f"LOAD='{_short(text)}' starts one stage, and STAGE is all; give --env STAGE=1, 2 or 3, or leave LOAD out"
-        )
-    places = [place / Path(text).expanduser() for place in (results, Path.cwd())]
-    found = [path for path in places if path.exists()]
-    if not found:
-        raise UserError(
-            f"LOAD='{_short(text)}' is neither in {results} nor in {Path.cwd()} on this machine; give a policy file or"
-            " run folder that is, and note that what .gitignore names is not copied here"
-        )
-    return found[0]
 
 
 def _moves(text: str) -> int | None:

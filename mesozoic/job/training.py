@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mesozoic.errors import Interrupted, UserError
@@ -49,7 +50,7 @@ def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
         stages = [config.stage.number for config in plan.stages]
     else:
         config = load_stage(job.species, job.stage, job.overrides)
-        load = None if job.load is None else find_policy(job.load)
+        load = None if job.load is None else find_policy(place_of(job.load, job.run.parent))
         spec = RunSpec(job.species, job.seed, backend, job.algorithm, config, load)
         stages = [job.stage]
     if left is not None:
@@ -62,6 +63,22 @@ def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
     if plan is not None:
         return run_curriculum(plan, job.run, wandb=job.wandb)
     return [train_stage(spec, job.run, wandb=job.wandb)]
+
+
+def place_of(load: str, results: Path) -> Path:
+    """Where the policy to start from lies: in the folder of the run folders, else in the working folder.
+
+    Raises:
+        UserError: in neither.
+    """
+    places = [place / Path(load).expanduser() for place in (results, Path.cwd())]
+    for path in places:
+        if path.exists():
+            return path
+    raise UserError(
+        f"LOAD='{load[:60]}' is neither in {results} nor in {Path.cwd()} on this machine; give a policy file or run"
+        " folder that is there (what .gitignore names is not copied to a machine)"
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
