@@ -22,9 +22,9 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure physics, environment and training, as steps per second and as a share of raw physics."""
-    from mesozoic.config import Override, load_stage, parse_overrides
+    from mesozoic.config import Override, parse_overrides
     from mesozoic.learn.make import choose_backend
-    from mesozoic.species import get_species
+    from mesozoic.species import get_species, load_stage
 
     animal = get_species(species)
     overrides = list(parse_overrides(override or []))

@@ -30,7 +30,7 @@ DEFAULT_SPECIES = "velociraptor"
 def train(
     context: typer.Context,
     arguments: TrainArguments = None,
-    stage: Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour.")] = 1,
+    stage: Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour, or what the animal has.")] = 1,
     timesteps: Annotated[int | None, typer.Option(help="Budget in environment steps.")] = None,
     n_envs: Worlds = None,
     seed: TrainSeed = 0,
@@ -52,9 +52,8 @@ def train(
     Run the same command again to continue a run that was stopped or killed.
     """
     from mesozoic.cli.arguments import option_names, sort_arguments, stage_flags
-    from mesozoic.config import load_stage
     from mesozoic.errors import UserError
-    from mesozoic.species import get_species
+    from mesozoic.species import get_species, load_stage
 
     tokens = [*(arguments or []), *context.args]
     species, overrides = sort_arguments(tokens, override or [], option_names(context), DEFAULT_SPECIES)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mesozoic.config import Override, StageConfig, load_stage, stage_files
+from mesozoic.config import Override, StageConfig
 from mesozoic.curriculum.gate import check_gate
 from mesozoic.errors import UserError
 from mesozoic.files import write_bytes
@@ -17,7 +17,7 @@ from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.run.folder import StageFolder
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.train_stage import train_stage
-from mesozoic.species import get_species
+from mesozoic.species import get_species, load_stage, stage_files
 from mesozoic.species.anatomy import anatomy_of
 from mesozoic.task import check_stage
 

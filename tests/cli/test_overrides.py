@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mesozoic.cli.arguments import sort_arguments
-from mesozoic.config import load_stage
 from mesozoic.errors import UserError
+from mesozoic.species import load_stage
 
 OPTIONS = ["--stage", "--timesteps", "--override"]
 

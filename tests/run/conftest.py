@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from mesozoic.config import load_stage, parse_overrides
+from mesozoic.config import parse_overrides
 from mesozoic.run.spec import RunSpec
+from mesozoic.species import load_stage
 
 TINY = (
     "stage.n_envs=8",

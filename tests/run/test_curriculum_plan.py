@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from mesozoic.config import load_stage, parse_overrides, stage_files
+from mesozoic.config import parse_overrides
 from mesozoic.errors import UserError
 from mesozoic.run import curriculum as module
 from mesozoic.run.curriculum import COLUMNS, RESULTS_FILE, CurriculumPlan, plan_curriculum, results_table
 from mesozoic.run.spec import RunSpec
-from mesozoic.species import species_names
+from mesozoic.species import load_stage, species_names, stage_files
 
 
 def plan(species: str = "velociraptor", *overrides: str, target: int | None = None) -> CurriculumPlan:
