@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mesozoic.config import Override, parse_overrides, split_overrides
-from mesozoic.errors import UserError
+from mesozoic.config import split_overrides
+from mesozoic.errors import UserError, shown
+from mesozoic.run.spec import RunSpec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 WHOLE = re.compile(r"[0-9]{1,18}")
@@ -51,7 +52,9 @@ VARIABLES = (
         "stage configuration; TIMESTEPS and N_ENVS win",
         "--override",
     ),
-    Variable("LOAD", "", "policy to start a single stage from: a path in RESULTS or the checkout", "load", "--load"),
+    Variable(
+        "LOAD", "", "policy file or run folder to start from: a path in RESULTS or the checkout", "load", "--load"
+    ),
     Variable("RUN_NAME", "", "folder of the results; empty: SPECIES-stageSTAGE-seedSEED", "run folder", "--output-dir"),
     Variable(
         "MAX_HOURS",
@@ -74,25 +77,19 @@ MOVES = "JOB_MOVES"
 
 @dataclass(frozen=True)
 class Job:
-    """What the environment asks for; not yet checked against animals and learners.
+    """What the environment asks for; nothing but the form of the values is checked yet (see `run/problems.py`).
 
     Attributes:
-        stage: None means all stages.
-        overrides: of the stage files, TIMESTEPS and N_ENVS among them.
+        spec: the training. A policy in it is a path in the folder that holds `run`, or in the working folder.
         run: the run folder.
-        load: a policy file or run folder: a path in the folder that holds `run`, or in the working folder.
+        max_hours: hours of the job on all its machines together; None: no limit.
+        wandb: whether metrics go to W&B.
         job_id: empty where nothing runs the job again under the same name.
         moves: None where the service does not move jobs; else how many crashes it may answer with another machine.
     """
 
-    species: str
-    stage: int | None
-    seed: int
-    backend: str
-    algorithm: str
-    overrides: tuple[Override, ...]
+    spec: RunSpec
     run: Path
-    load: str | None = None
     max_hours: float | None = None
     wandb: bool = False
     job_id: str = ""
@@ -108,37 +105,34 @@ def read_job(environment: Mapping[str, str]) -> Job:
     given = {name: environment.get(name, "").strip() or default for name, default in DEFAULTS.items()}
     stage = given["STAGE"]
     if stage != "all" and not WHOLE.fullmatch(stage):
-        raise UserError(f"STAGE='{_short(stage)}' is no stage; give --env STAGE=all, 1, 2 or 3")
+        raise UserError(f"STAGE={shown(stage)} is no stage; give --env STAGE=all, 1, 2 or 3")
     for name, example in (("TIMESTEPS", 2000000), ("N_ENVS", 256), ("SEED", 0)):
         if given[name] and not WHOLE.fullmatch(given[name]):
             raise UserError(
-                f"{name}='{_short(given[name])}' is not a whole number; give digits only, for example"
+                f"{name}={shown(given[name])} is not a whole number; give digits only, for example"
                 f" --env {name}={example}"
             )
-    if given["LOAD"] and stage == "all":
-        raise UserError(
-            f"LOAD='{_short(given['LOAD'])}' starts one stage, and STAGE is all; give --env STAGE=1, 2 or 3, or leave"
-            " LOAD out"
-        )
     overrides = split_overrides(given["OVERRIDES"])
     for name, path in (("TIMESTEPS", "curriculum.timesteps"), ("N_ENVS", "stage.n_envs")):
         if given[name]:
             overrides.append(f"{path}={int(given[name])}")
-    name = given["RUN_NAME"] or f"{given['SPECIES']}-stage{stage}-seed{int(given['SEED'])}"
-    if not NAME.fullmatch(name):
+    run_name = given["RUN_NAME"] or f"{given['SPECIES']}-stage{stage}-seed{int(given['SEED'])}"
+    if not NAME.fullmatch(run_name):
         raise UserError(
-            f"RUN_NAME='{_short(name)}' cannot name a folder; give letters, digits, '.', '_' and '-' only, 100 at most"
+            f"RUN_NAME={shown(run_name)} cannot name a folder; give letters, digits, '.', '_' and '-' only, 100 at most"
         )
     results = Path(given["RESULTS"]).expanduser() if given["RESULTS"] else Path.home() / "mesozoic-runs"
     return Job(
-        species=given["SPECIES"],
-        stage=None if stage == "all" else int(stage),
-        seed=int(given["SEED"]),
-        backend=given["BACKEND"],
-        algorithm=given["ALGORITHM"],
-        overrides=parse_overrides(overrides),
-        run=results / name,
-        load=given["LOAD"] or None,
+        spec=RunSpec(
+            species=given["SPECIES"],
+            stage=None if stage == "all" else int(stage),
+            seed=int(given["SEED"]),
+            backend=given["BACKEND"],
+            algorithm=given["ALGORITHM"],
+            overrides=tuple(overrides),
+            load=Path(given["LOAD"]).expanduser() if given["LOAD"] else None,
+        ),
+        run=results / run_name,
         max_hours=_hours(given["MAX_HOURS"]),
         wandb=bool(environment.get(SECRET)),
         job_id=environment.get(JOB_ID, ""),
@@ -163,16 +157,10 @@ def _hours(text: str) -> float | None:
         hours = math.nan
     if not 0 < hours < math.inf:
         raise UserError(
-            f"MAX_HOURS='{_short(text)}' is not a number of hours above 0; give for example --env MAX_HOURS=2.5"
+            f"MAX_HOURS={shown(text)} is not a number of hours above 0; give for example --env MAX_HOURS=2.5"
         )
     return hours
 
 
 def _moves(text: str) -> int | None:
     return int(text) if WHOLE.fullmatch(text) else None
-
-
-def _short(text: str) -> str:
-    """At most 60 characters, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else f"{line[:57]}..."

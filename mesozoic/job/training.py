@@ -12,15 +12,17 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mesozoic.errors import Interrupted, UserError
+from mesozoic.errors import Interrupted, UserError, sentences_of, shown
 from mesozoic.job.environment import Job, in_job_words, read_job
 from mesozoic.job.events import Events
 from mesozoic.job.exit_codes import BAD_INPUT
 from mesozoic.job.record import summary
 from mesozoic.job.wandb_names import keep_run_id
+from mesozoic.run.spec import RunSpec
 
 FULL_OR_CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -32,52 +34,43 @@ def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
         UserError: bad input; nothing was written.
         Interrupted: a signal came, or `left` seconds are over; a checkpoint was written.
     """
-    from mesozoic.config import load_stage
-    from mesozoic.learn.make import choose_backend
-    from mesozoic.run.curriculum import CurriculumPlan, plan_curriculum, run_curriculum
-    from mesozoic.run.folder import find_policy
-    from mesozoic.run.spec import RunSpec
+    from mesozoic.run.curriculum import RESULTS_FILE, run_curriculum
+    from mesozoic.run.problems import notes, resolve
     from mesozoic.run.train_stage import train_stage
-    from mesozoic.species import get_species
 
-    if not 0 <= job.seed < 2**32:
-        raise UserError(f"SEED={job.seed} is out of range; give a number from 0 to {2**32 - 1}")
-    get_species(job.species)
-    backend = choose_backend(job.backend, job.algorithm)
-    plan: CurriculumPlan | None = None
-    if job.stage is None:
-        plan = plan_curriculum(job.species, job.seed, backend, job.algorithm, job.overrides)
-        stages = [config.stage.number for config in plan.stages]
-    else:
-        config = load_stage(job.species, job.stage, job.overrides)
-        load = None if job.load is None else find_policy(place_of(job.load, job.run.parent))
-        spec = RunSpec(job.species, job.seed, backend, job.algorithm, config, load)
-        stages = [job.stage]
+    wanted = placed(job)
+    stages = resolve(wanted)
+    for note in notes(wanted, stages):
+        print(f"note: {note}", flush=True)
+    for stage in stages:
+        keep_run_id(job, stage.config.stage.number)
     if left is not None:
         timer = threading.Timer(left, os.kill, (os.getpid(), signal.SIGTERM))
         timer.daemon = True
         timer.start()
-    for number in stages:
-        keep_run_id(job, number)
-    events.send(title=job.species)
-    if plan is not None:
-        return run_curriculum(plan, job.run, wandb=job.wandb)
-    return [train_stage(spec, job.run, wandb=job.wandb)]
+    events.send(title=wanted.species)
+    if wanted.stage is not None:
+        return [train_stage(stage, job.run, wandb=job.wandb) for stage in stages]
+    results = run_curriculum(stages, job.run, wandb=job.wandb)
+    print(f"results {job.run / RESULTS_FILE}", flush=True)
+    return results
 
 
-def place_of(load: str, results: Path) -> Path:
-    """Where the policy to start from lies: in the folder of the run folders, else in the working folder.
+def placed(job: Job) -> RunSpec:
+    """The training, with the path of the policy that it begins from: in the folder of the run folders, else here.
 
     Raises:
-        UserError: in neither.
+        UserError: it is in neither.
     """
-    places = [place / Path(load).expanduser() for place in (results, Path.cwd())]
-    for path in places:
-        if path.exists():
-            return path
+    load = job.spec.load
+    if load is None:
+        return job.spec
+    for place in (job.run.parent, Path.cwd()):
+        if (place / load).exists():
+            return replace(job.spec, load=place / load)
     raise UserError(
-        f"LOAD='{load[:60]}' is neither in {results} nor in {Path.cwd()} on this machine; give a policy file or run"
-        " folder that is there (what .gitignore names is not copied to a machine)"
+        f"LOAD={shown(str(load))} is neither in {job.run.parent} nor in {Path.cwd()} on this machine; give a policy"
+        " file or run folder that is there (what .gitignore names is not copied to a machine)"
     )
 
 
@@ -93,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
         for result in train(read_job(os.environ), events, options.left):
             events.send(result=summary(result))
     except UserError as error:
-        return _fail(f"error: {in_job_words(str(error))}", error.exit_code)
+        return _fail("\n".join(f"error: {in_job_words(one)}" for one in sentences_of(error)), error.exit_code)
     except Interrupted as error:
         return _fail(str(error), error.exit_code)
     except OSError as error:

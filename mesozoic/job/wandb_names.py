@@ -19,7 +19,7 @@ def wandb_environment(job: Job, environment: Mapping[str, str]) -> dict[str, str
     kept = {name: value for name, value in environment.items() if value or name not in OPTIONAL}
     if job.wandb:
         kept = {"WANDB_RUN_GROUP": job.run.name, **kept, "WANDB_RESUME": "allow"}
-    if job.stage is None:
+    if job.spec.stage is None:
         kept.pop("WANDB_RUN_ID", None)  # each stage is a run of its own: one run cannot count its steps three times
     return kept
 

@@ -76,8 +76,8 @@ def place(tmp_path: Path) -> Place:
         ({"OVERRIDES": "ppo.net_arch=[64, 64"}, "never closed"),
         ({"N_ENVS": "63", "OVERRIDES": "ppo.n_steps=16 ppo.batch_size=500"}, "does not divide"),
         ({"SEED": "99999999999"}, "out of range"),
-        ({"MAX_HOURS": "two"}, "MAX_HOURS='two'"),
-        ({"STAGE": "1", "LOAD": "nowhere.zip"}, "LOAD='nowhere.zip' is neither in"),
+        ({"MAX_HOURS": "two"}, "MAX_HOURS=two"),
+        ({"STAGE": "1", "LOAD": "nowhere.zip"}, "LOAD=nowhere.zip is neither in"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(
