@@ -12,7 +12,7 @@ from mjbatch import Batch
 
 from mesozoic import task
 from mesozoic.config import StageConfig
-from mesozoic.learn.make import make_learner
+from mesozoic.learn.kinds import LearnerKind
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
@@ -21,7 +21,7 @@ Work = Callable[[], int]
 """Does a little work and says how many environment steps it was."""
 
 
-def measure(species: Species, config: StageConfig, backend: str, seconds: float, rounds: int) -> dict[str, Any]:
+def measure(species: Species, config: StageConfig, kind: LearnerKind, seconds: float, rounds: int) -> dict[str, Any]:
     """Rates in environment (control) steps per second, median over `rounds` of `seconds` each.
 
     physics: mjbatch alone, the animal standing; environment: the task on top, small random actions;
@@ -30,7 +30,7 @@ def measure(species: Species, config: StageConfig, backend: str, seconds: float,
     works = {
         "physics": _physics(species, config),
         "environment": _environment(species, config),
-        "training": _training(species, config, backend),
+        "training": _training(species, config, kind),
     }
     began = time.perf_counter()
     works["training"]()
@@ -88,8 +88,8 @@ def _environment(species: Species, config: StageConfig) -> Work:
     return work
 
 
-def _training(species: Species, config: StageConfig, backend: str) -> Work:
-    learner = make_learner(backend, "ppo", species, config, 0, None)
+def _training(species: Species, config: StageConfig, kind: LearnerKind) -> Work:
+    learner = kind.make(species, config, 0)
 
     def work() -> int:
         before = learner.step

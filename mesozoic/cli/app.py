@@ -21,7 +21,7 @@ from mesozoic.cli import (
     species_command,
     train_command,
 )
-from mesozoic.errors import Interrupted, UserError
+from mesozoic.errors import Interrupted, UserError, sentences_of
 from mesozoic.version import __version__
 
 app = typer.Typer(
@@ -56,7 +56,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        _fail(f"error: {error}", error.exit_code)
+        _fail(_said(error), error.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     except BrokenPipeError:
@@ -70,6 +70,14 @@ def main() -> None:
         _fail(f"error: {error.strerror}{where}; {advice}", 2)
     except Interrupted as error:
         _fail(str(error), error.exit_code)
+
+
+def _said(error: UserError) -> str:
+    """One mistake on one line, several as a list."""
+    sentences = sentences_of(error)
+    if len(sentences) == 1:
+        return f"error: {sentences[0]}"
+    return "\n".join([f"error: {len(sentences)} things are wrong", *(f"  - {one}" for one in sentences)])
 
 
 def _fail(message: str, code: int) -> None:

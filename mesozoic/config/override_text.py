@@ -2,7 +2,7 @@
 
 Overrides are separated by spaces, tabs and newlines. A value in brackets, braces or quotes may hold those as well::
 
-    ppo.learning_rate=1e-4 2.ppo.net_arch=[64, 64]
+    ppo.net_arch=[64, 64] 2.ppo.learning_rate=1e-4
     stage.name="a long walk"
 
 A quote or bracket counts only where a value begins: `stage.name=it's` is a word like any other.
@@ -10,12 +10,10 @@ A quote or bracket counts only where a value begins: `stage.name=it's` is a word
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from datetime import date, time
 
-from mesozoic.config.override import Override, parse_value
+from mesozoic.config.override import Override
 from mesozoic.errors import UserError
 
 BEFORE_VALUE = re.compile(r"[^\s=]*=?")
@@ -23,8 +21,6 @@ WORD = re.compile(r"\S*")
 STRING = re.compile(r'"""(?:\\.|[^\\])*?"{3,5}(?!")|\'\'\'.*?\'{3,5}(?!\')|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'', re.DOTALL)
 """A quoted value as TOML writes it: one line, or several between three quotes."""
 BRACKETS = {"[": "]", "{": "}"}
-PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
-"""Strings that need no quotes."""
 
 
 def split_overrides(text: str) -> list[str]:
@@ -44,9 +40,7 @@ def split_overrides(text: str) -> list[str]:
 
 def join_overrides(overrides: Sequence[Override]) -> str:
     """The text that `split_overrides` and `parse_overrides` turn into the same overrides, on one line."""
-    return " ".join(
-        f"{'' if one.stage is None else f'{one.stage}.'}{one.path}={_value_text(one.value)}" for one in overrides
-    )
+    return " ".join(map(str, overrides))
 
 
 def _end_of_value(text: str, at: int, start: int) -> int:
@@ -101,29 +95,3 @@ def _match(pattern: re.Pattern[str], text: str, at: int) -> int:
     found = pattern.match(text, at)
     assert found is not None  # both patterns match the empty text
     return found.end()
-
-
-def _value_text(value: object) -> str:
-    """`value` as one word or one quoted or bracketed value, which `parse_value` reads back."""
-    if value is None:
-        return "None"
-    if isinstance(value, str) and PLAIN.fullmatch(value) and parse_value(value) == value:
-        return value
-    return _toml(value)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        # JSON's escapes are TOML's, but for the delete character, which JSON leaves bare and TOML refuses.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_toml(str(key))} = {_toml(one)}" for key, one in value.items()) + "}"
-    raise TypeError(f"an override cannot hold a {type(value).__name__}")

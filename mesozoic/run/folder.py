@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,12 +124,17 @@ def find_policy(path: Path) -> Path:
     if not path.is_dir():
         return path
     for pattern in (
-        "models/stage?_final.zip",
-        "stage?/models/stage?_final.zip",
+        "models/stage*_final.zip",
+        "stage*/models/stage*_final.zip",
         "models/best_model.zip",
-        "stage?/models/best_model.zip",
+        "stage*/models/best_model.zip",
     ):
-        found = sorted(path.glob(pattern))
+        found = list(path.glob(pattern))
         if found:
-            return found[-1]
+            return max(found, key=lambda file: _numbers(file.relative_to(path)))
     raise UserError(f"{path} holds no policy yet (no models/*.zip); train first, or give the policy file itself")
+
+
+def _numbers(path: Path) -> list[int]:
+    """Numbers in a path, so that stage 10 comes after stage 9."""
+    return [int(number) for number in re.findall(r"[0-9]+", str(path))]

@@ -8,29 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mesozoic import task
-from mesozoic.curriculum.gate import Gate, check_gate
+from mesozoic.curriculum.gate import Gate
 from mesozoic.curriculum.loop import Progress, StageLoop
-from mesozoic.errors import Interrupted, UserError
+from mesozoic.errors import Interrupted, Problems, UserError
 from mesozoic.evaluate.episodes import Summary, baselines, run_episodes
 from mesozoic.files import write_json
-from mesozoic.learn.make import make_learner
-from mesozoic.learn.network_presets import hidden_widths
-from mesozoic.learn.policy import Policy, check_learner, check_policy_fits, load_policy
+from mesozoic.learn.policy import Policy, load_policy
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest
 from mesozoic.run.display import Display
 from mesozoic.run.folder import StageFolder, save_policy
 from mesozoic.run.interrupt import Interrupts
+from mesozoic.run.problems import stage_problems
 from mesozoic.run.recorder import RunRecorder
 from mesozoic.run.sinks import Sink
 from mesozoic.run.sinks.csv_sink import CsvSink
 from mesozoic.run.sinks.tensorboard_sink import TensorBoardSink
 from mesozoic.run.sinks.wandb_sink import open_wandb
-from mesozoic.run.spec import RunSpec
+from mesozoic.run.stage_spec import StageSpec
 from mesozoic.run.versions import cores, versions
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species
-from mesozoic.species.anatomy import anatomy_of
 
 BASELINES_KEY = "baselines"
 
@@ -43,7 +40,7 @@ class Saved:
     manifest: dict[str, Any]
 
 
-def train_stage(spec: RunSpec, run: Path, resume: bool = True, wandb: bool = False) -> dict[str, Any]:
+def train_stage(spec: StageSpec, run: Path, resume: bool = True, wandb: bool = False) -> dict[str, Any]:
     """Train the stage of `spec` in `run`, and return what `metrics.json` says of it.
 
     A run folder that holds a checkpoint of the same configuration is continued, bit for bit; one
@@ -54,12 +51,10 @@ def train_stage(spec: RunSpec, run: Path, resume: bool = True, wandb: bool = Fal
         Interrupted: a signal came; a checkpoint was written.
     """
     folder = StageFolder(run, spec.config.stage.number)
-    check_gate(spec.config.curriculum)
-    if spec.algorithm == "ppo":
-        spec.config.check_ppo_batches()
+    if wrong := stage_problems(spec):
+        raise Problems(wrong)
     species = get_species(spec.species)
-    task.check_stage(anatomy_of(species, species.load_model()), spec.config.env)
-    warm_start = _warm_start(spec, species)
+    warm_start = None if spec.load is None else load_policy(spec.load)
     saved = None
     if resume:
         finished = _finished(folder, spec)
@@ -78,7 +73,7 @@ def train_stage(spec: RunSpec, run: Path, resume: bool = True, wandb: bool = Fal
 
 
 def _train(
-    spec: RunSpec,
+    spec: StageSpec,
     folder: StageFolder,
     species: Species,
     warm_start: Policy | None,
@@ -88,7 +83,7 @@ def _train(
     wandb: bool,
 ) -> dict[str, Any]:
     config, seed = spec.config, spec.seed
-    learner = make_learner(spec.backend, spec.algorithm, species, config, seed, warm_start)
+    learner = spec.kind.make(species, config, seed, warm_start)
     start = 0
     state: dict[str, Any] = {}
     if saved is not None:
@@ -140,7 +135,7 @@ def _train(
 
 
 def _result(
-    spec: RunSpec,
+    spec: StageSpec,
     folder: StageFolder,
     record: dict[str, Any],
     step: int,
@@ -174,24 +169,7 @@ def _result(
     }
 
 
-def _warm_start(spec: RunSpec, species: Species) -> Policy | None:
-    if spec.load is None:
-        return None
-    policy = load_policy(spec.load)
-    anatomy = anatomy_of(species, species.load_model())
-    check_policy_fits(policy, spec.species, task.layout_of(anatomy), anatomy.nu)
-    check_learner(policy, f"{spec.backend}-{spec.algorithm}")
-    section = spec.algorithm
-    widths = hidden_widths(getattr(spec.config, section).net_arch)
-    if policy.hidden != widths:
-        raise UserError(
-            f"the policy {spec.load} has hidden layers {list(policy.hidden)}, {section}.net_arch is {list(widths)};"
-            f" add --override {section}.net_arch={list(policy.hidden)}".replace(", ", ",")
-        )
-    return policy
-
-
-def _finished(folder: StageFolder, spec: RunSpec) -> dict[str, Any] | None:
+def _finished(folder: StageFolder, spec: StageSpec) -> dict[str, Any] | None:
     """The result of a run of this spec that is already over."""
     if not (folder.metrics.exists() and folder.final_policy.exists()):
         return None
@@ -204,7 +182,7 @@ def _finished(folder: StageFolder, spec: RunSpec) -> dict[str, Any] | None:
     return result
 
 
-def _find_checkpoint(folder: StageFolder, spec: RunSpec) -> Saved | None:
+def _find_checkpoint(folder: StageFolder, spec: StageSpec) -> Saved | None:
     found = checkpoints(folder.checkpoints)
     if not found:
         return None

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from mesozoic.config import StageConfig, load_stage, parse_overrides
+from mesozoic.config import StageConfig, parse_overrides
 from mesozoic.learn.host_collector import HostCollector
 from mesozoic.learn.policy import Policy
 from mesozoic.learn.ppo.learner import PPO
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
-from mesozoic.species import Species
+from mesozoic.species import Species, load_stage
 
 TINY = (
     "stage.n_envs=8",

@@ -15,6 +15,7 @@ from mesozoic import task
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
 from mesozoic.learn import schedules
+from mesozoic.learn.host_collector import HostCollector
 from mesozoic.learn.learner import Diverged, Metrics, State
 from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.learn.normaliser import Moments, shift_and_scale
@@ -32,6 +33,8 @@ from mesozoic.learn.ppo.update import (
 )
 from mesozoic.learn.rollout import Collector, Rollout, Stats
 from mesozoic.learn.tally import episode_metrics
+from mesozoic.sim.native_env import training_env
+from mesozoic.species import Species
 
 
 def use_compilation_cache() -> None:
@@ -76,6 +79,15 @@ class PPO:
         self._compiled: Any = None
         shape = (config.ppo.n_steps, collector.n, anatomy.nu)
         self._noise = jax.jit(lambda key: jax.random.normal(key, shape))
+
+    @classmethod
+    def for_stage(
+        cls, species: Species, config: StageConfig, seed: int, warm_start: Policy | None, physics: str
+    ) -> PPO:
+        """A learner with the training environment of a stage, on one of the engines of `mesozoic.learn.kinds`."""
+        if physics != "native":
+            raise ValueError(f"no collector for physics {physics}")
+        return cls(HostCollector(training_env(species, config, seed)), config, species.name, seed, warm_start)
 
     @property
     def rollout_steps(self) -> int:

@@ -31,6 +31,8 @@ from mesozoic.learn.sb3.torch_state import (
 from mesozoic.learn.sb3.vec_env import BatchVecEnv
 from mesozoic.learn.tally import Sums, Tally, begin_tally, count, episode_metrics
 from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import training_env
+from mesozoic.species import Species
 from mesozoic.task import Transition
 
 SAME_NETWORK = "set net_arch to what the policy was trained with"
@@ -68,6 +70,15 @@ class SB3Learner(ABC):
         if warm_start is not None:
             self._warm_start(warm_start)
         self._schedule()
+
+    @classmethod
+    def for_stage(
+        cls, species: Species, config: StageConfig, seed: int, warm_start: Policy | None, physics: str
+    ) -> SB3Learner:
+        """A learner with the training environment of a stage, on the native engine."""
+        if physics != "native":
+            raise ValueError(f"no environment for physics {physics}")
+        return cls(training_env(species, config, seed), config, species.name, seed, warm_start)
 
     @property
     def step(self) -> int:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mesozoic.config import StageConfig, load_stage, parse_overrides
-from mesozoic.learn.make import make_learner
+from mesozoic.config import StageConfig, parse_overrides
+from mesozoic.learn.kinds import find_kind
 from mesozoic.learn.policy import Policy
 from mesozoic.sim.batch_env import BatchEnv
-from mesozoic.species import get_species
+from mesozoic.species import get_species, load_stage
 
 TINY = (
     *("stage.n_envs=8", "env.max_episode_steps=20", "curriculum.timesteps=256"),
@@ -46,7 +46,7 @@ def make(config: Callable[..., StageConfig]) -> Callable[..., tuple[BatchEnv, An
         stage: int = 1,
     ) -> tuple[BatchEnv, Any]:
         chosen = config(*overrides, species=species, stage=stage)
-        learner: Any = make_learner("sb3", algorithm, get_species(species), chosen, seed, warm_start)
+        learner: Any = find_kind("sb3", algorithm).make(get_species(species), chosen, seed, warm_start)
         return learner._env, learner
 
     return build
