@@ -55,10 +55,10 @@ def cases(species: list[str], impls: list[str], worlds: list[int]) -> list[Case]
     parity, fast = ("parity",), ("environment", "training")
     plan = [
         Case(*BALANCE, "warp", 8192),
+        Case(*BALANCE, "warp", 8192, ("physics",), graph_mode="WARP_STAGED_EX"),
         Case(*BALANCE, "warp", 16, parity),
         Case(*BALANCE, "warp", 4096, fast),
-        Case(*BALANCE, "warp", 16384),
-        Case(*BALANCE, "warp", 8192, ("physics",), graph_mode="WARP_STAGED_EX"),
+        Case(*BALANCE, "warp", 16384, fast),
         Case(*BALANCE, "warp", 8192, ("physics",), graph_mode="WARP_STAGED"),
         Case(*BALANCE, "jax", 8192, ("physics",)),
         Case(*BALANCE, "warp", 2048, fast),
@@ -98,12 +98,12 @@ def measure(case: Case, seconds: float) -> list[dict[str, Any]]:
     species = get_species(case.species)
     if case.kinds == ("parity",):
         return [{"kind": "parity", **parity(case)}]
-    solver = FAST[case.impl]  # type: ignore[index]
+    solver = FAST[case.impl]
     if case.ls_iterations is not None:
         solver = Solver(solver.iterations, case.ls_iterations, solver.tolerance)
 
     def engine() -> MjxEngine:
-        return MjxEngine(species, case.worlds, case.impl, solver, case.graph_mode)  # type: ignore[arg-type]
+        return MjxEngine(species, case.worlds, case.impl, solver, case.graph_mode)
 
     rows = []
     if "physics" in case.kinds:
@@ -135,7 +135,7 @@ def parity(case: Case, steps: int = 20) -> dict[str, Any]:
 
     species, env, n = get_species(case.species), load_stage(case.species, case.stage).env, case.worlds
     native = native_env(species, env, n, 0, Stream.TRAIN, random_age=True)
-    device = DeviceEnv(MjxEngine(species, n, case.impl, None, case.graph_mode), env)  # type: ignore[arg-type]
+    device = DeviceEnv(MjxEngine(species, n, case.impl, None, case.graph_mode), env)
     key = jnp.asarray(philox.key_of(0, Stream.TRAIN))
     worlds = jax.jit(device.reset)(key, jnp.arange(n, dtype=jnp.int32))
     result: dict[str, Any] = {"reset": float(np.abs(np.asarray(worlds.now.observation) - native.reset()).max())}

@@ -96,6 +96,7 @@ def typed_spec(
     seed: int,
     backend: str,
     algorithm: str,
+    physics: str,
     load: Path | None = None,
 ) -> RunSpec:
     """The training that was asked for, not checked yet.
@@ -114,6 +115,7 @@ def typed_spec(
         seed=seed,
         backend=backend,
         algorithm=algorithm,
+        physics=physics,
         overrides=(*overrides, *flags),
         load=load,
     )

@@ -13,6 +13,7 @@ from mesozoic.cli.options import (
     EvalFreq,
     LogDir,
     OutputDir,
+    Physics,
     SaveFreq,
     Subproc,
     TrainArguments,
@@ -33,6 +34,7 @@ def curriculum(
     seed: TrainSeed = 0,
     backend: Backend = "auto",
     algorithm: Algorithm = "ppo",
+    physics: Physics = "native",
     subproc: Subproc = False,
     eval_freq: EvalFreq = None,
     save_freq: SaveFreq = None,
@@ -54,7 +56,15 @@ def curriculum(
 
     flags = stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
     wanted = typed_spec(
-        context, arguments, override, flags, target=target, seed=seed, backend=backend, algorithm=algorithm
+        context,
+        arguments,
+        override,
+        flags,
+        target=target,
+        seed=seed,
+        backend=backend,
+        algorithm=algorithm,
+        physics=physics,
     )
     explain_subproc(subproc)
 

@@ -22,6 +22,7 @@ Worlds = Annotated[int | None, typer.Option(help="Worlds simulated side by side.
 TrainSeed = Annotated[int, typer.Option(help="Decides everything random.")]
 Backend = Annotated[str, typer.Option(help="auto, jax or sb3 (Stable-Baselines3, extra [sb3]).")]
 Algorithm = Annotated[str, typer.Option(help="ppo; sb3 also has sac.")]
+Physics = Annotated[str, typer.Option(help="native (processor), mjx-warp, mjx-jax (GPU, extra [cuda]) or auto.")]
 Subproc = Annotated[bool, typer.Option("--subproc", help="Accepted, not needed: all worlds run in one process.")]
 EvalFreq = Annotated[int | None, typer.Option(help="Environment steps between evaluations.")]
 SaveFreq = Annotated[int | None, typer.Option(help="Environment steps between checkpoints.")]

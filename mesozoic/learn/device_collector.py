@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
 from mesozoic.learn.learner import State
 from mesozoic.learn.ppo.networks import GaussianActor, act
@@ -15,8 +16,10 @@ from mesozoic.learn.ppo.trees import flatten, unflatten
 from mesozoic.learn.rollout import Array, Rollout, Stats
 from mesozoic.learn.tally import Tally, begin_tally, count
 from mesozoic.sim.device_env import DeviceEnv, Worlds
+from mesozoic.sim.mjx.engine import MjxEngine
 from mesozoic.sim.philox import key_of
 from mesozoic.sim.samples import Stream
+from mesozoic.species import Species
 
 
 class Carry(NamedTuple):
@@ -45,6 +48,12 @@ class ScanCollector:
         self._compiled: Any = None
         reset = jax.jit(env.reset).lower(self._key, jnp.arange(n, dtype=jnp.int32)).compile(compiler_options)
         self._carry = Carry(reset(self._key, jnp.arange(n, dtype=jnp.int32)), begin_tally(jnp, n))
+
+    @classmethod
+    def for_stage(cls, species: Species, config: StageConfig, seed: int, impl: str) -> ScanCollector:
+        """The training environment of a stage, on an implementation of MJX."""
+        engine = MjxEngine(species, config.stage.n_envs, impl)
+        return cls(DeviceEnv(engine, config.env), config.stage.n_envs, seed)
 
     def collect(self, actor: GaussianActor, noise: Array, ramp: Array) -> tuple[Rollout, Stats]:
         """One rollout with `noise` [T, n, nu]; see `Collector`.

@@ -21,6 +21,7 @@ from mesozoic.learn.policy import Policy, check_learner, check_policy_fits, load
 from mesozoic.run.folder import find_policy
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.stage_spec import StageSpec
+from mesozoic.sim.physics import PHYSICS
 from mesozoic.species import Species, get_species, load_stage, stage_files
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 
@@ -101,6 +102,8 @@ def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str
     kind = found.attempt(find_kind, spec.backend, spec.algorithm)
     physics = None if kind is None else found.attempt(find_physics, kind, spec.physics)
     if kind is not None and here and (missing := kind.missing()):
+        found.sentences.append(missing)
+    if physics is not None and here and (missing := PHYSICS[physics].missing()):
         found.sentences.append(missing)
     overrides = [one for text in spec.overrides if (one := found.attempt(parse_override, text)) is not None]
     species = found.attempt(get_species, spec.species)

@@ -83,7 +83,7 @@ def _train(
     wandb: bool,
 ) -> dict[str, Any]:
     config, seed = spec.config, spec.seed
-    learner = spec.kind.make(species, config, seed, warm_start)
+    learner = spec.kind.make(species, config, seed, warm_start, spec.physics)
     start = 0
     state: dict[str, Any] = {}
     if saved is not None:

@@ -26,7 +26,7 @@ from mesozoic.sim import philox
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.device_env import DeviceEnv
 from mesozoic.sim.mjx.engine import MjxEngine
-from mesozoic.sim.mjx.model import Impl, Solver
+from mesozoic.sim.mjx.model import Solver
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import get_species, species_names
@@ -50,7 +50,7 @@ class Setting(NamedTuple):
     another: then nothing is left that differs, and falling worlds agree as well.
     """
 
-    impl: Impl
+    impl: str
     exact: bool
     share: float
     most: float

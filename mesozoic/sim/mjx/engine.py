@@ -15,7 +15,7 @@ from mujoco import mjx
 
 from mesozoic.errors import UserError
 from mesozoic.sim.divergence import broken
-from mesozoic.sim.mjx.model import FAST, Impl, Solver, device_model, limits_of
+from mesozoic.sim.mjx.model import FAST, Solver, device_model, limits_of
 from mesozoic.species import Species
 from mesozoic.species.anatomy import anatomy_of
 from mesozoic.task import Sensed
@@ -48,15 +48,16 @@ class MjxEngine:
     """A `PureEngine` on MuJoCo MJX.
 
     Args:
+        impl: `jax` or `warp`.
         n: worlds that are stepped together; `warp` reserves its contacts for that many.
         solver: None takes `FAST`.
         graph_mode: how `warp` records CUDA graphs, a name of `warp.JaxCallableGraphMode`; None leaves it to MJX.
     """
 
     def __init__(
-        self, species: Species, n: int, impl: Impl, solver: Solver | None = None, graph_mode: str | None = None
+        self, species: Species, n: int, impl: str, solver: Solver | None = None, graph_mode: str | None = None
     ) -> None:
-        self.impl: Impl = impl
+        self.impl = impl
         self.solver = FAST[impl] if solver is None else solver
         self.model = device_model(species, impl, self.solver)
         self.anatomy = anatomy_of(species, self.model)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import mujoco
 from mujoco import mjx
 
 from mesozoic.errors import UserError
 from mesozoic.species import Species
-
-Impl = Literal["jax", "warp"]
-"""Which of MJX's two implementations: `jax` runs wherever JAX does, `warp` is made for NVIDIA GPUs."""
 
 MINDIST = 1
 """`reduce` of a contact sensor in its `intprm[1]`: 0 none, 1 mindist, 2 maxforce, 3 netforce."""
@@ -32,12 +28,13 @@ class Solver:
     tolerance: float | None = None
 
 
-FAST: dict[Impl, Solver] = {
+FAST: dict[str, Solver] = {
     # Under vmap every line search of `jax` runs to its limit; 8 steps differ from 20 by 2e-3 rad/s in rare worlds.
     "jax": Solver(ls_iterations=8, tolerance=1e-6),
     # A smaller tolerance is out of reach of float32.
     "warp": Solver(tolerance=1e-6),
 }
+"""What each implementation of MJX trains with: `jax` runs wherever JAX does, `warp` is made for NVIDIA GPUs."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Limits:
     constraints: int
 
 
-def device_model(species: Species, impl: Impl, solver: Solver) -> mujoco.MjModel:
+def device_model(species: Species, impl: str, solver: Solver) -> mujoco.MjModel:
     """The physics model of `species` as MJX takes it; it moves like the one that the native engine simulates.
 
     - Contact sensors reduce by `mindist`: with `maxforce`, MJX in JAX reports another foot's force where a
