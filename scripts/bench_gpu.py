@@ -90,10 +90,10 @@ def cases(species: list[str], impls: list[str], worlds: list[int]) -> list[Case]
 def measure(case: Case, seconds: float) -> list[dict[str, Any]]:
     """Rows of one case, each a dictionary of figures."""
     from mesozoic.bench.device import DeviceTraining, device_facts, physics_rate
-    from mesozoic.config import load_stage, parse_overrides
+    from mesozoic.config import parse_overrides
     from mesozoic.sim.mjx.engine import MjxEngine
     from mesozoic.sim.mjx.model import FAST, Solver
-    from mesozoic.species import get_species
+    from mesozoic.species import get_species, load_stage
 
     species = get_species(case.species)
     if case.kinds == ("parity",):
@@ -125,13 +125,13 @@ def parity(case: Case, steps: int = 20) -> dict[str, Any]:
     import jax.numpy as jnp
     import numpy as np
 
-    from mesozoic.config import load_stage
+    from mesozoic.species import load_stage
     from mesozoic.sim import philox
     from mesozoic.sim.device_env import DeviceEnv
     from mesozoic.sim.mjx.engine import MjxEngine
     from mesozoic.sim.native_env import native_env
     from mesozoic.sim.samples import Stream
-    from mesozoic.species import get_species
+    from mesozoic.species import get_species, load_stage
 
     species, env, n = get_species(case.species), load_stage(case.species, case.stage).env, case.worlds
     native = native_env(species, env, n, 0, Stream.TRAIN, random_age=True)
