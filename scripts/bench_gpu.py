@@ -14,6 +14,7 @@ import json
 import os
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,8 +88,8 @@ def cases(species: list[str], impls: list[str], worlds: list[int]) -> list[Case]
     return wanted + [case for case in others if case.species in species]
 
 
-def measure(case: Case, seconds: float) -> list[dict[str, Any]]:
-    """Rows of one case, each a dictionary of figures."""
+def measure(case: Case, seconds: float) -> Iterator[dict[str, Any]]:
+    """Rows of one case, each a dictionary of figures, as soon as it is known."""
     from mesozoic.bench.device import DeviceTraining, device_facts, physics_rate
     from mesozoic.config import parse_overrides
     from mesozoic.sim.mjx.engine import MjxEngine
@@ -97,7 +98,8 @@ def measure(case: Case, seconds: float) -> list[dict[str, Any]]:
 
     species = get_species(case.species)
     if case.kinds == ("parity",):
-        return [{"kind": "parity", **parity(case)}]
+        yield {"kind": "parity", **parity(case)}
+        return
     solver = FAST[case.impl]
     if case.ls_iterations is not None:
         solver = Solver(solver.iterations, case.ls_iterations, solver.tolerance)
@@ -105,18 +107,17 @@ def measure(case: Case, seconds: float) -> list[dict[str, Any]]:
     def engine() -> MjxEngine:
         return MjxEngine(species, case.worlds, case.impl, solver, case.graph_mode)
 
-    rows = []
     if "physics" in case.kinds:
-        rows.append({"kind": "physics", **physics_rate(engine(), case.worlds, 2 * case.n_steps, seconds)._asdict()})
+        yield {"kind": "physics", **physics_rate(engine(), case.worlds, 2 * case.n_steps, seconds)._asdict()}
     if "training" in case.kinds:
         batch = case.worlds * case.n_steps // MINIBATCHES
         texts = [f"stage.n_envs={case.worlds}", f"ppo.n_steps={case.n_steps}", f"ppo.batch_size={batch}"]
         config = load_stage(case.species, case.stage, parse_overrides(texts))
         training = DeviceTraining(engine(), species, config)
-        rows.append({"kind": "environment", **training.environment_rate(seconds)._asdict()})
-        rows.append({"kind": "training", "batch_size": batch, **training.training_rate(seconds)._asdict()})
-    used = device_facts().get("memory.used")
-    return [{**row, "device_memory_used": used} for row in rows]
+        yield {"kind": "environment", **training.environment_rate(seconds)._asdict()}
+        used = device_facts().get("memory.used")
+        row = {"kind": "training", "batch_size": batch, "device_memory_used": used}
+        yield {**row, **training.training_rate(seconds)._asdict()}
 
 
 def parity(case: Case, steps: int = 20) -> dict[str, Any]:
@@ -125,7 +126,6 @@ def parity(case: Case, steps: int = 20) -> dict[str, Any]:
     import jax.numpy as jnp
     import numpy as np
 
-    from mesozoic.species import load_stage
     from mesozoic.sim import philox
     from mesozoic.sim.device_env import DeviceEnv
     from mesozoic.sim.mjx.engine import MjxEngine
@@ -174,13 +174,13 @@ def main() -> None:
             break
         note(path, {"case": case.name, "kind": "begun"})  # a case that kills the program is not tried again
         at = time.monotonic()
+        head = {"case": case.name, **asdict(case)}
         try:
-            rows = measure(case, options.each)
+            for row in measure(case, options.each):
+                note(path, {**head, **row, "wall_seconds": round(time.monotonic() - at, 1)})
         except Exception as error:  # one failure must not cost the other numbers
             traceback.print_exc()
-            rows = [{"kind": "failed", "error": f"{type(error).__name__}: {error}"[:500]}]
-        for row in rows:
-            note(path, {"case": case.name, **asdict(case), **row, "wall_seconds": round(time.monotonic() - at, 1)})
+            note(path, {**head, "kind": "failed", "error": f"{type(error).__name__}: {error}"[:500]})
     write_report(options.output, read(path))
 
 

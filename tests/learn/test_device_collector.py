@@ -11,7 +11,7 @@ import pytest
 from support.compiled_engine import QUICK_COMPILE
 
 from mesozoic import task
-from mesozoic.config import StageConfig, load_stage, parse_overrides
+from mesozoic.config import StageConfig, parse_overrides
 from mesozoic.learn.device_collector import ScanCollector
 from mesozoic.learn.host_collector import HostCollector
 from mesozoic.learn.ppo.learner import PPO
@@ -21,7 +21,7 @@ from mesozoic.sim.device_env import DeviceEnv
 from mesozoic.sim.mjx.engine import MjxEngine
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
-from mesozoic.species import Species
+from mesozoic.species import Species, load_stage
 from mesozoic.species.anatomy import Anatomy
 
 N, T, SEED = 16, 8, 5

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from support import native_frame
 from support.compiled_engine import CompiledEngine, begin, continue_native
 
-from mesozoic.config import EnvSection, load_stage
+from mesozoic.config import EnvSection
 from mesozoic.learn.policy import load_policy
 from mesozoic.policies import shipped_policy
 from mesozoic.sim import philox
@@ -29,7 +29,7 @@ from mesozoic.sim.mjx.engine import MjxEngine
 from mesozoic.sim.mjx.model import Solver
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
-from mesozoic.species import get_species, species_names
+from mesozoic.species import get_species, load_stage, species_names
 from mesozoic.task import mdp, push_force, servo_targets
 from mesozoic.task.balance_terms import posture
 from mesozoic.task.observe import observe
