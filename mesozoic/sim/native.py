@@ -10,11 +10,8 @@ import numpy as np
 from mjbatch import Batch
 from numpy.typing import NDArray
 
-<<<<<<< HEAD
 from mesozoic.sim.divergence import broken
-=======
 from mesozoic.sim.engine import State
->>>>>>> main
 from mesozoic.species import Species
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 from mesozoic.task.arrays import Sensed
