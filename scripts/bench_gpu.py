@@ -56,11 +56,11 @@ def cases(species: list[str], impls: list[str], worlds: list[int]) -> list[Case]
     parity, fast = ("parity",), ("environment", "training")
     plan = [
         Case(*BALANCE, "warp", 8192),
-        Case(*BALANCE, "warp", 8192, ("physics",), graph_mode="WARP_STAGED_EX"),
         Case(*BALANCE, "warp", 16, parity),
         Case(*BALANCE, "warp", 4096, fast),
         Case(*BALANCE, "warp", 16384, fast),
-        Case(*BALANCE, "warp", 8192, ("physics",), graph_mode="WARP_STAGED"),
+        Case(*BALANCE, "warp", 8192, ("physics",), graph_mode="WARP"),
+        Case(*BALANCE, "warp", 8192, ("physics",), graph_mode="WARP_STAGED_EX"),
         Case(*BALANCE, "jax", 8192, ("physics",)),
         Case(*BALANCE, "warp", 2048, fast),
         Case("trex", 2, "warp", 8192, fast),

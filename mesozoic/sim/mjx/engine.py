@@ -20,6 +20,9 @@ from mesozoic.species import Species
 from mesozoic.species.anatomy import anatomy_of
 from mesozoic.task import Sensed
 
+GRAPH_MODE = "WARP_STAGED"
+"""How Warp records CUDA graphs. Under `WARP`, placing bodies inside a loop touches memory that is not its own
+(seen with warp-lang 1.17.0, mujoco-mjx 3.14.0, jax 0.11.2 on an H200)."""
 KNOWN_FIELDS = frozenset({"friction"})
 PRECISION = "highest"
 """Of matrix products in the physics: TF32, which GPUs take by default, breaks trainings."""
@@ -51,7 +54,7 @@ class MjxEngine:
         impl: `jax` or `warp`.
         n: worlds that are stepped together; `warp` reserves its contacts for that many.
         solver: None takes `FAST`.
-        graph_mode: how `warp` records CUDA graphs, a name of `warp.JaxCallableGraphMode`; None leaves it to MJX.
+        graph_mode: how `warp` records CUDA graphs, a name of `warp.JaxCallableGraphMode`; None is `GRAPH_MODE`.
     """
 
     def __init__(
@@ -162,7 +165,8 @@ def _warp_model(model: Any, graph_mode: str | None) -> Any:
         raise UserError(
             f"physics mjx-warp needs NVIDIA Warp, which is missing ({error}); run: pip install 'mesozoic[cuda]'"
         ) from None
-    mode = None if graph_mode is None else warp.JaxCallableGraphMode[graph_mode]
+    on_host = jax.default_backend() == "cpu"  # where no graph is recorded
+    mode = None if on_host else warp.JaxCallableGraphMode[graph_mode or GRAPH_MODE]
     on_device = mjx.put_model(model, impl="warp", graph_mode=mode)
     shown = int(OverflowType.NEFC | OverflowType.NARROWPHASE)
     return on_device.tree_replace({"opt._impl.warn_overflow": shown})
