@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mesozoic.cloud.names import check_name, unique_name
 from mesozoic.cloud.secrets import refuse_secrets
-from mesozoic.errors import UserError, did_you_mean
+from mesozoic.errors import UserError, did_you_mean, shown
 
 CLOUDS = ("lambda", "gcp", "aws", "slurm")
 TASK_FILE = Path("cloud/train.yaml")
@@ -111,7 +112,9 @@ class LaunchRequest:
 
     @property
     def stages(self) -> tuple[int, ...]:
-        return (1, 2, 3) if self.stage == "all" else (int(self.stage),)
+        from mesozoic.species import stage_files
+
+        return tuple(stage_files(self.species)) if self.stage == "all" else (int(self.stage),)
 
     def overrides(self) -> list[str]:
         """The overrides of the stage files, as `mesozoic train --override` takes them."""
@@ -148,8 +151,8 @@ def make_request(
     """
     species = species or envs.get("SPECIES") or "velociraptor"
     stage = stage or envs.get("STAGE") or "all"
-    if stage not in ("all", "1", "2", "3"):
-        raise UserError(f"--stage '{stage}' is none of 1, 2, 3 or all; type for example --stage 1")
+    if stage != "all" and not re.fullmatch(r"[1-9][0-9]?", stage):
+        raise UserError(f"--stage '{shown(stage)}' is neither the number of a stage nor all; type for example 1")
     if managed and retry:
         raise UserError("a managed job waits for a machine by itself; leave --retry-until-up out")
     limit = positive(max_hours, "--max-hours")
@@ -187,12 +190,18 @@ def check_training(request: LaunchRequest) -> None:
     """
     from mesozoic.config import parse_overrides
     from mesozoic.species import get_species, load_stage
+    from mesozoic.species.registry import is_built_in
 
     for name in ("TIMESTEPS", "N_ENVS", "SEED"):
         value = request.envs.get(name, "")
         if value and not value.isdigit():
             raise UserError(f"{name} '{value}' is not a whole number; give digits only, for example --env {name}=256")
     get_species(request.species)
+    if not is_built_in(request.species):
+        raise UserError(
+            f"species '{request.species}' comes from another package, which a rented machine does not have; train it"
+            " here, or put its folder into mesozoic/species/ and its stage files with it"
+        )
     overrides = parse_overrides(request.overrides())
     for stage in request.stages:
         config = load_stage(request.species, stage, overrides)

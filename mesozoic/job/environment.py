@@ -105,7 +105,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
     given = {name: environment.get(name, "").strip() or default for name, default in DEFAULTS.items()}
     stage = given["STAGE"]
     if stage != "all" and not WHOLE.fullmatch(stage):
-        raise UserError(f"STAGE={shown(stage)} is no stage; give --env STAGE=all, 1, 2 or 3")
+        raise UserError(f"STAGE={shown(stage)} is no stage; give --env STAGE=all or the number of a stage")
     for name, example in (("TIMESTEPS", 2000000), ("N_ENVS", 256), ("SEED", 0)):
         if given[name] and not WHOLE.fullmatch(given[name]):
             raise UserError(
