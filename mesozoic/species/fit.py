@@ -90,6 +90,8 @@ def check_fit(species: Species, model: mujoco.MjModel) -> None:
     for foot in species.feet:
         for geom in foot.geoms:
             require_part(model, "geom", geom, f"{facts}: geom of foot '{shown(foot.name, 20)}':")
+            if model.geom(geom).bodyid[0] == 0:
+                raise UserError(f"{facts}: '{shown(geom, 40)}' is part of the world, so it cannot be part of a foot")
             _check_sensor(model, geom, where)
     for site in species.strike_sites:
         require_part(model, "site", site, f"{facts}: strike_sites:")

@@ -16,8 +16,10 @@ from support.animal_package import copy_animal
 
 from mesozoic.errors import UserError
 from mesozoic.species import load_species
-from mesozoic.species.anatomy import anatomy_of
+from mesozoic.species.acceptance import CHECKS, Body
+from mesozoic.species.acceptance.standing_checks import zero_action_stands_from_forty_noisy_starts
 
+SLOW = (zero_action_stands_from_forty_noisy_starts,)
 EXAMPLES = 150 * int(os.environ.get("MESOZOIC_FUZZ", "1"))
 WORDS = [
     "",
@@ -91,8 +93,9 @@ def test_a_changed_file_is_read_or_refused_in_one_sentence(
     (folder / file).write_text(data.draw(st.composite(lambda draw: mutate(whole[file], draw))()), encoding="utf-8")
     said = "nothing"
     try:
-        species = load_species(folder)
-        anatomy_of(species, species.load_model())
+        body = Body(load_species(folder))
+        verdicts = [check(body) for check in CHECKS if check not in SLOW]
+        assert all(verdict.figures.isprintable() for verdict in verdicts)
     except UserError as error:
         said = str(error)
     assert len(said) <= 300 and said.isprintable(), said
