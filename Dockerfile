@@ -21,7 +21,7 @@ RUN python -m venv --without-pip /opt/mesozoic/venv
 # The packages mesozoic needs, installed through a stub of it: made again when the pins change, not when the code does.
 FROM build AS cpu-packages
 COPY pyproject.toml hatch_build.py constraints.txt ./
-COPY mesozoic/__init__.py mesozoic/
+COPY mesozoic/version.py mesozoic/
 RUN mkdir configs && touch README.md LICENSE
 # Rendering and sweeps. With Stable-Baselines3, which brings PyTorch: --build-arg EXTRAS=viz,sweep,sb3
 ARG EXTRAS=viz,sweep

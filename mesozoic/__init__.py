@@ -5,7 +5,6 @@ Gymnasium ids, such as `mesozoic/Velociraptor-Balance-v0`, are known from then o
 """
 
 from mesozoic.gymnasium_hook import register_with_gymnasium
-
-__version__ = "0.1.0"
+from mesozoic.version import __version__ as __version__
 
 register_with_gymnasium()

@@ -17,6 +17,19 @@ class UserError(Exception):
     exit_code = 2
 
 
+class Problems(UserError):
+    """Several mistakes found at once, a sentence each in `sentences`; of a single one it is the sentence itself."""
+
+    def __init__(self, sentences: Iterable[str]) -> None:
+        self.sentences = tuple(dict.fromkeys(sentences))
+        super().__init__("; ".join(self.sentences))
+
+
+def sentences_of(error: UserError) -> tuple[str, ...]:
+    """What an error says, mistake by mistake."""
+    return error.sentences if isinstance(error, Problems) else (str(error),)
+
+
 class Stopped(Exception):
     """Work ended early on purpose, after saving what there was; run it again to go on.
 
@@ -33,6 +46,12 @@ class Interrupted(Stopped):
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
         self.exit_code = 128 + number
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """A value that somebody gave, fit to be part of a sentence: one line, nothing unprintable, not endless."""
+    text = value if isinstance(value, str) and value.isprintable() else repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 20]}... ({len(text)} characters)"
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

@@ -255,6 +255,8 @@ def _robustness_table(shipped: list[dict[str, Any]]) -> str:
 def _draw(species: str, stage: int) -> None:
     """A strip of one unseen episode and, of walkers, a footfall diagram."""
     from mesozoic.evaluate.episodes import run_episodes
+    from mesozoic.evaluate.gait import settle_steps
+    from mesozoic.evaluate.gait_report import figures_line
     from mesozoic.learn.policy import load_policy
     from mesozoic.render.footfall_diagram import draw_footfalls
     from mesozoic.render.video import record, render_strip
@@ -269,7 +271,8 @@ def _draw(species: str, stage: int) -> None:
         run = run_episodes(policy.act, animal, config, 7, Stream.EVAL, 1)
         assert run.trace is not None and run.gait is not None
         title = f"{animal.title}, stage {stage} ({config.stage.name})"
-        draw_footfalls(run.trace, 0, title, FOLDER / f"{name}-footfalls.png", run.gait)
+        figures = figures_line(run.trace, 0, run.gait)
+        draw_footfalls(run.trace, 0, title, FOLDER / f"{name}-footfalls.png", figures, settle_steps(run.trace))
     print(f"drew {name}", flush=True)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.registration import env_id, register_envs
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
@@ -52,8 +52,9 @@ def _usual(environment: str, vec_env: type[Any], rollouts: int) -> float:
     def make() -> Any:
         import gymnasium
 
-        import mesozoic  # noqa: F401  registers the ids, in worker processes too
+        from mesozoic.sim.registration import register_envs
 
+        register_envs()  # in worker processes too
         return gymnasium.make(environment)
 
     envs = make_vec_env(make, n_envs=PROCESSES, seed=0, vec_env_cls=vec_env)
@@ -72,7 +73,7 @@ def _usual(environment: str, vec_env: type[Any], rollouts: int) -> float:
 def _batched(species: Species, config: StageConfig, rollouts: int) -> float:
     from mesozoic.learn.sb3.ppo import SB3PPO
 
-    env = BatchEnv(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
+    env = native_env(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
     env.reset()
     learner = SB3PPO(env, config, species.name, 0)
     per_rollout = config.ppo.n_steps * env.n

@@ -12,8 +12,8 @@ from mjbatch import Batch
 
 from mesozoic import task
 from mesozoic.config import StageConfig
-from mesozoic.learn.make import make_learner
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.learn.kinds import LearnerKind
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 
@@ -21,7 +21,7 @@ Work = Callable[[], int]
 """Does a little work and says how many environment steps it was."""
 
 
-def measure(species: Species, config: StageConfig, backend: str, seconds: float, rounds: int) -> dict[str, Any]:
+def measure(species: Species, config: StageConfig, kind: LearnerKind, seconds: float, rounds: int) -> dict[str, Any]:
     """Rates in environment (control) steps per second, median over `rounds` of `seconds` each.
 
     physics: mjbatch alone, the animal standing; environment: the task on top, small random actions;
@@ -30,7 +30,7 @@ def measure(species: Species, config: StageConfig, backend: str, seconds: float,
     works = {
         "physics": _physics(species, config),
         "environment": _environment(species, config),
-        "training": _training(species, config, backend),
+        "training": _training(species, config, kind),
     }
     began = time.perf_counter()
     works["training"]()
@@ -60,7 +60,7 @@ def _rate(work: Work, seconds: float) -> float:
 
 def _physics(species: Species, config: StageConfig) -> Work:
     n = config.stage.n_envs
-    env = BatchEnv(species, config.env, 1, 0, Stream.TRAIN)
+    env = native_env(species, config.env, 1, 0, Stream.TRAIN)
     batch = Batch(species.load_model(), n)
     ctrl = batch.bind("ctrl")
     batch.reset(keyframe=0)
@@ -76,7 +76,7 @@ def _physics(species: Species, config: StageConfig) -> Work:
 
 def _environment(species: Species, config: StageConfig) -> Work:
     n = config.stage.n_envs
-    env = BatchEnv(species, config.env, n, 0, Stream.TRAIN, random_age=True)
+    env = native_env(species, config.env, n, 0, Stream.TRAIN, random_age=True)
     env.reset()
     actions = 0.2 * np.random.default_rng(0).standard_normal((50, n, env.action_size)).astype(np.float32)
 
@@ -88,10 +88,10 @@ def _environment(species: Species, config: StageConfig) -> Work:
     return work
 
 
-def _training(species: Species, config: StageConfig, backend: str) -> Work:
-    env = BatchEnv(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
+def _training(species: Species, config: StageConfig, kind: LearnerKind) -> Work:
+    env = native_env(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
     env.reset()
-    learner = make_learner(backend, "ppo", env, config, species.name, 0, None)
+    learner = kind.make(env, config, species.name, 0)
 
     def work() -> int:
         before = learner.step

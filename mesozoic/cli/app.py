@@ -11,7 +11,6 @@ import sys
 
 import typer
 
-import mesozoic
 from mesozoic.cli import (
     bench_command,
     cloud_command,
@@ -22,7 +21,8 @@ from mesozoic.cli import (
     species_command,
     train_command,
 )
-from mesozoic.errors import Stopped, UserError
+from mesozoic.errors import Stopped, UserError, sentences_of
+from mesozoic.version import __version__
 
 app = typer.Typer(
     help="Train simulated dinosaurs: balance, then walk, then strike, bite or reach food.",
@@ -47,7 +47,7 @@ app.add_typer(cloud_command.app, name="cloud")
 @app.callback(invoke_without_command=True)
 def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if version:
-        typer.echo(f"mesozoic {mesozoic.__version__}")
+        typer.echo(f"mesozoic {__version__}")
         raise typer.Exit()
 
 
@@ -56,7 +56,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        _fail(f"error: {error}", error.exit_code)
+        _fail(_said(error), error.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     except BrokenPipeError:
@@ -70,6 +70,14 @@ def main() -> None:
         _fail(f"error: {error.strerror}{where}; {advice}", 2)
     except Stopped as error:
         _fail(str(error), error.exit_code)
+
+
+def _said(error: UserError) -> str:
+    """One mistake on one line, several as a list."""
+    sentences = sentences_of(error)
+    if len(sentences) == 1:
+        return f"error: {sentences[0]}"
+    return "\n".join([f"error: {len(sentences)} things are wrong", *(f"  - {one}" for one in sentences)])
 
 
 def _fail(message: str, code: int) -> None:

@@ -1,16 +1,17 @@
-"""Sorts the arguments of `train` and `curriculum` into a species and overrides."""
+"""Makes a training of what was typed after `train` and `curriculum`: a species, overrides, options."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from mesozoic.errors import UserError, did_you_mean
+from mesozoic.errors import UserError, did_you_mean, shown
 
 if TYPE_CHECKING:
-    from mesozoic.config import Override
+    from mesozoic.run.spec import RunSpec
 
 
 def option_names(context: typer.Context) -> list[str]:
@@ -19,24 +20,25 @@ def option_names(context: typer.Context) -> list[str]:
 
 
 def stage_flags(
-    timesteps: int | None, n_envs: int | None, eval_freq: int | None, save_freq: int | None
-) -> list[Override]:
+    timesteps: int | None = None,
+    n_envs: int | None = None,
+    eval_freq: int | None = None,
+    save_freq: int | None = None,
+) -> list[str]:
     """Overrides for the options that set a key of the stage."""
-    from mesozoic.config import Override
-
     flags = {
-        ("curriculum", "timesteps"): timesteps,
-        ("stage", "n_envs"): n_envs,
-        ("curriculum", "eval_freq"): eval_freq,
-        ("curriculum", "save_freq"): save_freq,
+        "curriculum.timesteps": timesteps,
+        "stage.n_envs": n_envs,
+        "curriculum.eval_freq": eval_freq,
+        "curriculum.save_freq": save_freq,
     }
-    return [Override(section, key, value) for (section, key), value in flags.items() if value is not None]
+    return [f"{path}={value}" for path, value in flags.items() if value is not None]
 
 
 def sort_arguments(
-    tokens: Sequence[str], overrides: Sequence[str], options: Sequence[str], default: str, command: str = "train"
-) -> tuple[str, list[Override]]:
-    """Species and overrides from `--override` values and free tokens, later ones winning.
+    tokens: Sequence[str], overrides: Sequence[str], options: Sequence[str], command: str = "train"
+) -> tuple[str | None, list[str]]:
+    """Species, if there is one, and the texts of overrides, later ones winning.
 
     Args:
         tokens: what is neither a known option nor its value: `trex`, `ppo.gamma=0.9`,
@@ -47,9 +49,9 @@ def sort_arguments(
     Raises:
         UserError: a token is none of these, or there are two species.
     """
-    from mesozoic.config import parse_flag, parse_override
+    from mesozoic.config.override import flag_text
 
-    found = [parse_override(text) for text in overrides]
+    found = list(overrides)
     species: list[str] = []
     left = list(tokens)
     while left:
@@ -57,27 +59,61 @@ def sort_arguments(
         if token.startswith("--"):
             name, equals, value = token[2:].partition("=")
             if not _is_override(name):
-                raise UserError(
-                    f"unknown option '--{name}'{did_you_mean(f'--{name}', options)} see 'mesozoic {command} --help'"
-                )
+                near = did_you_mean(f"--{name}", options) or ";"
+                raise UserError(f"unknown option '--{shown(name)}'{near} see 'mesozoic {command} --help'")
             if not equals:
                 if not left:
-                    raise UserError(f"option '{token}' needs a value, for example {token}=1e-4")
+                    raise UserError(f"option '{shown(token)}' needs a value, for example {shown(token)}=1e-4")
                 value = left.pop(0)
-            override = parse_flag(name, value)
-            found += [] if override is None else [override]
+            text = flag_text(name, value)
+            found += [] if text is None else [text]
         elif "=" in token:
-            found.append(parse_override(token))
+            found.append(token)
         elif token.startswith("-"):
-            raise UserError(f"unknown option '{token}'; see 'mesozoic {command} --help'")
+            raise UserError(f"unknown option '{shown(token)}'; see 'mesozoic {command} --help'")
         else:
             species.append(token)
     if len(species) > 1:
-        raise UserError(f"two species, '{species[0]}' and '{species[1]}'; train one, and write overrides as key=value")
-    return (species[0] if species else default), found
+        first, second = map(shown, species[:2])
+        raise UserError(f"two species, '{first}' and '{second}'; train one, and write overrides as key=value")
+    return (species[0] if species else None), found
 
 
 def _is_override(name: str) -> bool:
     from mesozoic.config.override import IGNORED, SECTIONS
 
     return name in IGNORED or "." in name or any(name.startswith(f"{section}_") for section in SECTIONS)
+
+
+def typed_spec(
+    context: typer.Context,
+    arguments: Sequence[str] | None,
+    override: Sequence[str] | None,
+    flags: Sequence[str],
+    *,
+    stage: int | None = None,
+    target: int | None = None,
+    seed: int,
+    backend: str,
+    algorithm: str,
+    load: Path | None = None,
+) -> RunSpec:
+    """The training that was asked for, not checked yet.
+
+    Raises:
+        UserError: an argument is neither a species, nor an override, nor an option.
+    """
+    from mesozoic.run.spec import DEFAULT_SPECIES, RunSpec
+
+    tokens = [*(arguments or []), *context.args]
+    species, overrides = sort_arguments(tokens, override or [], option_names(context), context.info_name or "train")
+    return RunSpec(
+        species=species or DEFAULT_SPECIES,
+        stage=stage,
+        target=target,
+        seed=seed,
+        backend=backend,
+        algorithm=algorithm,
+        overrides=(*overrides, *flags),
+        load=load,
+    )

@@ -22,16 +22,14 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure physics, environment and training, as steps per second and as a share of raw physics."""
-    from mesozoic.config import Override, load_stage, parse_overrides
-    from mesozoic.learn.make import choose_backend
+    from mesozoic.cli.arguments import stage_flags
+    from mesozoic.run.problems import resolve
+    from mesozoic.run.spec import RunSpec
     from mesozoic.species import get_species
 
-    animal = get_species(species)
-    overrides = list(parse_overrides(override or []))
-    if n_envs is not None:
-        overrides.append(Override("stage", "n_envs", n_envs))
-    config = load_stage(species, stage, overrides)
-    chosen = choose_backend(backend, "ppo")
+    overrides = (*(override or []), *stage_flags(n_envs=n_envs))
+    (spec,) = resolve(RunSpec(species=species, stage=stage, backend=backend, overrides=overrides))
+    animal, config = get_species(species), spec.config
 
     from mesozoic.bench.peer import measure_peers
     from mesozoic.bench.rates import measure
@@ -39,7 +37,7 @@ def bench(
     from mesozoic.run.versions import cores, versions
 
     result: dict[str, Any] = {"species": species, "stage": stage, "cores": cores(), "versions": versions()}
-    result |= measure(animal, config, chosen, seconds, rounds)
+    result |= measure(animal, config, spec.kind, seconds, rounds)
     if peer:
         training = result["steps_per_second"]["training"]
         result["peers"] = [

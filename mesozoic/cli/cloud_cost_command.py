@@ -28,8 +28,8 @@ def cost(
     if spent:
         _print_spent(days)
         return
-    from mesozoic.cloud.cost import price_table
     from mesozoic.cloud.request import make_request, parse_envs
+    from mesozoic.cloud.sky.cost import price_table
 
     request = make_request(
         parse_envs(env or []),
@@ -47,7 +47,7 @@ def cost(
 
 def _print_spent(days: int) -> None:
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.cost import spent_table
+    from mesozoic.cloud.sky.cost import spent_table
 
     for line in spent_table(cloud_options.connect(), days):
         typer.echo(line)
@@ -61,8 +61,8 @@ def check(
 
     First the files, then SkyPilot itself. Exit code 1 if none of the clouds can be used.
     """
-    from mesozoic.cloud.preflight import preflight
     from mesozoic.cloud.request import CLOUDS, parse_infra
+    from mesozoic.cloud.sky.preflight import preflight
     from mesozoic.sweep.wandb_key import wandb_key
 
     asked = [parse_infra(cloud).partition("/")[0] for cloud in clouds or CLOUDS]

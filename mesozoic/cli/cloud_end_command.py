@@ -9,7 +9,7 @@ import typer
 from mesozoic.cli.cloud_options import ClusterName, DryRun, Yes, confirm
 
 if TYPE_CHECKING:
-    from mesozoic.cloud.client import CloudClient, Cluster
+    from mesozoic.cloud.sky.client import CloudClient, Cluster
 
 
 def cancel(
@@ -21,7 +21,7 @@ def cancel(
 ) -> None:
     """Cancel jobs of a cluster, or a managed job. A training that is cancelled saves a checkpoint."""
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.targets import find_cluster, find_managed
+    from mesozoic.cloud.sky.targets import find_cluster, find_managed
     from mesozoic.errors import UserError
 
     client = cloud_options.connect()
@@ -46,9 +46,9 @@ def cancel(
 def stop(name: ClusterName = None, dry_run: DryRun = False, yes: Yes = False) -> None:
     """Stop a machine and keep its disk, where the cloud can (GCP and AWS; not Lambda, not Slurm)."""
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.stop import refuse_if_impossible
-    from mesozoic.cloud.stop import stop as stop_cluster
-    from mesozoic.cloud.targets import find_cluster
+    from mesozoic.cloud.sky.stop import refuse_if_impossible
+    from mesozoic.cloud.sky.stop import stop as stop_cluster
+    from mesozoic.cloud.sky.targets import find_cluster
 
     client = cloud_options.connect()
     cluster = find_cluster(client, name)
@@ -69,9 +69,9 @@ def down(
     Its disk is lost: pull results first. Exit code 1 if something could not be confirmed to be gone.
     """
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.give_back import give_back, our_clusters, report_left
-    from mesozoic.cloud.project import read_ledger
-    from mesozoic.cloud.targets import find_cluster, our_managed_jobs
+    from mesozoic.cloud.ledger import read_ledger
+    from mesozoic.cloud.sky.give_back import give_back, our_clusters, report_left
+    from mesozoic.cloud.sky.targets import find_cluster, our_managed_jobs
     from mesozoic.errors import UserError
 
     if every and name is not None:

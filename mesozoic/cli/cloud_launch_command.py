@@ -26,8 +26,8 @@ from mesozoic.cli.cloud_options import (
 )
 
 if TYPE_CHECKING:
-    from mesozoic.cloud.client import CloudClient
-    from mesozoic.cloud.launch import Plan, Rented
+    from mesozoic.cloud.sky.client import CloudClient
+    from mesozoic.cloud.sky.launch import Plan, Rented
 
 
 def launch(
@@ -58,8 +58,8 @@ def launch(
     Shows the offers with their prices and asks first. `--wait --pull --down` brings the results home and gives the
     machine back. Ctrl-C before the job is submitted takes everything down again; after that the job goes on.
     """
-    from mesozoic.cloud.launch import make_plan
     from mesozoic.cloud.request import make_request, parse_envs
+    from mesozoic.cloud.sky.launch import make_plan
 
     _check_flags(wait, pull, down, detach, managed)
     request = make_request(
@@ -88,7 +88,7 @@ def launch(
     confirm("rent it?", yes)
 
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.launch import rent
+    from mesozoic.cloud.sky.launch import rent
 
     client = cloud_options.connect()
     if managed:
@@ -116,9 +116,9 @@ def execute(
     after a change of dependencies, launch a new cluster.
     """
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.execute import plan_again, run_again
     from mesozoic.cloud.request import parse_envs
-    from mesozoic.cloud.targets import find_cluster
+    from mesozoic.cloud.sky.execute import plan_again, run_again
+    from mesozoic.cloud.sky.targets import find_cluster
 
     _check_flags(wait, pull, down, detach)
     envs = parse_envs(env or [])
@@ -148,8 +148,8 @@ def _check_flags(wait: bool, pull: bool, down: bool, detach: bool, managed: bool
 
 def _after(client: CloudClient, rented: Rented, run_name: str, pull: bool, down: bool, detach: bool) -> None:
     """Follow, pull and give back, or say how."""
-    from mesozoic.cloud.finish import finish
-    from mesozoic.cloud.project import IDLE_MINUTES
+    from mesozoic.cloud.estimate import IDLE_MINUTES
+    from mesozoic.cloud.sky.finish import finish
 
     name = rented.name
     hints = [
@@ -176,7 +176,7 @@ def _after(client: CloudClient, rented: Rented, run_name: str, pull: bool, down:
 
 
 def _managed(client: CloudClient, plan: Plan, detach: bool) -> None:
-    from mesozoic.cloud.launch import rent_managed
+    from mesozoic.cloud.sky.launch import rent_managed
 
     number = rent_managed(client, plan, typer.echo)
     name = plan.request.name
@@ -184,7 +184,7 @@ def _managed(client: CloudClient, plan: Plan, detach: bool) -> None:
     typer.echo(f"cancel: mesozoic cloud cancel {name}")
     if detach:
         return
-    from mesozoic.cloud.finish import follow_managed
+    from mesozoic.cloud.sky.finish import follow_managed
 
     try:
         state = follow_managed(client, name, number, typer.echo)

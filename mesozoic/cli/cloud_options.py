@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mesozoic.cloud.client import CloudClient
+    from mesozoic.cloud.sky.client import CloudClient
 
 ClusterName = Annotated[str | None, typer.Argument(help="Default: the only one there is.", show_default=False)]
 Species = Annotated[str | None, typer.Option(help="velociraptor, trex or brachiosaurus.")]
@@ -30,7 +30,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def connect() -> CloudClient:
     """SkyPilot. Tests put a recorded one in its place."""
-    from mesozoic.cloud.sky_client import SkyClient
+    from mesozoic.cloud.sky.sky_client import SkyClient
 
     return SkyClient()
 

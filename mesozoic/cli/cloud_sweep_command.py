@@ -36,7 +36,7 @@ def sweep(
 ) -> None:
     """Create a W&B sweep, rent a machine, and run one agent for each of its GPUs."""
     from mesozoic.cloud.request import parse_envs
-    from mesozoic.cloud.sweep import SweepRequest, launch_sweep
+    from mesozoic.cloud.sky.sweep import SweepRequest, launch_sweep
 
     def ask(question: str) -> bool:
         confirm(question, yes)

@@ -12,7 +12,7 @@ import typer
 from mesozoic.cli.cloud_options import AsJson, ClusterName, DryRun
 
 if TYPE_CHECKING:
-    from mesozoic.cloud.client import Job
+    from mesozoic.cloud.sky.client import Job
 
 
 def status(
@@ -21,9 +21,9 @@ def status(
 ) -> None:
     """List the clusters of this project: state, age, idle time, price, money spent, when each ends itself."""
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.project import read_ledger
-    from mesozoic.cloud.status import status_rows
-    from mesozoic.cloud.targets import our_managed_jobs
+    from mesozoic.cloud.ledger import read_ledger
+    from mesozoic.cloud.sky.status import status_rows
+    from mesozoic.cloud.sky.targets import our_managed_jobs
 
     client = cloud_options.connect()
     rows = status_rows(client, refresh)
@@ -51,7 +51,7 @@ def status(
 def queue(name: ClusterName = None, as_json: AsJson = False) -> None:
     """List the jobs of a cluster."""
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.targets import find_cluster, find_managed
+    from mesozoic.cloud.sky.targets import find_cluster, find_managed
 
     client = cloud_options.connect()
     managed = None if name is None else find_managed(client, name)
@@ -73,7 +73,7 @@ def logs(
 ) -> None:
     """Print the output of a job. Ctrl-C stops printing, not the job. Exit code 1: the job failed."""
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.targets import find_cluster, find_managed
+    from mesozoic.cloud.sky.targets import find_cluster, find_managed
 
     client = cloud_options.connect()
     managed = None if name is None else find_managed(client, name)
@@ -96,9 +96,9 @@ def pull(
     Again copies only what has changed.
     """
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud import pull as puller
-    from mesozoic.cloud.bucket import pull_from_bucket, where_in_bucket
-    from mesozoic.cloud.targets import find_cluster, find_managed
+    from mesozoic.cloud.sky import pull as puller
+    from mesozoic.cloud.sky.bucket import pull_from_bucket, where_in_bucket
+    from mesozoic.cloud.sky.targets import find_cluster, find_managed
 
     client = cloud_options.connect()
     managed = None if name is None else find_managed(client, name)

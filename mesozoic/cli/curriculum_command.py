@@ -21,7 +21,6 @@ from mesozoic.cli.options import (
     Worlds,
     explain_subproc,
 )
-from mesozoic.cli.train_command import DEFAULT_SPECIES
 
 
 def curriculum(
@@ -51,29 +50,28 @@ def curriculum(
 
     Run the same command again to continue a run that was stopped or killed.
     """
-    from mesozoic.cli.arguments import option_names, sort_arguments, stage_flags
-    from mesozoic.errors import UserError
-    from mesozoic.species import get_species
+    from mesozoic.cli.arguments import stage_flags, typed_spec
 
-    tokens = [*(arguments or []), *context.args]
-    species, overrides = sort_arguments(tokens, override or [], option_names(context), DEFAULT_SPECIES, "curriculum")
-    overrides += stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
-    if not 0 <= seed < 2**32:
-        raise UserError(f"--seed {seed} is out of range; give a number from 0 to {2**32 - 1}")
-    get_species(species)
+    flags = stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
+    wanted = typed_spec(
+        context, arguments, override, flags, target=target, seed=seed, backend=backend, algorithm=algorithm
+    )
     explain_subproc(subproc)
 
-    from mesozoic.learn.make import choose_backend
-    from mesozoic.run.curriculum import RESULTS_FILE, plan_curriculum, run_curriculum
+    from mesozoic.run.curriculum import RESULTS_FILE, run_curriculum
     from mesozoic.run.folder import choose_run_folder
+    from mesozoic.run.problems import notes, resolve
+    from mesozoic.run.sinks.table import sinks
 
-    plan = plan_curriculum(species, seed, choose_backend(backend, algorithm), algorithm, overrides, target)
-    run = choose_run_folder(output_dir, log_dir, f"{species}-curriculum")
-    results = run_curriculum(plan, run, strict=strict, resume=resume, wandb=wandb)
+    stages = resolve(wanted)
+    for note in notes(wanted, stages):
+        typer.echo(f"note: {note}", err=True)
+    run = choose_run_folder(output_dir, log_dir, f"{wanted.species}-curriculum")
+    results = run_curriculum(stages, run, strict=strict, resume=resume, sinks=sinks(wandb))
     if as_json:
         typer.echo(json.dumps(results, indent=2))
     else:
-        _print_table(species, results)
+        _print_table(wanted.species, results)
         typer.echo(f"results {run / RESULTS_FILE}")
     if strict and not all(result["stage_passed"] for result in results):
         raise typer.Exit(1)

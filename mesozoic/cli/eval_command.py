@@ -83,17 +83,13 @@ def _too_few_to_judge(plan: CurriculumSection, check: bool) -> str:
     Raises:
         UserError: they cannot, and `check` asks for the gate.
     """
-    from mesozoic.curriculum.gate import check_gate
-    from mesozoic.errors import UserError
+    from mesozoic.curriculum.gate import gate_problems
+    from mesozoic.errors import Problems
 
-    try:
-        check_gate(plan)
-    except UserError as error:
-        sentence = str(error).replace("raise curriculum.eval_episodes", "give more --episodes")
-        if check:
-            raise UserError(sentence) from None
-        return sentence
-    return ""
+    sentences = [one.replace("raise curriculum.eval_episodes", "give more --episodes") for one in gate_problems(plan)]
+    if check and sentences:
+        raise Problems(sentences)
+    return "; ".join(sentences)
 
 
 def _print_table(title: str, figures: dict[str, Summary], episodes: int, balance: bool) -> None:
@@ -139,10 +135,13 @@ def _print(table: Table) -> None:
 
 
 def _draw_footfalls(run: Episodes, title: str, path: Path) -> None:
+    from mesozoic.evaluate.gait import settle_steps
+    from mesozoic.evaluate.gait_report import figures_line
     from mesozoic.render.footfall_diagram import draw_footfalls
 
     assert run.trace is not None and run.gait is not None
-    draw_footfalls(run.trace, 0, f"{title}, episode 0", path, run.gait)
+    figures = figures_line(run.trace, 0, run.gait)
+    draw_footfalls(run.trace, 0, f"{title}, episode 0", path, figures, settle_steps(run.trace))
 
 
 def _beside(policy: Path, name: str) -> Path:

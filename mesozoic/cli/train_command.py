@@ -24,8 +24,6 @@ from mesozoic.cli.options import (
     explain_subproc,
 )
 
-DEFAULT_SPECIES = "velociraptor"
-
 
 def train(
     context: typer.Context,
@@ -51,36 +49,33 @@ def train(
 
     Run the same command again to continue a run that was stopped or killed.
     """
-    from mesozoic.cli.arguments import option_names, sort_arguments, stage_flags
-    from mesozoic.config import load_stage
-    from mesozoic.errors import UserError
-    from mesozoic.species import get_species
+    from mesozoic.cli.arguments import stage_flags, typed_spec
+    from mesozoic.run.folder import choose_run_folder, start_of
 
-    tokens = [*(arguments or []), *context.args]
-    species, overrides = sort_arguments(tokens, override or [], option_names(context), DEFAULT_SPECIES)
-    overrides += stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
-    if not 0 <= seed < 2**32:
-        raise UserError(f"--seed {seed} is out of range; give a number from 0 to {2**32 - 1}")
-    get_species(species)
+    flags = stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
+    wanted = typed_spec(
+        context,
+        arguments,
+        override,
+        flags,
+        stage=stage,
+        seed=seed,
+        backend=backend,
+        algorithm=algorithm,
+        load=start_of(load, output_dir, stage),
+    )
     explain_subproc(subproc)
-    config = load_stage(species, stage, overrides)
 
-    from mesozoic.learn.make import choose_backend
-    from mesozoic.run.folder import choose_run_folder, find_policy
-    from mesozoic.run.spec import RunSpec
+    from mesozoic.run.problems import notes, resolve
+    from mesozoic.run.sinks.table import sinks
     from mesozoic.run.train_stage import train_stage
 
-    spec = RunSpec(
-        species=species,
-        seed=seed,
-        backend=choose_backend(backend, algorithm),
-        algorithm=algorithm,
-        config=config,
-        load=None if load is None else find_policy(load),
-    )
-    run = choose_run_folder(output_dir, log_dir, f"{species}-stage{stage}")
+    (spec,) = stages = resolve(wanted)
+    for note in notes(wanted, stages):
+        typer.echo(f"note: {note}", err=True)
+    run = choose_run_folder(output_dir, log_dir, f"{wanted.species}-stage{stage}")
     began = time.monotonic()
-    result = train_stage(spec, run, resume=resume, wandb=wandb)
+    result = train_stage(spec, run, resume=resume, sinks=sinks(wandb))
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:

@@ -1,5 +1,4 @@
-"""Rented machines: prices, launching, watching, bringing results home, and never forgetting one.
+"""What every way of renting shares: requests, money, names, secrets, and the ledger that forgets nothing.
 
-SkyPilot does the renting; `sky_client.py` is the only module that imports it, and only when it is needed.
-Read `launch.py` first.
+The modules here know no service that rents; `sky/` is the way through SkyPilot.
 """

@@ -9,11 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.client import Placement
-from mesozoic.cloud.project import IDLE_MINUTES
+from mesozoic.cloud.offer import Placement
 from mesozoic.cloud.request import LaunchRequest
 
 TABLE = Path(__file__).with_name("throughput.toml")
+IDLE_MINUTES = 5
+"""Idle minutes after which a cluster terminates itself."""
 SETUP_MINUTES = 10
 """Allowance for starting and setting up a machine, which is paid for as well. A round figure, not a measurement."""
 OVERHEAD_HOURS = (SETUP_MINUTES + IDLE_MINUTES) / 60

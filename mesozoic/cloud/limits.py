@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from mesozoic.cloud.estimate import paid_hours
-from mesozoic.cloud.offers import Offer, pin
+from mesozoic.cloud.offer import Offer
 from mesozoic.cloud.request import LaunchRequest
 from mesozoic.errors import UserError
-
-
-def narrow(task: Any, offers: Sequence[Offer], clouds: Collection[str], request: LaunchRequest) -> list[Offer]:
-    """Let the task use the affordable offers only, and no cloud without credentials; those offers, in the same order.
-
-    Raises:
-        UserError: nothing is affordable.
-    """
-    kept = affordable(offers, request)
-    if len(kept) < len(offers):
-        pin(task, kept)
-    else:
-        reachable = [one for one in task.resources if one.cloud is None or str(one.cloud).lower() in clouds]
-        task.set_resources(type(task.resources)(reachable))
-    return kept
 
 
 def affordable(offers: Sequence[Offer], request: LaunchRequest) -> list[Offer]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mesozoic.cloud.project import check_name, unique_name
+from mesozoic.cloud.names import check_name, unique_name
 from mesozoic.cloud.secrets import refuse_secrets
 from mesozoic.errors import UserError, did_you_mean
 
@@ -115,7 +115,9 @@ class LaunchRequest:
 
     def overrides(self) -> list[str]:
         """The overrides of the stage files, as `mesozoic train --override` takes them."""
-        found = self.envs.get("OVERRIDES", "").split()
+        from mesozoic.config import split_overrides
+
+        found = split_overrides(self.envs.get("OVERRIDES", ""))
         if self.envs.get("TIMESTEPS"):
             found.append(f"curriculum.timesteps={self.envs['TIMESTEPS']}")
         if self.envs.get("N_ENVS"):

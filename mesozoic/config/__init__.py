@@ -2,6 +2,7 @@
 
 from mesozoic.config.load import configs_folder, load_file, load_stage, stage_files, validate
 from mesozoic.config.override import Override, parse_flag, parse_override, parse_overrides
+from mesozoic.config.override_text import join_overrides, split_overrides
 from mesozoic.config.schema import (
     CurriculumSection,
     EnvSection,
@@ -22,11 +23,13 @@ __all__ = [
     "StageConfig",
     "StageSection",
     "configs_folder",
+    "join_overrides",
     "load_file",
     "load_stage",
     "parse_flag",
     "parse_override",
     "parse_overrides",
+    "split_overrides",
     "stage_files",
     "validate",
 ]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-import mesozoic
 from mesozoic.config.override import SECTIONS, Override, canonical, section_keys, unknown_key
-from mesozoic.config.schema import StageConfig
-from mesozoic.errors import UserError, did_you_mean
+from mesozoic.config.schema import PPOSection, StageConfig, StageSection
+from mesozoic.errors import Problems, UserError, did_you_mean, shown
 
 
 def configs_folder() -> Path:
@@ -20,7 +20,7 @@ def configs_folder() -> Path:
     Raises:
         UserError: neither exists.
     """
-    package = Path(mesozoic.__file__).parent
+    package = Path(__file__).parents[1]
     for folder in (package.parent / "configs", package / "_configs"):
         if folder.is_dir():
             return folder
@@ -57,24 +57,29 @@ def load_stage(species: str, stage: int, overrides: Iterable[Override] = ()) -> 
 def load_file(path: Path, overrides: Iterable[Override] = (), stage: int | None = None) -> StageConfig:
     """Load one stage file.
 
+    Where the overrides change the number of worlds and say nothing of batches, each rollout of PPO is still cut into
+    as many batches as the file says: see `keep_batches`.
+
     Raises:
-        UserError: the file cannot be read, is not TOML, or is not a valid stage.
+        UserError: the file cannot be read, is not TOML, or is not a valid stage. All mistakes are named at once.
     """
-    where = path.name
     try:
-        text = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a byte order mark in front
     except OSError as error:
         raise UserError(f"cannot read {path} ({error.strerror}); check the path") from None
     except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, too many digits or brackets
-        raise UserError(f"{where} is not valid TOML ({error}); correct it") from None
-    raw = _known_keys(text, where)
+        raise UserError(f"{path.name} is not valid TOML ({error}); correct it") from None
+    raw, mistakes = _known_keys(text, path.name)
     if stage is None:
         stage = _stage_number(raw)
+    applied: dict[str, Override] = {}
     for override in overrides:
         if override.stage is None or override.stage == stage:
-            raw.setdefault(override.section, {})[override.key] = override.value
-            where = f"{path.name} with overrides"
-    return validate(raw, where)
+            applied[override.path] = override
+    keep_batches(raw, applied)
+    for override in applied.values():
+        raw.setdefault(override.section, {})[override.key] = override.value
+    return validate(raw, path.name, applied, mistakes)
 
 
 def _stage_number(raw: dict[str, dict[str, object]]) -> int | None:
@@ -82,41 +87,95 @@ def _stage_number(raw: dict[str, dict[str, object]]) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def validate(raw: dict[str, dict[str, object]], where: str) -> StageConfig:
+def keep_batches(raw: dict[str, dict[str, object]], applied: Mapping[str, Override]) -> None:
+    """Change `ppo.batch_size` along with the number of worlds, so that a rollout has as many batches as before.
+
+    Nothing is changed if an override says something of batches or of the length of a rollout, or if it cannot be
+    done in whole numbers: then the check of batches explains what fits.
+    """
+    worlds = applied.get("stage.n_envs")
+    if worlds is None or {"ppo.batch_size", "ppo.n_steps"} & applied.keys():
+        return
+    ppo = raw.get("ppo", {})
+    before = _count(raw.get("stage", {}).get("n_envs", StageSection.model_fields["n_envs"].default))
+    steps = _count(ppo.get("n_steps", PPOSection.model_fields["n_steps"].default))
+    size = _count(ppo.get("batch_size", PPOSection.model_fields["batch_size"].default))
+    after = _count(worlds.value)
+    if not (before and steps and size and after):  # something is no number, which is said elsewhere
+        return
+    batches, rest = divmod(before * steps, size)
+    if batches and not rest and (after * steps) % batches == 0:
+        raw.setdefault("ppo", {})["batch_size"] = after * steps // batches
+
+
+def _count(value: object) -> int:
+    """A whole number above 0 as it is, anything else as 0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def validate(
+    raw: Mapping[str, object], where: str, applied: Mapping[str, Override] | None = None, mistakes: Iterable[str] = ()
+) -> StageConfig:
     """Check a raw configuration.
 
+    Args:
+        where: what it was read from, for sentences about it.
+        applied: the overrides in it, by `section.key`; a sentence about one of them quotes it.
+        mistakes: sentences about mistakes that were found already.
+
     Raises:
-        UserError: one sentence about the first thing that is wrong with it.
+        UserError: one sentence for each thing that is wrong with it.
     """
+    found = list(mistakes)
+    applied = applied or {}
     try:
-        return StageConfig.model_validate(raw)
+        config = StageConfig.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = ".".join(str(part) for part in first["loc"][:2])
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "value_error":
-            raise UserError(f"{where}: {message}") from None
-        if first["type"] == "missing":
-            raise UserError(f"{where}: '{path}' is missing; add it") from None
-        message = message.replace("Input should", "should")
-        raise UserError(f"{where}: {path} {message}, but it is {first['input']!r}; correct that value") from None
+        said: set[str] = set()
+        for one in error.errors(include_url=False):
+            path = ".".join(str(part) for part in one["loc"][:2])
+            if path not in said or one["type"] == "value_error":  # a key of two types has an error for each of them
+                found.append(_sentence(dict(one), path, where, applied))
+            said.add(path)
+    if found:
+        raise Problems(found)
+    return config
 
 
-def _known_keys(raw: dict[str, object], where: str) -> dict[str, dict[str, object]]:
-    """The same with aliases replaced by the keys they stand for; anything unknown is refused."""
+def _sentence(error: dict[str, Any], path: str, where: str, applied: Mapping[str, Override]) -> str:
+    """What pydantic found, in words."""
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return f"{where}{' with overrides' if applied else ''}: {message}"
+    if error["type"] == "missing":
+        return f"{where}: '{path}' is missing; add it"
+    if path in applied:
+        where = f"override '{shown(str(applied[path]))}'"
+    message = message.replace("Input should", "should")
+    return f"{where}: {path} {message}, but it is {shown(repr(error['input']))}; correct that value"
+
+
+def _known_keys(raw: Mapping[str, object], where: str) -> tuple[dict[str, dict[str, object]], list[str]]:
+    """The same with aliases replaced by the keys they stand for, and a sentence about everything unknown in it."""
     known: dict[str, dict[str, object]] = {}
+    mistakes: list[str] = []
     for section, table in raw.items():
         if section not in SECTIONS:
-            raise unknown_key(section, "", where)
+            mistakes.append(str(unknown_key(section, "", where)))
+            continue
         if not isinstance(table, dict):
-            raise UserError(f"{where}: '{section}' must be a section, not {table!r}; write [{section}]")
+            mistakes.append(f"{where}: '{section}' must be a section, not {shown(repr(table))}; write [{section}]")
+            continue
         found: dict[str, str] = {}
         for key in table:
             name = canonical(section, key)
             if name not in section_keys(section):
-                raise unknown_key(section, key, where)
-            if name in found:
-                raise UserError(f"{where}: '{key}' and '{found[name]}' in [{section}] are the same key; keep one")
-            found[name] = key
+                mistakes.append(str(unknown_key(section, key, where)))
+            elif name in found:
+                mistakes.append(f"{where}: '{key}' and '{found[name]}' in [{section}] are the same key; keep one")
+            else:
+                found[name] = key
         known[section] = {name: table[key] for name, key in found.items()}
-    return known
+    return known, mistakes

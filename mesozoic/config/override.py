@@ -5,17 +5,20 @@ All of these mean the same::
     --override ppo.learning_rate=1e-4      ppo.learning_rate=1e-4      --ppo.learning_rate=1e-4
     --ppo_learning_rate 1e-4               --ppo_learning_rate=1e-4
 
-`2.ppo.learning_rate=1e-4` applies to stage 2 only.
+`2.ppo.learning_rate=1e-4` applies to stage 2 only. `str(override)` is the first of these spellings.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, time
 
 from mesozoic.config.schema import StageConfig
-from mesozoic.errors import UserError, did_you_mean
+from mesozoic.errors import Problems, UserError, did_you_mean, shown
 
 SECTIONS = tuple(StageConfig.model_fields)
 IGNORED = ("_wandb",)
@@ -23,6 +26,9 @@ IGNORED = ("_wandb",)
 
 PYTHON_CONSTANTS = {"True": True, "False": False, "None": None}
 """Sweep services written in Python spell values as Python does."""
+
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
+"""Strings that need no quotes."""
 
 ALIASES = {
     "env.strike_bonus": "task_bonus",
@@ -63,6 +69,11 @@ class Override:
     def path(self) -> str:
         return f"{self.section}.{self.key}"
 
+    def __str__(self) -> str:
+        """The text that `parse_override` reads back as this override."""
+        stage = "" if self.stage is None else f"{self.stage}."
+        return f"{stage}{self.path}={write_value(self.value)}"
+
 
 def section_keys(section: str) -> tuple[str, ...]:
     """Keys of a section."""
@@ -76,6 +87,7 @@ def canonical(section: str, key: str) -> str:
 
 def unknown_key(section: str, key: str, where: str) -> UserError:
     """The error for a section or key that does not exist, naming the closest one that does."""
+    section, key = shown(section), shown(key)
     path = f"{section}.{key}" if key else section
     if path in RENAMED:
         return UserError(f"{where}: '{path}' is set by '{RENAMED[path]}' here; use that key")
@@ -93,13 +105,41 @@ def parse_value(text: str) -> object:
     if text in PYTHON_CONSTANTS:
         return PYTHON_CONSTANTS[text]
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        table = tomllib.loads(f"value = {text}")
+        if len(table) == 1:  # a line break in the text may begin another key
+            return table["value"]
     except (ValueError, RecursionError):  # not TOML, too many digits, too many brackets
         pass
     try:
         return float(text)  # '1e4' and '.5' are numbers to everyone but TOML
     except ValueError:
         return text
+
+
+def write_value(value: object) -> str:
+    """`value` as one word or one quoted or bracketed value, which `parse_value` reads back."""
+    if value is None:
+        return "None"
+    if isinstance(value, str) and PLAIN.fullmatch(value) and parse_value(value) == value:
+        return value
+    return _toml(value)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        # JSON's escapes are TOML's, but for the delete character, which JSON leaves bare and TOML refuses.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(str(key))} = {_toml(one)}" for key, one in value.items()) + "}"
+    raise TypeError(f"an override cannot hold a {type(value).__name__}")
 
 
 def parse_override(text: str) -> Override:
@@ -113,16 +153,39 @@ def parse_override(text: str) -> Override:
     stage: int | None = None
     if parts[0].isdigit():
         number = parts.pop(0)
-        if number not in ("1", "2", "3"):
-            raise UserError(f"override '{text}': there is no stage {number}; write 1, 2 or 3 in front of the section")
+        if not number.isascii() or len(number) > 2 or int(number) == 0:
+            raise UserError(
+                f"override '{shown(text)}': there is no stage {shown(number)}; write the number of one in front of"
+                " the section"
+            )
         stage = int(number)
     if not equals or len(parts) != 2 or not all(parts):
-        raise UserError(f"override '{text}' is not of the form section.key=value, for example ppo.learning_rate=1e-4")
+        raise UserError(
+            f"override '{shown(text)}' is not of the form section.key=value, for example ppo.learning_rate=1e-4"
+        )
     section, key = parts
     key = canonical(section, key)
     if section not in SECTIONS or key not in section_keys(section):
-        raise unknown_key(section, key, f"override '{text}'")
+        raise unknown_key(section, key, f"override '{shown(text)}'")
     return Override(section, key, parse_value(value.strip()), stage)
+
+
+def flag_text(name: str, value: str) -> str | None:
+    """A sweep service's `--name value`, `name` without dashes, as an override's text; None for one to ignore.
+
+    Raises:
+        UserError: the name is no `section.key` or `section_key`.
+    """
+    if name in IGNORED:
+        return None
+    if "." in name:
+        return f"{name}={value}"
+    for section in SECTIONS:
+        if name.startswith(f"{section}_"):
+            return f"{section}.{name.removeprefix(f'{section}_')}={value}"
+    known = [f"{section}_{key}" for section in SECTIONS for key in section_keys(section)]
+    near = did_you_mean(name, known).replace(chr(39), chr(39) + "--", 1)
+    raise UserError(f"unknown option '--{shown(name)}'{near}")
 
 
 def parse_flag(name: str, value: str) -> Override | None:
@@ -131,17 +194,23 @@ def parse_flag(name: str, value: str) -> Override | None:
     Raises:
         UserError: the name is no `section.key` or `section_key`.
     """
-    if name in IGNORED:
-        return None
-    if "." in name:
-        return parse_override(f"{name}={value}")
-    for section in SECTIONS:
-        if name.startswith(f"{section}_"):
-            return parse_override(f"{section}.{name.removeprefix(f'{section}_')}={value}")
-    known = [f"{section}_{key}" for section in SECTIONS for key in section_keys(section)]
-    raise UserError(f"unknown option '--{name}'{did_you_mean(name, known).replace(chr(39), chr(39) + '--', 1)}")
+    text = flag_text(name, value)
+    return None if text is None else parse_override(text)
 
 
 def parse_overrides(texts: Sequence[str]) -> tuple[Override, ...]:
-    """Parse many; later ones win over earlier ones when they are applied."""
-    return tuple(parse_override(text) for text in texts)
+    """Parse many; later ones win over earlier ones when they are applied.
+
+    Raises:
+        UserError: a sentence for each that is none.
+    """
+    found: list[Override] = []
+    mistakes: list[str] = []
+    for text in texts:
+        try:
+            found.append(parse_override(text))
+        except UserError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise Problems(mistakes)
+    return tuple(found)

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mesozoic.config import CurriculumSection
-from mesozoic.errors import UserError
 from mesozoic.evaluate.episodes import Summary
 from mesozoic.evaluate.wilson import wilson
 
@@ -77,16 +76,12 @@ class Gate:
         return Verdict(tuple(criteria))
 
 
-def check_gate(plan: CurriculumSection) -> None:
-    """Refuse a gate that a perfect evaluation could not pass.
-
-    Raises:
-        UserError: too few episodes for the demanded lower bound.
-    """
+def gate_problems(plan: CurriculumSection) -> list[str]:
+    """A sentence for each bound that a perfect evaluation could not reach: too few episodes for it."""
     best, _ = wilson(plan.eval_episodes, plan.eval_episodes)
-    for key in ("min_success_low", "min_survival"):
-        if getattr(plan, key) > best:
-            raise UserError(
-                f"curriculum.{key} = {getattr(plan, key)} cannot be reached with {plan.eval_episodes} episodes:"
-                f" all of them have the lower bound {best:.3f}; raise curriculum.eval_episodes"
-            )
+    return [
+        f"curriculum.{key} = {getattr(plan, key)} cannot be reached with {plan.eval_episodes} episodes:"
+        f" all of them have the lower bound {best:.3f}; raise curriculum.eval_episodes"
+        for key in ("min_success_low", "min_survival")
+        if getattr(plan, key) > best
+    ]

@@ -1,14 +1,10 @@
-"""Actors to evaluate: a policy, and the baselines that every figure is shown beside."""
+"""The baselines that every figure is shown beside: actors that need no learning."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import NDArray
 
-Actor = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Actions [n, nu] in [-1, 1] for observations [n, nobs]."""
+from mesozoic.sim.actor import Actor
 
 
 def statue(action_size: int) -> Actor:

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.config import StageConfig
-from mesozoic.evaluate.actors import Actor, random_actor, statue
+from mesozoic.evaluate.actors import random_actor, statue
 from mesozoic.evaluate.gait import Gait, measure_gait
 from mesozoic.evaluate.outcome import reach_score, walk_criteria, walk_score
-from mesozoic.evaluate.trace import Trace, TraceRecorder
 from mesozoic.evaluate.wilson import wilson
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.actor import Actor
 from mesozoic.sim.native import ModelChange
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
+from mesozoic.sim.trace import Trace, TraceRecorder
 from mesozoic.species import Species
 
 Summary = dict[str, float]
@@ -86,7 +87,7 @@ def run_episodes(
     `change` of the simulated body and first `heading` in radians: see `BatchEnv`.
     """
     count = config.curriculum.eval_episodes if episodes is None else episodes
-    env = BatchEnv(species, config.env, count, seed, stream, auto_reset=False, change=change, heading=heading)
+    env = native_env(species, config.env, count, seed, stream, auto_reset=False, change=change, heading=heading)
     observation = env.reset()
     recorder = TraceRecorder(env) if config.env.task != "balance" else None
     first_gap = env.task_state.gap.astype(np.float64)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from mesozoic.evaluate.trace import Trace
+from mesozoic.sim.trace import Trace
 from mesozoic.task.walk_terms import CONTACT
 
 BOUNCE = 2

@@ -1,4 +1,4 @@
-"""The gait of an evaluation as a table: mean and spread of every figure, with its unit and meaning."""
+"""The gait of an evaluation as a table, as a line and as a name: every figure with its unit and meaning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.evaluate.gait import HALF_STRIDE, Gait, circular_mean
-from mesozoic.evaluate.trace import Trace
+from mesozoic.sim.trace import Trace
 
 SPREAD = (5.0, 95.0)
 """Percentiles across episodes between which the spread lies."""
@@ -61,6 +61,17 @@ def gait_table(trace: Trace, gait: Gait) -> list[GaitRow]:
         _row("drift", gait.drift, "sideways over forward"),
         _row("heading drift", gait.heading_drift, "degrees"),
     ]
+
+
+def figures_line(trace: Trace, episode: int, gait: Gait) -> str:
+    """The gait of one episode in a line, for its diagram: speed, duty factors, alternation and share of flight."""
+    feet = zip(trace.foot_names, gait.duty[episode], strict=True)
+    duty = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in feet)
+    speed = gait.speed[episode] * trace.speed_unit
+    return (
+        f"{speed:.2f} m/s (Froude {gait.froude[episode]:.2f})   duty factor {duty}"
+        f"   alternation {gait.alternation[episode]:.2f}   flight {100 * gait.flight[episode]:.0f} %"
+    )
 
 
 def footfall_sequence(trace: Trace, gait: Gait) -> str | None:
@@ -121,3 +132,7 @@ def _phase_row(name: str, phases: Values, meaning: str) -> GaitRow:
     mean = circular_mean(phases)
     around = _row(name, (phases - mean + 0.5) % 1.0 - 0.5 + mean, meaning)
     return around._replace(mean=mean)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "none"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import mujoco
 
 from mesozoic.config import StageConfig
-from mesozoic.evaluate.actors import Actor
 from mesozoic.evaluate.episodes import run_episodes
+from mesozoic.sim.actor import Actor
 from mesozoic.sim.native import ModelChange
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species

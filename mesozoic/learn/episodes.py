@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mesozoic.sim.batch_env import Transition
+from mesozoic.task import Transition
 
 
 class EpisodeTracker:

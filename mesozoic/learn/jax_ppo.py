@@ -184,7 +184,7 @@ class JaxPPO:
             rewards[t] = result.reward
             done[t] = result.terminated | result.truncated
             if result.truncated.any():
-                beyond = self._value(self._params, self._scale, norm_on_device, result.final_observation)
+                beyond = self._value(self._params, self._scale, norm_on_device, result.next_observation)
                 rewards[t] += self._config.ppo.gamma * np.asarray(beyond) * result.truncated
         return Rollout(observations, env.observation.copy(), actions, noise, rewards, done)
 

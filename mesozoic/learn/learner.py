@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from mesozoic.errors import UserError
 from mesozoic.learn.policy import Policy
 
 State = dict[str, Any]
 """Nested dictionaries of numpy arrays and JSON scalars."""
+Metrics = Mapping[str, float]
+"""Name -> value."""
+
+
+class Diverged(UserError):
+    """An update gave something that is not finite. The learner is as it was before that update."""
+
+    def __init__(self, step: int, learning_rate: float, what: str) -> None:
+        super().__init__(
+            f"training diverged at {step:,} steps: {what} is not finite (learning rate {learning_rate:.3g});"
+            " lower the learning rate or the reward weights and start over, or begin with an earlier policy (--load)"
+        )
+        self.step = step
 
 
 class Learner(Protocol):
@@ -18,7 +32,7 @@ class Learner(Protocol):
     def step(self) -> int:
         """Environment steps taken so far, over all worlds."""
 
-    def learn(self, until_step: int) -> Mapping[str, float]:
+    def learn(self, until_step: int) -> Metrics:
         """Go on until at least `until_step`; return metrics of what was done, name -> value."""
 
     def policy(self) -> Policy:

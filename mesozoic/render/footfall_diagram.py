@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mesozoic.evaluate.gait import Gait, settle_steps
-from mesozoic.evaluate.trace import Trace
 from mesozoic.render.scene import viz_module
 from mesozoic.render.video import replacing
+from mesozoic.sim.trace import Trace
 from mesozoic.task.walk_terms import CONTACT
 
 LEFT_INK, RIGHT_INK, FLIGHT_INK = "#2f6f8f", "#c8702a", "#f3c6c4"
@@ -25,16 +23,17 @@ ROW, HEAD, FOOT = 0.42, 0.85, 0.82
 """Heights in inches: of one row, of the title above the rows, of the axis and the legend below."""
 
 
-def draw_footfalls(trace: Trace, episode: int, title: str, path: Path, gait: Gait) -> None:
+def draw_footfalls(trace: Trace, episode: int, title: str, path: Path, figures: str = "", settled: int = 0) -> None:
     """Write the diagram of one episode as PNG. `path` appears only when it is complete.
 
     A bar of a foot's row is the time in which the foot bears more than `CONTACT` of body weight; time
-    with no foot on the floor is shaded across all rows; the start that `gait` leaves out is marked.
+    with no foot on the floor is shaded across all rows; the start that the figures leave out is marked.
 
     Args:
         episode: which one of the trace.
-        title: for example species and stage; the figures of this episode are written under it.
-        gait: what `measure_gait` says of the trace.
+        title: for example species and stage.
+        figures: written under the title, for example `gait_report.figures_line`.
+        settled: control steps that these figures leave out at the beginning.
 
     Raises:
         UserError: the `[viz]` extra is missing or `path` cannot be written.
@@ -52,14 +51,14 @@ def draw_footfalls(trace: Trace, episode: int, title: str, path: Path, gait: Gai
     for row in range(feet):
         spans = [(begin * trace.dt, (end - begin) * trace.dt) for begin, end in _runs(contact[:, row])]
         axes.broken_barh(spans, (row - BAR / 2, BAR), facecolor=foot_ink(trace, row), linewidth=0, zorder=3)
-    settled = settle_steps(trace) * trace.dt
-    if settled < seconds:
-        axes.axvline(settled, color=INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=4)
+    marked = 0 < settled < len(contact)
+    if marked:
+        axes.axvline(settled * trace.dt, color=INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=4)
     _dress(axes, trace, seconds)
     ink = {"color": INK, "va": "center"}
     figure.text(0.2 / width, 1.0 - 0.3 / height, title, fontsize=12, fontweight="bold", **ink)
-    figure.text(0.2 / width, 1.0 - 0.58 / height, figures_line(trace, episode, gait), fontsize=9, **ink)
-    _legend(figure, trace, settled < seconds, left)
+    figure.text(0.2 / width, 1.0 - 0.58 / height, figures, fontsize=9, **ink)
+    _legend(figure, trace, marked, left)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -67,17 +66,6 @@ def draw_footfalls(trace: Trace, episode: int, title: str, path: Path, gait: Gai
 def foot_ink(trace: Trace, foot: int) -> str:
     """Colour of a foot's bars: one for each side."""
     return RIGHT_INK if "right" in trace.foot_names[foot] else LEFT_INK
-
-
-def figures_line(trace: Trace, episode: int, gait: Gait) -> str:
-    """The gait of one episode in a line: speed, duty factors, alternation and share of flight."""
-    feet = zip(trace.foot_names, gait.duty[episode], strict=True)
-    duty = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in feet)
-    speed = gait.speed[episode] * trace.speed_unit
-    return (
-        f"{speed:.2f} m/s (Froude {gait.froude[episode]:.2f})   duty factor {duty}"
-        f"   alternation {gait.alternation[episode]:.2f}   flight {100 * gait.flight[episode]:.0f} %"
-    )
 
 
 def _dress(axes: Any, trace: Trace, seconds: float) -> None:
@@ -123,7 +111,3 @@ def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Beginning and end of every run of true values of [T]."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}" if math.isfinite(value) else "none"

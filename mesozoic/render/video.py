@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
-from mesozoic.evaluate.actors import Actor
 from mesozoic.render.scene import ALARM, DONE, WHITE, SceneRenderer, Target, caption, push_arrows, viz_module
+from mesozoic.sim.actor import Actor
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 
@@ -98,7 +98,7 @@ def record(
         UserError: `episode_world` is negative or `max_steps` is not positive.
     """
     from mesozoic import task
-    from mesozoic.sim.batch_env import BatchEnv
+    from mesozoic.sim.native_env import native_env
     from mesozoic.task.pushes import push_steps
 
     if episode_world < 0:
@@ -106,7 +106,7 @@ def record(
     if max_steps is not None and max_steps < 1:
         raise UserError(f"max_steps is {max_steps}; give 1 or more")
     # A world's number decides its episodes, so world i needs the worlds before it; they stand still.
-    env = BatchEnv(species, config.env, episode_world + 1, seed, stream, auto_reset=False, threads=1)
+    env = native_env(species, config.env, episode_world + 1, seed, stream, auto_reset=False, threads=1)
     only = np.arange(env.n) == episode_world
     observation = env.reset()
     qpos = [env.engine.sensed().qpos[episode_world]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,39 +27,6 @@ class Stateful(Protocol):
         """Go on from what `state()` returned."""
 
 
-@dataclass
-class Checkpoints:
-    """The checkpoints of one stage.
-
-    Attributes:
-        folder: where they lie; manifest: what every one of them says of the run.
-        parts: what is saved and brought back, by name.
-    """
-
-    folder: Path
-    manifest: dict[str, Any]
-    parts: dict[str, Stateful] = field(default_factory=dict)
-
-    def save(self, step: int) -> None:
-        """Save the state of every part; see `save_checkpoint`."""
-        save_checkpoint(self.folder, step, {name: part.state() for name, part in self.parts.items()}, self.manifest)
-
-    def restore(self, saved: Saved) -> None:
-        """Bring every part back.
-
-        Raises:
-            UserError: the checkpoint is whole, but does not fit the parts.
-        """
-        try:
-            for name, part in self.parts.items():
-                part.set_state(saved.state[name])
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise UserError(
-                f"checkpoint {saved.path} does not fit this version ({type(error).__name__}: {error});"
-                " start over with --no-resume"
-            ) from None
-
-
 @dataclass(frozen=True)
 class Saved:
     """A checkpoint that was read whole.
@@ -72,6 +39,41 @@ class Saved:
     manifest: dict[str, Any]
     state: State
     damaged: tuple[Damaged, ...] = ()
+
+
+class Checkpoints:
+    """Saves and brings back the parts of one run.
+
+    Args:
+        folder: where the files lie; manifest: what every one of them says of the run.
+        saved: where the run goes on; None if it begins.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any], saved: Saved | None = None) -> None:
+        self._folder, self._manifest, self._saved = folder, manifest, saved
+        self._parts: dict[str, Stateful] = {}
+
+    def add(self, name: str, part: Stateful) -> None:
+        """Make `part` belong to all further checkpoints, and bring it back if the run goes on.
+
+        Raises:
+            UserError: the checkpoint is whole, but does not fit the part.
+        """
+        self._parts[name] = part
+        if self._saved is None:
+            return
+        try:
+            part.set_state(self._saved.state[name])
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise UserError(
+                f"checkpoint {self._saved.path} does not fit this version ({name}: {error!r});"
+                " start over with --no-resume"
+            ) from None
+
+    def save(self, step: int) -> None:
+        """Save the state of every part; see `save_checkpoint`."""
+        state = {name: part.state() for name, part in self._parts.items()}
+        save_checkpoint(self._folder, step, state, self._manifest)
 
 
 def save_checkpoint(folder: Path, step: int, state: State, manifest: dict[str, Any]) -> Path:

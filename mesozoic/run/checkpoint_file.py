@@ -115,7 +115,7 @@ def _read_arrays(file: BinaryIO, header: dict[str, Any], sizes: list[int]) -> No
     digest = hashlib.sha256()
     for (names, kind, shape), size in zip(header["arrays"], sizes, strict=True):
         array = np.empty(shape, _dtype(kind))
-        view = memoryview(array.reshape(-1).view(np.uint8))
+        view = array.reshape(-1).view(np.uint8).data
         for begin in range(0, size, CHUNK):
             piece = view[begin : begin + CHUNK]
             if file.readinto(piece) != len(piece):  # type: ignore[attr-defined]
@@ -158,4 +158,4 @@ def _split(state: State) -> tuple[State, list[tuple[list[str], NDArray[Any], str
 
 
 def _bytes_of(array: NDArray[Any]) -> memoryview:
-    return memoryview(array.reshape(-1).view(np.uint8))
+    return array.reshape(-1).view(np.uint8).data

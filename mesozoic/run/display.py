@@ -55,8 +55,7 @@ class Display(Reporter):
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        fields = {"phase": "starting", "speed": "", "length": ""}
-        self._task = self._progress.add_task(title, total=total, completed=done, **fields)
+        self._task = self._progress.add_task(title, total=total, completed=done, phase="starting", speed="", length="")
         self._progress.start()
 
     def end(self) -> None:

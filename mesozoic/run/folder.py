@@ -15,6 +15,11 @@ from mesozoic.files import write_bytes
 from mesozoic.learn.policy import Policy
 from mesozoic.run.lock import Held, file_lock
 
+POLICIES = (r"stage(\d+)_final\.zip", r"best_model\.zip")
+"""Names of policies, the more wanted ones first."""
+SIDECARS = ("vecnormalize.pkl",)
+"""Ends of the names of files that learners put beside a policy."""
+
 
 @dataclass(frozen=True)
 class StageFolder:
@@ -108,6 +113,11 @@ def save_policy(path: Path, policy: Policy) -> None:
     save_files(path.parent, policy_files(path.name, policy))
 
 
+def policy_names(stem: str) -> list[str]:
+    """The names that files of a policy `stem` may have."""
+    return [f"{stem}.zip", *(f"{stem}_{end}" for end in SIDECARS)]
+
+
 def policy_files(name: str, policy: Policy) -> dict[str, bytes]:
     """File name -> contents, of a policy named `name` and what goes beside it; the policy comes last."""
     stem = name.removesuffix(".zip")
@@ -139,25 +149,22 @@ def find_policy(path: Path, before: int | None = None) -> Path:
     """
     if not path.is_dir():
         return path
-    for name in (r"stage(\d+)_final\.zip", r"best_model\.zip"):
+    for name in POLICIES:
         found = _policies(path, name, before)
         if found:
             return found[max(found)]
     raise UserError(f"{path} holds no policy yet (no models/*.zip); train first, or give the policy file itself")
 
 
-def find_start(load: Path, run: Path, stage: int) -> Path:
-    """The policy that `--load` means for a stage trained in `run`.
+def start_of(load: Path | None, run: Path | None, stage: int) -> Path | None:
+    """What `--load` means for a stage trained in `run`: itself, unless it is the run folder.
 
-    The run folder itself stands for the stages before: what the command writes does not change what it means. Where
-    there are none, it stands for the earlier try of the same stage, which `--no-resume` sets aside.
-
-    Raises:
-        UserError: there is none.
+    That stands for the stages before, so that what the command writes does not change what it means. Where there are
+    none, it stands for the earlier try of the same stage, which `--no-resume` sets aside.
     """
-    if not (load.is_dir() and run.is_dir() and load.samefile(run)):
-        return find_policy(load)
-    before = any(_policies(load, name, stage) for name in (r"stage(\d+)_final\.zip", r"best_model\.zip"))
+    if load is None or run is None or not (load.is_dir() and run.is_dir() and load.samefile(run)):
+        return load
+    before = any(_policies(load, name, stage) for name in POLICIES)
     return find_policy(load, stage if before else None)
 
 

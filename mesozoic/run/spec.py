@@ -1,67 +1,76 @@
-"""What makes two runs the same run: everything that decides the result, and nothing else."""
+"""What somebody wants trained, as it was typed: nothing in it is checked yet, and all of it is JSON.
+
+`run/problems.py` says what is wrong with it, and turns it into one `StageSpec` for each stage.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mesozoic.config import StageConfig
-from mesozoic.errors import UserError
+from mesozoic.errors import UserError, did_you_mean, shown
 
-IRRELEVANT = (("curriculum", "save_freq"),)
-"""Keys that do not change what is learned."""
-
-
-SECTIONS = {
-    ("jax", "ppo"): ("stage", "env", "ppo", "jax", "curriculum"),
-    ("sb3", "ppo"): ("stage", "env", "ppo", "sb3", "curriculum"),
-    ("sb3", "sac"): ("stage", "env", "sac", "sb3", "curriculum"),
-}
-"""Sections that a learner reads; the others decide nothing."""
+DEFAULT_SPECIES = "velociraptor"
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Species, seed, learner, starting policy and resolved configuration of a stage."""
+    """A training of one stage, or of a whole curriculum.
 
-    species: str
-    seed: int
-    backend: str
-    algorithm: str
-    config: StageConfig
+    Attributes:
+        stage: the one to train; None: all of them, one after the other.
+        target: the last one of a curriculum; None: to the end.
+        backend, algorithm: the learner, `learn/kinds.py` has them all.
+        physics: the engine that simulates; `auto` is the learner's first.
+        overrides: texts such as `ppo.gamma=0.99` and `2.ppo.gamma=0.99`; later ones win.
+        load: policy file or run folder that the first stage begins from.
+    """
+
+    species: str = DEFAULT_SPECIES
+    stage: int | None = None
+    target: int | None = None
+    seed: int = 0
+    backend: str = "auto"
+    algorithm: str = "ppo"
+    physics: str = "native"
+    overrides: tuple[str, ...] = ()
     load: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
-        config = self.config.model_dump(mode="json")
-        for section, key in IRRELEVANT:
-            del config[section][key]
-        loaded = None if self.load is None else hashlib.sha256(self.load.read_bytes()).hexdigest()
+        """Plain values by field name."""
         return {
-            "species": self.species,
-            "seed": self.seed,
-            "backend": self.backend,
-            "algorithm": self.algorithm,
-            "load": loaded,
-            **{f"{section}.{key}": value for section in self._sections for key, value in config[section].items()},
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            "overrides": list(self.overrides),
+            "load": None if self.load is None else str(self.load),
         }
 
-    @property
-    def _sections(self) -> tuple[str, ...]:
-        return SECTIONS[self.backend, self.algorithm]
-
-    def check(self, other: dict[str, Any], where: Path) -> None:
-        """Refuse to go on with another run's files.
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> RunSpec:
+        """Read back what `to_json` wrote; a key that is missing has its default.
 
         Raises:
-            UserError: naming the first thing that differs.
+            UserError: a key is unknown, or its value is not of its type.
         """
-        mine = self.to_json()
-        read = {name for name in other if "." not in name or name.partition(".")[0] in self._sections}
-        for name in sorted(mine.keys() | read):
-            if mine.get(name) != other.get(name):
+        types = {"species": str, "stage": int, "target": int, "seed": int, "backend": str, "algorithm": str}
+        types |= {"physics": str, "overrides": list, "load": str}
+        values: dict[str, Any] = {}
+        for name, value in raw.items():
+            if name not in types:
+                near = did_you_mean(str(name), types) or ";"
+                raise UserError(f"a training has no '{shown(name)}'{near} it has: {', '.join(types)}")
+            optional = name in ("stage", "target", "load")
+            if not (value is None and optional) and type(value) is not types[name]:
                 raise UserError(
-                    f"{where} holds a run with {name} = {other.get(name)}, now it is {mine.get(name)};"
-                    " use another --output-dir, or --no-resume to set the old run aside"
+                    f"{name} of a training is {shown(repr(value))}; give a value of type {types[name].__name__}"
                 )
+            values[name] = value
+        for text in values.get("overrides", []):
+            if not isinstance(text, str):
+                raise UserError(f"override {shown(repr(text))} is no text; write for example 'ppo.gamma=0.99'")
+        if "overrides" in values:
+            values["overrides"] = tuple(values["overrides"])
+        if values.get("load") is not None:
+            values["load"] = Path(values["load"])
+        return cls(**values)

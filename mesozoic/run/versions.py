@@ -6,6 +6,8 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
+from mesozoic.version import __version__
+
 PACKAGES = (
     *("mujoco", "mjbatch", "jax", "jaxlib", "flax", "optax", "numpy", "gymnasium"),
     *("torch", "stable-baselines3"),
@@ -14,8 +16,6 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Package -> installed version, of the packages that decide results."""
-    from mesozoic import __version__
-
     found = {"mesozoic": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -1,75 +1,47 @@
-"""The batched environment: an engine and a task that turn actions into transitions."""
+"""The batched environment on the host: an engine and a task that turn actions into transitions."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic import task
 from mesozoic.config import EnvSection
-from mesozoic.sim.native import ModelChange, NativeEngine
+from mesozoic.sim.engine import Engine, State
 from mesozoic.sim.samples import Stream, episode_uniforms
-from mesozoic.species import Species
+from mesozoic.task import Sensed, Transition
 
 HEADING_SAMPLE = 0
 """Which of the samples of a reset is the heading, in turns (see `task.reset`)."""
 
 
-class Transition(NamedTuple):
-    """One control step of `n` worlds.
-
-    Attributes:
-        observation [n, nobs]: where each world is now; after an automatic reset, the new episode's first.
-        reward [n]: sum of `terms`.
-        terms: weighted reward terms, name -> [n].
-        reasons: why episodes failed, name -> [n] bool; succeeded [n] bool: the target was reached.
-        terminated, truncated [n] bool: the episode ended with this step.
-        final_observation [n, nobs]: the observation before any reset, to bootstrap truncated episodes.
-    """
-
-    observation: NDArray[np.float32]
-    reward: NDArray[np.float32]
-    terms: dict[str, NDArray[np.float32]]
-    reasons: dict[str, NDArray[np.bool_]]
-    succeeded: NDArray[np.bool_]
-    terminated: NDArray[np.bool_]
-    truncated: NDArray[np.bool_]
-    final_observation: NDArray[np.float32]
-
-
 class BatchEnv:
-    """`n` worlds of one animal and stage on the native engine.
+    """The worlds of an engine, as one stage of its animal.
 
     Args:
+        engine: moves the worlds; env: the stage's task.
         seed: with `stream`, decides every episode; world i draws the same episodes for any `n`.
         auto_reset: begin a new episode in the step that ends one.
         random_age: start the first episodes at different ages, so that they do not all end together.
-        threads: cores for the physics, 0 for all.
-        change: of the simulated body, which the task does not know of (see `NativeEngine`).
         heading: radians; every episode begins with it instead of a random one.
     """
 
     def __init__(
         self,
-        species: Species,
+        engine: Engine,
         env: EnvSection,
-        n: int,
         seed: int,
         stream: Stream = Stream.TRAIN,
         auto_reset: bool = True,
         random_age: bool = False,
-        threads: int = 0,
-        change: ModelChange | None = None,
         heading: float | None = None,
     ) -> None:
-        self.engine = NativeEngine(species, n, threads, change)
-        self.anatomy = self.engine.anatomy
+        self.engine = engine
+        self.anatomy, self.n = engine.anatomy, engine.n
         task.check_stage(self.anatomy, env)
         self.env = env
-        self.n = n
         self.observation_size = task.observation_size(self.anatomy)
         self.action_size = self.anatomy.nu
         self._seed, self._stream = seed, stream
@@ -78,10 +50,10 @@ class BatchEnv:
         self._uniforms = task.uniforms_per_reset(self.anatomy, env)
         self.ramp = 1.0
         """Share of the weights of locomotion and behaviour terms that counts, for ramps in training."""
-        self._episode = np.full(n, -1, dtype=np.int64)
-        blank = np.zeros((n, self._uniforms), dtype=np.float32)
+        self._episode = np.full(self.n, -1, dtype=np.int64)
+        blank = np.zeros((self.n, self._uniforms), dtype=np.float32)
         self.task_state, _, _ = task.reset(np, self.anatomy, env, blank)
-        self._observation = np.zeros((n, self.observation_size), dtype=np.float32)
+        self._observation = np.zeros((self.n, self.observation_size), dtype=np.float32)
 
     @property
     def observation(self) -> NDArray[np.float32]:
@@ -107,28 +79,21 @@ class BatchEnv:
 
         `active` [n] leaves the physics of the other worlds as it is; their results carry no meaning.
         """
-        force = task.push_force(np, self.anatomy, self.env, self.task_state)
-        self.engine.step(task.servo_targets(np, self.anatomy, action), force, active)
-        self.sensed = self.engine.sensed()
-        outcome = task.step(np, self.anatomy, self.env, self.task_state, self.sensed, action, self.ramp)
-        self.task_state = outcome.state
-        self._observation = outcome.observation
-        done = outcome.terminated | outcome.truncated
+
+        def advance(ctrl: NDArray[np.float32], push: NDArray[np.float32]) -> tuple[Sensed, None]:
+            self.engine.step(ctrl, push, active)
+            return self.engine.sensed(), None
+
+        step, self.sensed, _ = task.control_step(
+            np, self.anatomy, self.env, self.task_state, action, self.ramp, advance
+        )
+        self.task_state, self._observation = step.state, step.observation
+        done = step.terminated | step.truncated
         if self._auto_reset and done.any():
             self._begin(done)
-        reward = sum(outcome.rewards.values(), np.zeros(self.n, dtype=np.float32))
-        return Transition(
-            observation=self._observation,
-            reward=reward,
-            terms=outcome.rewards,
-            reasons=outcome.reasons,
-            succeeded=outcome.succeeded,
-            terminated=outcome.terminated,
-            truncated=outcome.truncated,
-            final_observation=outcome.observation,
-        )
+        return task.transition_of(np, step, self._observation)
 
-    def state(self) -> dict[str, dict[str, NDArray] | NDArray]:
+    def state(self) -> State:
         """Everything needed to continue bit for bit: engine, task state, episode counters, observation."""
         return {
             "engine": self.engine.state(),
@@ -137,7 +102,7 @@ class BatchEnv:
             "observation": self._observation.copy(),
         }
 
-    def set_state(self, state: dict) -> None:
+    def set_state(self, state: State) -> None:
         """Continue from what `state()` returned."""
         self.engine.set_state(state["engine"])
         self.task_state = task.TaskState(**state["task"])
@@ -151,9 +116,8 @@ class BatchEnv:
         if self._heading is not None:
             samples[:, HEADING_SAMPLE] = self._heading / (2.0 * math.pi) % 1.0
         fresh, qpos, qvel = task.reset(np, self.anatomy, self.env, samples)
-        self.engine.reset(mask, qpos, qvel, task.draw_friction(self.env, samples))
-        sensed = task.Sensed(*(part[mask] for part in self.engine.sensed()))
-        fresh, observation = task.begin(np, self.anatomy, self.env, fresh, sensed)
+        self.engine.reset(mask, qpos, qvel, task.model_fields(self.env, samples))
+        fresh, observation = task.begin(np, self.anatomy, self.env, fresh, self.engine.sensed(mask))
         merged = {}
         for name, old, new in zip(task.TaskState._fields, self.task_state, fresh, strict=True):
             merged[name] = old.copy()

@@ -1,21 +1,36 @@
-"""The small interface behind which every physics engine stands."""
+"""The small interfaces behind which every physics engine stands.
+
+An engine moves `n` bodies of one animal. It never sees a reward, and the task never sees an engine.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
+from mesozoic.species.anatomy import Anatomy
 from mesozoic.task.arrays import Array, Sensed
+
+State = dict[str, Any]
+"""Nested dictionaries of numpy arrays and JSON scalars."""
+EngineState = Any
+"""A device engine's own state: a tree of arrays `[n, ...]`."""
 
 
 class Engine(Protocol):
-    """`n` worlds of one animal. An engine never sees a reward, the task never sees an engine."""
+    """An engine on the host that keeps its state to itself.
+
+    Attributes:
+        n: worlds; anatomy: constants of the animal.
+    """
 
     n: int
-    dt: float
+    anatomy: Anatomy
 
-    def reset(self, mask: Array, qpos: Array, qvel: Array, friction: Array | None = None) -> None:
-        """Place the worlds of `mask` [n] bool at `qpos` [m, nq], `qvel` [m, nv], m = mask.sum(), with the sliding
-        friction [m] of floor and feet (None: as it is)."""
+    def reset(self, mask: Array, qpos: Array, qvel: Array, fields: dict[str, Array]) -> None:
+        """Place the worlds of `mask` [n] bool at `qpos` [m, nq], `qvel` [m, nv], m = mask.sum().
+
+        `fields`: what differs from the model in these worlds, name -> [m] (see `task.model_fields`).
+        """
 
     def step(self, ctrl: Array, push: Array, active: Array | None = None) -> None:
         """Advance one control period under servo targets [n, nu] and torso forces [n, 3] in newtons.
@@ -23,11 +38,26 @@ class Engine(Protocol):
         `active` [n] bool restricts it to some worlds; the others stay as they are.
         """
 
-    def sensed(self) -> Sensed:
-        """What the worlds look like now."""
+    def sensed(self, mask: Array | None = None) -> Sensed:
+        """What the worlds, or those of `mask` [n] bool, look like now."""
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> State:
         """Everything needed to continue bit for bit."""
 
-    def set_state(self, state: dict[str, Array]) -> None:
+    def set_state(self, state: State) -> None:
         """Continue from what `state()` returned."""
+
+
+class PureEngine(Protocol):
+    """An engine on a device: pure functions that work under `jax.jit` and `jax.lax.scan`."""
+
+    anatomy: Anatomy
+
+    def place(self, qpos: Array, qvel: Array, fields: dict[str, Array]) -> EngineState:
+        """Worlds at `qpos` [n, nq], `qvel` [n, nv] under the home servo targets; `fields` as in `Engine.reset`."""
+
+    def step(self, state: EngineState, ctrl: Array, push: Array) -> EngineState:
+        """One control period later, under servo targets [n, nu] and torso forces [n, 3] in newtons."""
+
+    def sensed(self, state: EngineState) -> Sensed:
+        """What the worlds look like."""

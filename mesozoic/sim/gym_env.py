@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from mesozoic.config import load_stage, parse_overrides
 from mesozoic.errors import UserError
-from mesozoic.sim.batch_env import BatchEnv, Transition
+from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native import NativeEngine
 from mesozoic.species import get_species
+from mesozoic.task import Transition
 
 WIDTH, HEIGHT = 960, 540
 CAMERA = "side"
@@ -46,7 +48,8 @@ class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
             raise UserError(f"render_mode '{render_mode}' is not supported; use 'rgb_array' or None")
         self.render_mode = render_mode
         self.config = load_stage(species, stage, parse_overrides(overrides))
-        self._env = BatchEnv(get_species(species), self.config.env, n=1, seed=0, auto_reset=False, threads=1)
+        self._engine = NativeEngine(get_species(species), 1, threads=1)
+        self._env = BatchEnv(self._engine, self.config.env, seed=0, auto_reset=False)
         self.action_space = Box(-1.0, 1.0, (self._env.action_size,), np.float32)
         self.observation_space = Box(-np.inf, np.inf, (self._env.observation_size,), np.float32)
         self._seeded = False
@@ -85,10 +88,10 @@ class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         """
         if self.render_mode is None:
             return None
-        model = self._env.engine.model
+        model = self._engine.model
         if self._renderer is None or self._scene is None:
             self._renderer, self._scene = _open_renderer(model), mujoco.MjData(model)
-        self._scene.qpos[:] = self._env.engine.sensed().qpos[0]
+        self._scene.qpos[:] = self._engine.sensed().qpos[0]
         mujoco.mj_forward(model, self._scene)
         self._renderer.update_scene(self._scene, camera=CAMERA)
         return self._renderer.render()

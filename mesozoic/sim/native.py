@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -60,16 +61,18 @@ class NativeEngine:
         mask: NDArray[np.bool_],
         qpos: NDArray[np.float32],
         qvel: NDArray[np.float32],
-        friction: NDArray[np.float32] | None = None,
+        fields: dict[str, NDArray[np.float32]],
     ) -> None:
         """Place the worlds of `mask` [n] at `qpos` [m, nq], `qvel` [m, nv].
 
-        `friction` [m]: sliding friction of floor and feet in these worlds; None leaves it as it is.
+        `fields` may hold `friction` [m], the sliding friction of floor and feet; without it, it stays as it is.
         """
         if not mask.any():
             return
-        if friction is not None:
-            self._set_friction(mask, friction)
+        if unknown := fields.keys() - {"friction"}:
+            raise ValueError(f"the native engine cannot vary {min(unknown)}")
+        if "friction" in fields:
+            self._set_friction(mask, fields["friction"])
         # Not `batch.reset`: it applies writes made since the last step, such as those of `set_state`, on top.
         self._state[mask] = self._blank
         self._warning[mask] = 0
@@ -93,21 +96,20 @@ class NativeEngine:
             total += self._sensordata
         self._foot_force = self._feet(total) / self.anatomy.substeps
 
-    def sensed(self) -> Sensed:
-        """What the worlds look like now, float32."""
+    def sensed(self, mask: NDArray[np.bool_] | None = None) -> Sensed:
+        """What the worlds, or those of `mask` [n], look like now, float32."""
+        at: Any = slice(None) if mask is None else np.flatnonzero(mask)
+        qpos, qvel, geoms = self._qpos[at], self._qvel[at], self._geom_pos[at]
         with np.errstate(invalid="ignore", over="ignore"):
-            fastest = np.abs(self._qvel).max(axis=1)
-            broken = ~(fastest < MAX_SPEED) | ~np.isfinite(self._qpos.sum(axis=1))
+            broken = ~(np.abs(qvel).max(axis=1) < MAX_SPEED) | ~np.isfinite(qpos.sum(axis=1))
             return Sensed(
-                qpos=self._qpos.astype(np.float32),
-                qvel=self._qvel.astype(np.float32),
-                foot_force=self._foot_force.astype(np.float32),
-                actuator_force=self._actuator_force.astype(np.float32),
-                site_pos=self._site_pos[:, self._sites].astype(np.float32),
-                foot_pos=np.stack(
-                    [self._geom_pos[:, g].mean(axis=1) for g in self._foot_geoms], axis=1, dtype=np.float32
-                ),
-                diverged=broken | self._warning[:, :, 1].any(axis=1),
+                qpos=qpos.astype(np.float32),
+                qvel=qvel.astype(np.float32),
+                foot_force=self._foot_force[at].astype(np.float32),
+                actuator_force=self._actuator_force[at].astype(np.float32),
+                site_pos=self._site_pos[at][:, self._sites].astype(np.float32),
+                foot_pos=np.stack([geoms[:, g].mean(axis=1) for g in self._foot_geoms], axis=1, dtype=np.float32),
+                diverged=broken | self._warning[at][:, :, 1].any(axis=1),
             )
 
     def state(self) -> dict[str, NDArray]:

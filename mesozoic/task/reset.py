@@ -62,12 +62,15 @@ def reset(xp: XP, anatomy: Anatomy, env: EnvSection, uniforms: Array) -> tuple[T
     return state, qpos, qvel
 
 
-def draw_friction(env: EnvSection, uniforms: Array) -> Array | None:
-    """Sliding friction of floor and feet in each episode, [n]; None leaves the model's own."""
+def model_fields(env: EnvSection, uniforms: Array) -> dict[str, Array]:
+    """What differs from the animal's model in each episode, name -> [n]; empty where nothing does.
+
+    `friction`: sliding friction of floor and feet.
+    """
     if env.friction_range is None:
-        return None
+        return {}
     low, high = env.friction_range
-    return low + uniforms[:, 5] * (high - low)
+    return {"friction": low + uniforms[:, 5] * (high - low)}
 
 
 def _place_target(xp: XP, anatomy: Anatomy, env: EnvSection, yaw: Array, uniforms: Array) -> Array:

@@ -57,7 +57,8 @@ def active_terms(env: EnvSection) -> dict[str, float]:
     return {term: weight for term, weight in weights.items() if weight != 0.0}
 
 
-def rewards(xp: XP, env: EnvSection, context: RewardContext, ramp: float = 1.0) -> dict[str, Array]:
-    """Weighted terms, name -> [n] float32; those of `RAMPED` count by `ramp`."""
-    weights = {term: weight * (ramp if term in RAMPED else 1.0) for term, weight in active_terms(env).items()}
-    return {term: np.float32(weight) * TERMS[term](xp, context) for term, weight in weights.items()}
+def rewards(xp: XP, env: EnvSection, context: RewardContext, ramp: Array | float = 1.0) -> dict[str, Array]:
+    """Weighted terms, name -> [n] float32; those of `RAMPED` count by `ramp`, a number or a float32 scalar."""
+    share = xp.asarray(ramp, dtype=xp.float32)
+    weighted = {term: np.float32(weight) * TERMS[term](xp, context) for term, weight in active_terms(env).items()}
+    return {term: value * share if term in RAMPED else value for term, value in weighted.items()}

@@ -181,7 +181,7 @@ def as_skypilot(checks: Checks, image: Image, work: Path) -> None:
 
 
 def _version() -> str:
-    text = (CHECKOUT / "mesozoic" / "__init__.py").read_text(encoding="utf-8")
+    text = (CHECKOUT / "mesozoic" / "version.py").read_text(encoding="utf-8")
     return text.split('__version__ = "')[1].split('"')[0]
 
 

@@ -52,7 +52,7 @@ def policy_file(path: Path, species: str = "velociraptor", size: int = 57) -> Pa
         (["--backend", "jax", "--algorithm", "sac"], ["backend 'jax' has no algorithm 'sac'", "ppo"]),
         (["--algorithm", "sacc"], ["unknown algorithm 'sacc'", "did you mean 'sac'"]),
         (["--timestep", "100"], ["unknown option '--timestep'", "did you mean '--timesteps'"]),
-        (["--seed", "-1"], ["--seed -1", "0 to"]),
+        (["--seed", "-1"], ["seed -1", "0 to"]),
         (["curriculum.min_success_low=0.99"], ["cannot be reached with 64 episodes", "raise curriculum.eval_episodes"]),
         (["--load", "nowhere.zip"], ["no policy file nowhere.zip"]),
     ],

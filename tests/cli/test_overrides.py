@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mesozoic.cli.arguments import sort_arguments
-from mesozoic.config import load_stage
+from mesozoic.config import load_stage, parse_overrides
 from mesozoic.errors import UserError
 
 OPTIONS = ["--stage", "--timesteps", "--override"]
@@ -23,22 +23,23 @@ OPTIONS = ["--stage", "--timesteps", "--override"]
     ],
 )
 def test_spellings(tokens: list[str], overrides: list[str]) -> None:
-    species, found = sort_arguments(tokens, overrides, OPTIONS, "velociraptor")
-    config = load_stage(species, 1, found)
+    species, found = sort_arguments(tokens, overrides, OPTIONS)
+    assert species in (None, "velociraptor")
+    config = load_stage("velociraptor", 1, parse_overrides(found))
     assert (config.ppo.gamma, config.ppo.n_epochs) == (0.9, 3)
 
 
 def test_species_stands_anywhere() -> None:
-    assert sort_arguments(["ppo.gamma=0.9", "trex"], [], OPTIONS, "velociraptor")[0] == "trex"
-    assert sort_arguments(["ppo.gamma=0.9"], [], OPTIONS, "velociraptor")[0] == "velociraptor"
+    assert sort_arguments(["ppo.gamma=0.9", "trex"], [], OPTIONS)[0] == "trex"
+    assert sort_arguments(["ppo.gamma=0.9"], [], OPTIONS)[0] is None
 
 
 def test_a_negative_value_is_a_value() -> None:
-    _, found = sort_arguments(["--ppo_log_std_init", "-2.5"], [], OPTIONS, "velociraptor")
-    assert load_stage("velociraptor", 1, found).ppo.log_std_init == -2.5
+    _, found = sort_arguments(["--ppo_log_std_init", "-2.5"], [], OPTIONS)
+    assert load_stage("velociraptor", 1, parse_overrides(found)).ppo.log_std_init == -2.5
 
 
 @pytest.mark.parametrize("token", ["-x", "--overide", "--timesteps2=4"])
 def test_unknown_options(token: str) -> None:
     with pytest.raises(UserError, match="unknown option"):
-        sort_arguments([token, "1"], [], OPTIONS, "velociraptor")
+        sort_arguments([token, "1"], [], OPTIONS)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.client import Cluster, Job, Placement, SoldOut, Spent, Unreachable
+from mesozoic.cloud.offer import Placement
+from mesozoic.cloud.sky.client import Cluster, Job, SoldOut, Spent, Unreachable
 from mesozoic.errors import UserError
 
 A10 = Placement("lambda", "us-east-1", "gpu_1x_a10", "A10:1", False, 1, 0.75)

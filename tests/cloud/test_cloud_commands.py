@@ -14,8 +14,8 @@ from fake_sky import FakeSky
 
 from mesozoic.cli import cloud_options
 from mesozoic.cli.app import main
-from mesozoic.cloud.client import Job
-from mesozoic.cloud.project import write_ledger
+from mesozoic.cloud.ledger import write_ledger
+from mesozoic.cloud.sky.client import Job
 
 Run = Callable[..., int]
 NAME = "mesozoic-a"
@@ -49,7 +49,7 @@ def on_lambda(sky: FakeSky, sky_offline, tmp_path: Path, monkeypatch: pytest.Mon
     """Credentials for Lambda, prices for tests, results in a folder for tests."""
     monkeypatch.chdir(tmp_path)
     checkout = Path(__file__).parents[2]
-    monkeypatch.setattr("mesozoic.cloud.task.find_checkout", lambda: checkout)
+    monkeypatch.setattr("mesozoic.cloud.sky.task.find_checkout", lambda: checkout)
     keys = sky_offline.home / ".lambda_cloud" / "lambda_keys"
     keys.parent.mkdir(exist_ok=True)
     keys.write_text("api_key = nobody\n")
@@ -240,7 +240,8 @@ def test_without_skypilot(
 
 
 def test_nothing_heavy_is_imported() -> None:
-    modules = "mesozoic.cli.app, mesozoic.cloud, mesozoic.cloud.launch, mesozoic.cloud.status, mesozoic.cloud.cost"
+    rooms = ("launch", "status", "cost")
+    modules = ", ".join(["mesozoic.cli.app", *(f"mesozoic.cloud.sky.{room}" for room in rooms)])
     code = f"import {modules}, sys; print(*({{'sky', 'wandb', 'jax', 'mujoco', 'numpy'}} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""

@@ -8,7 +8,7 @@ import pytest
 from fake_sky import A10, A100
 
 from mesozoic.cloud import estimate
-from mesozoic.cloud.client import Placement
+from mesozoic.cloud.offer import Placement
 from mesozoic.cloud.request import make_request
 from mesozoic.species import species_names
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from fake_sky import A10, FakeSky
 
-from mesozoic.cloud import finish as finishing
-from mesozoic.cloud.bucket import pull_from_bucket
-from mesozoic.cloud.client import Job, Unreachable
-from mesozoic.cloud.finish import GONE, finish, follow
-from mesozoic.cloud.launch import Rented
-from mesozoic.cloud.project import write_ledger
-from mesozoic.cloud.pull import pull
-from mesozoic.cloud.stop import stop
+from mesozoic.cloud.ledger import write_ledger
+from mesozoic.cloud.sky import finish as finishing
+from mesozoic.cloud.sky.bucket import pull_from_bucket
+from mesozoic.cloud.sky.client import Job, Unreachable
+from mesozoic.cloud.sky.finish import GONE, finish, follow
+from mesozoic.cloud.sky.launch import Rented
+from mesozoic.cloud.sky.pull import pull
+from mesozoic.cloud.sky.stop import stop
 from mesozoic.errors import UserError
 
 NAME = "mesozoic-a"

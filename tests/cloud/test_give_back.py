@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fake_sky import FakeSky
 
-from mesozoic.cloud.give_back import give_back, our_clusters, report_left
-from mesozoic.cloud.project import write_ledger
+from mesozoic.cloud.ledger import write_ledger
+from mesozoic.cloud.sky.give_back import give_back, our_clusters, report_left
 from mesozoic.errors import UserError
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from fake_sky import A10, A100, FakeSky, interrupted, sold_out
 
-from mesozoic.cloud.launch import Plan, rent, rent_managed, which_was_taken
-from mesozoic.cloud.offers import Offer
-from mesozoic.cloud.project import launched, read_ledger
+from mesozoic.cloud.ledger import launched, read_ledger
+from mesozoic.cloud.offer import Offer
 from mesozoic.cloud.request import make_request
+from mesozoic.cloud.sky.launch import Plan, rent, rent_managed, which_was_taken
 from mesozoic.errors import UserError
 
 NAME = "mesozoic-trex-1"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mesozoic.cloud.launch import make_plan
-from mesozoic.cloud.offers import find_offers
 from mesozoic.cloud.request import make_request
-from mesozoic.cloud.task import task_for
+from mesozoic.cloud.sky.launch import make_plan
+from mesozoic.cloud.sky.offers import find_offers
+from mesozoic.cloud.sky.task import task_for
 from mesozoic.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("no_aws_identity", "at_checkout")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mesozoic.cloud.preflight import preflight, ready_clouds
 from mesozoic.cloud.request import CLOUDS
+from mesozoic.cloud.sky.preflight import preflight, ready_clouds
 from mesozoic.errors import UserError
 
 

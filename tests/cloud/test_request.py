@@ -44,6 +44,11 @@ def test_the_limit_travels_to_the_machine() -> None:
     assert make_request({"MAX_HOURS": "3"}).max_hours == 3
 
 
+def test_overrides_may_hold_spaces() -> None:
+    request = make_request({"OVERRIDES": "ppo.net_arch=[64, 64] 1.ppo.gamma=0.98"}, stage="all")
+    assert request.overrides() == ["ppo.net_arch=[64, 64]", "1.ppo.gamma=0.98"]
+
+
 @pytest.mark.parametrize(
     ("envs", "options", "phrase"),
     [
@@ -58,6 +63,7 @@ def test_the_limit_travels_to_the_machine() -> None:
         ({"MAX_HOURS": "two"}, {}, "MAX_HOURS 'two' is not a number"),
         ({"TIMESTEPS": "1e6"}, {}, "TIMESTEPS '1e6' is not a whole number"),
         ({"OVERRIDES": "ppo.learning_rte=1e-4"}, {}, "did you mean 'ppo.learning_rate'"),
+        ({"OVERRIDES": "ppo.net_arch=[64, 64"}, {}, "the bracket [ is never closed"),
         ({"N_ENVS": "63"}, {"stage": "1"}, "does not divide"),
         ({}, {"managed": True, "retry": True}, "leave --retry-until-up out"),
     ],

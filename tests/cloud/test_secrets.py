@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mesozoic.cloud.sky_client import keep_private, one_line
+from mesozoic.cloud.sky.sky_client import keep_private, one_line
 from mesozoic.sweep.wandb_key import wandb_key
 
 KEY = "0123456789abcdef0123456789abcdef01234567"

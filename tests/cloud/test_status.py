@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from fake_sky import FakeSky
 
-from mesozoic.cloud.client import Job, Spent
-from mesozoic.cloud.project import write_ledger
-from mesozoic.cloud.status import status_rows
+from mesozoic.cloud.ledger import write_ledger
+from mesozoic.cloud.sky.client import Job, Spent
+from mesozoic.cloud.sky.status import status_rows
 from mesozoic.errors import UserError
 
 NAME = "mesozoic-a"

@@ -16,11 +16,12 @@ pytest.importorskip("wandb", reason="needs the extra [sweep]")
 
 from support.wandb_server import API_KEY, WandbServer
 
-from mesozoic.cloud.client import Cluster, Job
-from mesozoic.cloud.project import launched, read_ledger
-from mesozoic.cloud.sweep import SweepRequest, launch_sweep, wait_for_agents
-from mesozoic.cloud.sweep_plan import SweepPlan, agent_task, plan_sweep
-from mesozoic.cloud.sweep_pool import launch_pool
+from mesozoic.cloud.ledger import launched, read_ledger
+from mesozoic.cloud.sky.client import Cluster, Job
+from mesozoic.cloud.sky.sweep import SweepRequest, launch_sweep
+from mesozoic.cloud.sky.sweep_agents import wait_for_agents
+from mesozoic.cloud.sky.sweep_plan import SweepPlan, agent_task, plan_sweep
+from mesozoic.cloud.sky.sweep_pool import launch_pool
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_sweep import Sweep
 
@@ -36,7 +37,7 @@ def server(
     keys.parent.mkdir(exist_ok=True)
     keys.write_text("api_key = test\n")
     monkeypatch.setenv("MESOZOIC_CLOUD_HOME", str(tmp_path))
-    monkeypatch.setattr("mesozoic.cloud.give_back.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("mesozoic.cloud.sky.give_back.time.sleep", lambda seconds: None)
     monkeypatch.setattr("mesozoic.sweep.wandb_sweep.PATIENCE_SECONDS", 0.1)
     with WandbServer() as running:
         for name, value in running.environment().items():
@@ -298,7 +299,7 @@ class Ending(Machines):
 def test_wait_pull_and_down(
     server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str, failed: int
 ) -> None:
-    monkeypatch.setattr("mesozoic.cloud.sweep.PAUSE", 0.0)
+    monkeypatch.setattr("mesozoic.cloud.sky.sweep_agents.PAUSE", 0.0)
     sky, said = Ending(*["SUCCEEDED"] * 7, last), list[str]()
     wanted = request(wait=True, pull=tmp_path / "swept", down=True)
     result = launch_sweep(wanted, said.append, client=sky)
@@ -311,7 +312,7 @@ def test_wait_pull_and_down(
 
 
 def test_waiting_survives_a_network_that_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mesozoic.cloud.sweep.sweep_state", lambda sweep, key: ("RUNNING", {"a": "running"}))
+    monkeypatch.setattr("mesozoic.cloud.sky.sweep_agents.sweep_state", lambda sweep, key: ("RUNNING", {"a": "running"}))
     answers: list[Any] = [
         UserError("no network"),
         [Job(1, "a", "RUNNING", 0, 0, None)],

@@ -174,7 +174,7 @@ def test_a_sweeps_machine_is_a_trainings_machine() -> None:
 @pytest.mark.parametrize("name", TRAINING)
 def test_comments_of_the_knobs_do_not_drift(name: str) -> None:
     def settings(of: str) -> list[str]:
-        lines = text(of)[text(of).index("# The only settings") :].splitlines()
+        lines = text(of)[text(of).index("# The only knobs") :].splitlines()
         return [line for line in lines if not line.startswith(("  RESULTS", "  BUCKET", "  MAX_HOURS"))]
 
     assert settings(name) == settings("train")

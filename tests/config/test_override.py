@@ -78,7 +78,7 @@ def test_an_override_for_another_stage_does_nothing() -> None:
         ("env.forward_vel_max=1", "'env.forward_vel_max' is set by 'env.target_froude' here; use that key"),
         ("env.gait_symmetry_weight=1", "'env.gait_symmetry_weight' is set by 'env.gait_weight' here; use that key"),
         ("ppo.strike_bonus=1", "unknown key 'ppo.strike_bonus'; did you mean"),
-        ("4.ppo.gamma=0.9", "1, 2 or 3"),
+        ("0.ppo.gamma=0.9", "there is no stage 0"),
         ("ppo.gamma", "section.key=value"),
         ("ppo=1", "section.key=value"),
         (".gamma=1", "section.key=value"),

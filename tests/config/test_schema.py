@@ -48,7 +48,7 @@ def _batch_message(**sections: dict[str, object]) -> str:
         ("jax", "normalize_value", "yes"),
         ("jax", "matmul_precision", "low"),
         ("sac", "ent_coef", "none"),
-        ("stage", "number", 4),
+        ("stage", "number", 100),
         ("stage", "name", ""),
         ("stage", "n_envs", 0),
         ("env", "alive_bonus", -0.1),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mesozoic.config import configs_folder, load_file, load_stage, parse_overrides, stage_files
-from mesozoic.curriculum.gate import check_gate
+from mesozoic.curriculum.gate import gate_problems
 from mesozoic.errors import UserError
 from mesozoic.species import species_names
 
@@ -30,7 +30,7 @@ def test_a_shipped_stage_asks_for_its_task_and_warms_up_within_its_budget(path: 
     assert plan.warmup_timesteps < plan.timesteps
     assert plan.ramp_timesteps < plan.timesteps
     assert plan.min_success_low > 0.0
-    check_gate(plan)
+    assert gate_problems(plan) == []
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -65,7 +65,7 @@ def test_overrides_scoped_to_a_stage_follow_the_number_in_the_file(tmp_path: Pat
 
 
 def test_an_override_that_is_out_of_range_is_blamed_on_the_overrides(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"with overrides: ppo\.gamma"):
+    with pytest.raises(UserError, match=r"override 'ppo\.gamma=2': ppo\.gamma"):
         load_file(_file(tmp_path, MINIMAL), parse_overrides(["ppo.gamma=2"]))
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from mesozoic.config import StageConfig, load_stage, parse_overrides
-from mesozoic.evaluate.actors import Actor, random_actor, statue
+from mesozoic.evaluate.actors import random_actor, statue
 from mesozoic.evaluate.episodes import Episodes, baselines, run_episodes
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.actor import Actor
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 from mesozoic.task import TERMS, weight_key
@@ -61,7 +62,7 @@ def test_runs_as_many_episodes_as_the_stage_says_or_the_caller(species: Species,
 @pytest.mark.parametrize("seed", range(4))
 def test_equals_one_world_stepped_by_hand(species: Species, config: StageConfig, actor: Actor, seed: int) -> None:
     episodes = run_episodes(actor, species, config, seed, Stream.EVAL)
-    env = BatchEnv(species, config.env, 1, seed, Stream.EVAL, auto_reset=False)
+    env = native_env(species, config.env, 1, seed, Stream.EVAL, auto_reset=False)
     observation, total, length = env.reset(), 0.0, 0
     while True:
         result = env.step(actor(observation))

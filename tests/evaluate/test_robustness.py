@@ -14,12 +14,13 @@ import pytest
 from mesozoic import task
 from mesozoic.cli.app import main
 from mesozoic.config import EnvSection, StageConfig, load_stage, parse_overrides
-from mesozoic.evaluate.actors import Actor, statue
+from mesozoic.evaluate.actors import statue
 from mesozoic.evaluate.episodes import run_episodes
 from mesozoic.evaluate.robustness import NOMINAL, VARIATIONS, Variation, measure_robustness, scale_mass, set_friction
 from mesozoic.learn.policy import Policy
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.actor import Actor
 from mesozoic.sim.native import ModelChange, NativeEngine
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 from mesozoic.species.anatomy import Anatomy
@@ -46,7 +47,7 @@ def config() -> StageConfig:
 def standing(species: Species, anatomy: Anatomy, change: ModelChange | None) -> NativeEngine:
     """One animal in its home pose, at rest."""
     engine = NativeEngine(species, 1, threads=1, change=change)
-    engine.reset(np.ones(1, dtype=bool), anatomy.home_qpos[None], np.zeros((1, anatomy.nv), np.float32))
+    engine.reset(np.ones(1, dtype=bool), anatomy.home_qpos[None], np.zeros((1, anatomy.nv), np.float32), {})
     return engine
 
 
@@ -55,7 +56,7 @@ def slide(species: Species, anatomy: Anatomy, change: ModelChange | None) -> flo
     engine = NativeEngine(species, 1, threads=1, change=change)
     velocity = np.zeros((1, anatomy.nv), np.float32)
     velocity[0, 1] = 1.0
-    engine.reset(np.ones(1, dtype=bool), anatomy.home_qpos[None], velocity)
+    engine.reset(np.ones(1, dtype=bool), anatomy.home_qpos[None], velocity, {})
     start = engine.sensed().foot_pos[0, :, 1].mean()
     for _ in range(15):
         engine.step(anatomy.home_ctrl[None], np.zeros((1, 3), np.float32))
@@ -98,8 +99,8 @@ def test_feet_slide_further_on_a_slippery_floor(species: Species, anatomy: Anato
 
 @pytest.mark.parametrize("heading", [0.0, 0.25 * math.pi, 1.5 * math.pi, -0.5 * math.pi])
 def test_every_episode_begins_with_the_heading(species: Species, busy_env: EnvSection, heading: float) -> None:
-    fixed = BatchEnv(species, busy_env, 3, seed=4, heading=heading, auto_reset=False)
-    free = BatchEnv(species, busy_env, 3, seed=4, auto_reset=False)
+    fixed = native_env(species, busy_env, 3, seed=4, heading=heading, auto_reset=False)
+    free = native_env(species, busy_env, 3, seed=4, auto_reset=False)
     for _ in range(2):
         fixed.reset()
         free.reset()
@@ -112,10 +113,10 @@ def test_every_episode_begins_with_the_heading(species: Species, busy_env: EnvSe
 
 
 def test_the_task_knows_the_unchanged_animal(species: Species, busy_env: EnvSection, anatomy: Anatomy) -> None:
-    env = BatchEnv(species, busy_env, 2, seed=0, change=scale_mass(1.1))
+    env = native_env(species, busy_env, 2, seed=0, change=scale_mass(1.1))
     for field in fields(anatomy):
         np.testing.assert_array_equal(getattr(env.anatomy, field.name), getattr(anatomy, field.name), field.name)
-    plain = BatchEnv(species, busy_env, 2, seed=0)
+    plain = native_env(species, busy_env, 2, seed=0)
     np.testing.assert_array_equal(env.reset()[:, :3], plain.reset()[:, :3])
     for step in range(busy_env.max_episode_steps):
         forces = [

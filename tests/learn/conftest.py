@@ -10,6 +10,7 @@ from mesozoic.config import StageConfig, load_stage, parse_overrides
 from mesozoic.learn.jax_ppo import JaxPPO
 from mesozoic.learn.policy import Policy
 from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 
@@ -43,7 +44,7 @@ def make(species: Species, config: MakeConfig) -> MakeLearner:
         *overrides: str, seed: int = 0, warm_start: Policy | None = None, stage: StageConfig | None = None
     ) -> tuple[BatchEnv, JaxPPO]:
         stage = config(*overrides) if stage is None else stage
-        env = BatchEnv(species, stage.env, stage.stage.n_envs, seed, Stream.TRAIN, random_age=True)
+        env = native_env(species, stage.env, stage.stage.n_envs, seed, Stream.TRAIN, random_age=True)
         env.reset()
         return env, JaxPPO(env, stage, "velociraptor", seed, warm_start)
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from mesozoic import task
 from mesozoic.config import StageConfig
 from mesozoic.learn.jax_ppo import JaxPPO
-from mesozoic.sim.batch_env import Transition
 from mesozoic.species.anatomy import Anatomy
+from mesozoic.task import Transition
 
 GOAL = np.array([0.5, -0.3], np.float32)
 Reward = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
@@ -51,7 +51,7 @@ class OneStepTask:
             succeeded=np.zeros(self.n, bool),
             terminated=terminated,
             truncated=~terminated,
-            final_observation=beyond,
+            next_observation=beyond,
         )
 
 

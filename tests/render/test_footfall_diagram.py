@@ -12,8 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from mesozoic.errors import UserError
-from mesozoic.evaluate.gait import measure_gait
-from mesozoic.render.footfall_diagram import FLIGHT_INK, LEFT_INK, RIGHT_INK, draw_footfalls, figures_line
+from mesozoic.evaluate.gait import measure_gait, settle_steps
+from mesozoic.evaluate.gait_report import figures_line
+from mesozoic.render.footfall_diagram import FLIGHT_INK, LEFT_INK, RIGHT_INK, draw_footfalls
+from mesozoic.sim.trace import Trace
+
+
+def draw(trace: Trace, path: Path) -> None:
+    draw_footfalls(trace, 0, "Made up", path, figures_line(trace, 0, measure_gait(trace)), settle_steps(trace))
 
 
 def pixels(path: Path) -> NDArray[np.uint8]:
@@ -36,7 +42,14 @@ def picture(walk: Any, make_trace: Any, tmp_path: Path) -> NDArray[np.uint8]:
     for begin in range(0, 300, 25):
         contact[begin : begin + 10, 0] = contact[begin : begin + 5, 1] = True
     trace = make_trace(walk(steps=300), walk(steps=20), contact=contact)
-    draw_footfalls(trace, 0, "Made up", tmp_path / "new" / "feet.png", measure_gait(trace))
+    draw_footfalls(
+        trace,
+        0,
+        "Made up",
+        tmp_path / "new" / "feet.png",
+        figures_line(trace, 0, measure_gait(trace)),
+        settle_steps(trace),
+    )
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["feet.png"]
     return pixels(tmp_path / "new" / "feet.png")
 
@@ -72,7 +85,9 @@ def test_draws_any_episode(
     walk: Any, make_trace: Any, tmp_path: Path, steps: int, lags: tuple[float, ...], recwarn: pytest.WarningsRecorder
 ) -> None:
     trace = make_trace(walk(steps=steps, lags=lags), walk(lags=lags))
-    draw_footfalls(trace, 0, "Made up", tmp_path / "feet.png", measure_gait(trace))
+    draw_footfalls(
+        trace, 0, "Made up", tmp_path / "feet.png", figures_line(trace, 0, measure_gait(trace)), settle_steps(trace)
+    )
     assert pixels(tmp_path / "feet.png").shape[1] > 800
     assert not list(recwarn)
 
@@ -83,7 +98,9 @@ def test_without_the_extra_names_it(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     trace = make_trace(walk())
     with pytest.raises(UserError, match=r"needs the \[viz\] extra"):
-        draw_footfalls(trace, 0, "Made up", tmp_path / "feet.png", measure_gait(trace))
+        draw_footfalls(
+            trace, 0, "Made up", tmp_path / "feet.png", figures_line(trace, 0, measure_gait(trace)), settle_steps(trace)
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -91,4 +108,11 @@ def test_refuses_a_place_that_cannot_be_written(walk: Any, make_trace: Any, tmp_
     (tmp_path / "file").touch()
     trace = make_trace(walk())
     with pytest.raises(UserError, match=r"cannot write .*; give another path"):
-        draw_footfalls(trace, 0, "Made up", tmp_path / "file" / "feet.png", measure_gait(trace))
+        draw_footfalls(
+            trace,
+            0,
+            "Made up",
+            tmp_path / "file" / "feet.png",
+            figures_line(trace, 0, measure_gait(trace)),
+            settle_steps(trace),
+        )

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from mesozoic.config import load_stage, parse_overrides
-from mesozoic.run.spec import RunSpec
+from mesozoic.learn.kinds import find_kind
+from mesozoic.run.stage_spec import StageSpec
 
 TINY = (
     "stage.n_envs=8",
@@ -28,12 +29,12 @@ TINY = (
 
 
 @pytest.fixture(scope="session")
-def spec() -> Callable[..., RunSpec]:
+def spec() -> Callable[..., StageSpec]:
     """A run of the tiny stage 1 with more overrides; `seed=...` and `load=...` change the rest."""
 
-    def build(*overrides: str, **changes: object) -> RunSpec:
+    def build(*overrides: str, **changes: object) -> StageSpec:
         config = load_stage("velociraptor", 1, parse_overrides([*TINY, *overrides]))
-        values = {"species": "velociraptor", "seed": 0, "backend": "jax", "algorithm": "ppo", "config": config}
-        return RunSpec(**values | changes)  # type: ignore[arg-type]
+        values = {"species": "velociraptor", "seed": 0, "kind": find_kind("jax", "ppo"), "config": config}
+        return StageSpec(**values | changes)  # type: ignore[arg-type]
 
     return build

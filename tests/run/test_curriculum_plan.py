@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from mesozoic.config import load_stage, parse_overrides, stage_files
+from mesozoic.config import load_stage, stage_files
 from mesozoic.errors import UserError
 from mesozoic.run import curriculum as module
-from mesozoic.run.curriculum import COLUMNS, RESULTS_FILE, CurriculumPlan, plan_curriculum, results_table
+from mesozoic.run.curriculum import COLUMNS, RESULTS_FILE, results_table
+from mesozoic.run.problems import resolve
 from mesozoic.run.spec import RunSpec
+from mesozoic.run.stage_spec import StageSpec
 from mesozoic.species import species_names
 
 
-def plan(species: str = "velociraptor", *overrides: str, target: int | None = None) -> CurriculumPlan:
-    return plan_curriculum(species, 5, "jax", "ppo", parse_overrides(overrides), target)
+def plan(species: str = "velociraptor", *overrides: str, target: int | None = None) -> tuple[StageSpec, ...]:
+    return resolve(RunSpec(species, target=target, seed=5, overrides=overrides))
 
 
 def result(stage: int = 1, passed: bool = True, **more: Any) -> dict[str, Any]:
@@ -54,23 +56,24 @@ class TestPlan:
     @pytest.mark.parametrize("species", species_names())
     def test_all_stages_of_every_animal_in_order(self, species: str) -> None:
         found = plan(species)
-        assert [stage.stage.number for stage in found.stages] == sorted(stage_files(species)) == [1, 2, 3]
-        assert found.stages == tuple(load_stage(species, number) for number in (1, 2, 3))
-        assert (found.species, found.seed, found.backend, found.algorithm) == (species, 5, "jax", "ppo")
+        assert [stage.config.stage.number for stage in found] == sorted(stage_files(species)) == [1, 2, 3]
+        assert [stage.config for stage in found] == [load_stage(species, number) for number in (1, 2, 3)]
+        assert {(stage.species, stage.seed, stage.kind.name) for stage in found} == {(species, 5, "jax-ppo")}
 
     @pytest.mark.parametrize("target", [1, 2, 3])
     def test_up_to_the_target(self, target: int) -> None:
-        assert plan(target=target).stages == plan().stages[:target]
+        assert plan(target=target) == plan()[:target]
 
     def test_overrides_reach_all_stages_or_the_one_that_is_named(self) -> None:
-        stages = plan("trex", "ppo.n_epochs=7", "2.curriculum.timesteps=123456", "env.bite_bonus=9.0").stages
+        found = plan("trex", "ppo.n_epochs=7", "2.curriculum.timesteps=123456", "env.bite_bonus=9.0")
+        stages = [one.config for one in found]
         assert [stage.ppo.n_epochs for stage in stages] == [7, 7, 7]
         assert [stage.curriculum.timesteps == 123456 for stage in stages] == [False, True, False]
         assert stages[2].env.task_bonus == 9.0
 
     @pytest.mark.parametrize("target", [0, 4, -1])
     def test_a_target_that_does_not_exist(self, target: int) -> None:
-        with pytest.raises(UserError, match=rf"velociraptor has no stage {target}; give --target 1, 2, 3"):
+        with pytest.raises(UserError, match=rf"target {target}: velociraptor has no stage {target}; it has 1, 2, 3"):
             plan(target=target)
 
     def test_an_animal_that_does_not_exist(self) -> None:
@@ -85,7 +88,7 @@ class TestPlan:
             ("2.ppo.net_arch=[32,32]", ("stage 2 has ppo.net_arch = (32, 32)", "stage 1 has", "the same")),
             ("3.ppo.net_arch=large", ("stage 3 has ppo.net_arch = large", "stage 1 has small", "the same")),
             ("3.ppo.batch_size=1001", ("does not divide", "ppo.batch_size = 1001")),
-            ("2.env.max_episode_steps=1", ("env.max_episode_steps", "with overrides")),
+            ("2.env.max_episode_steps=1", ("override '2.env.max_episode_steps=1'", "greater than or equal to 2")),
             ("2.env.gait_offsets=[0.0,0.5,0.0,0.5]", ("feet",)),
         ],
     )
@@ -97,12 +100,12 @@ class TestPlan:
         assert "\n" not in message
 
     def test_a_mistake_beyond_the_target_does_not_matter(self) -> None:
-        assert len(plan("velociraptor", "3.ppo.net_arch=large", target=2).stages) == 2
+        assert len(plan("velociraptor", "3.ppo.net_arch=large", target=2)) == 2
 
     def test_one_network_in_two_spellings_is_the_same_network(self) -> None:
-        small = plan().stages[0].ppo.net_arch
+        small = plan()[0].config.ppo.net_arch
         assert small == "small"
-        assert len(plan("velociraptor", "1.ppo.net_arch=[64,64]").stages) == 3
+        assert len(plan("velociraptor", "1.ppo.net_arch=[64,64]")) == 3
 
 
 class TestRun:
@@ -111,7 +114,7 @@ class TestRun:
         """Stages and what they began from; the second is not passed."""
         made: list[tuple[int, Path | None]] = []
 
-        def train_stage(spec: RunSpec, run: Path, resume: bool, wandb: bool) -> dict[str, Any]:
+        def train_stage(spec: StageSpec, run: Path, resume: bool, wandb: bool) -> dict[str, Any]:
             stage = spec.config.stage.number
             made.append((stage, spec.load))
             run.mkdir(parents=True, exist_ok=True)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mesozoic.errors import UserError
 from mesozoic.run.folder import StageFolder, choose_run_folder, find_policy
-from mesozoic.run.spec import RunSpec
+from mesozoic.run.stage_spec import StageSpec
 
-MakeSpec = Callable[..., RunSpec]
+MakeSpec = Callable[..., StageSpec]
 
 
 def test_creating_makes_the_folders_and_may_be_repeated(tmp_path: Path) -> None:
@@ -82,90 +81,3 @@ def test_finds_the_policy_a_path_stands_for(tmp_path: Path) -> None:
 
 def test_a_run_is_the_same_as_itself(spec: MakeSpec, tmp_path: Path) -> None:
     spec().check(spec().to_json(), tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("other", "name"),
-    [
-        ("ppo.gamma=0.5", r"ppo\.gamma = 0\.98.*now it is 0\.5"),
-        ("ppo.net_arch=[16, 8]", r"ppo\.net_arch = \[16, 16\].*now it is \[16, 8\]"),
-        ("env.alive_bonus=3", r"env\.alive_bonus"),
-        ("curriculum.timesteps=512", r"curriculum\.timesteps = 256.*now it is 512"),
-        ("curriculum.eval_freq=64", r"curriculum\.eval_freq"),
-        ("stage.n_envs=16", r"stage\.n_envs"),
-        ("jax.matmul_precision='high'", r"jax\.matmul_precision"),
-    ],
-)
-def test_another_configuration_is_refused_by_name(spec: MakeSpec, tmp_path: Path, other: str, name: str) -> None:
-    before = spec("ppo.gamma=0.98")
-    with pytest.raises(UserError, match=name) as caught:
-        spec("ppo.gamma=0.98", other).check(before.to_json(), tmp_path)
-    assert str(tmp_path) in str(caught.value)
-    assert "--no-resume" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("backend", "change"),
-    [
-        ("jax", {"seed": 1}),
-        ("jax", {"species": "trex"}),
-        ("jax", {"backend": "sb3"}),
-        ("sb3", {"backend": "jax"}),
-        ("sb3", {"algorithm": "sac"}),
-    ],
-)
-def test_seed_species_and_learner_are_part_of_it(
-    spec: MakeSpec, tmp_path: Path, backend: str, change: dict[str, object]
-) -> None:
-    before = spec(backend=backend)
-    before.check(before.to_json(), tmp_path)
-    with pytest.raises(UserError, match=f"{next(iter(change))} = "):
-        replace(before, **change).check(before.to_json(), tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("backend", "algorithm", "override", "counts"),
-    [
-        ("jax", "ppo", "jax.mirror=false", True),
-        ("jax", "ppo", "sac.gamma=0.5", False),
-        ("sb3", "ppo", "ppo.gamma=0.5", True),
-        ("sb3", "ppo", "jax.mirror=false", False),
-        ("sb3", "sac", "sac.gamma=0.5", True),
-        ("sb3", "sac", "ppo.gamma=0.5", False),
-    ],
-)
-def test_only_what_the_learner_reads_is_part_of_it(
-    spec: MakeSpec, tmp_path: Path, backend: str, algorithm: str, override: str, counts: bool
-) -> None:
-    before = spec(backend=backend, algorithm=algorithm).to_json()
-    other = spec(override, backend=backend, algorithm=algorithm)
-    if not counts:
-        other.check(before, tmp_path)
-        return
-    with pytest.raises(UserError, match=override.partition("=")[0].replace(".", r"\.")):
-        other.check(before, tmp_path)
-
-
-def test_the_starting_policy_counts_by_its_contents(spec: MakeSpec, tmp_path: Path) -> None:
-    one, copy, other = (tmp_path / name for name in ("one.zip", "copy.zip", "other.zip"))
-    one.write_bytes(b"a")
-    copy.write_bytes(b"a")
-    other.write_bytes(b"b")
-    before = spec(load=one).to_json()
-    spec(load=copy).check(before, tmp_path)
-    for changed in (spec(load=other), spec()):
-        with pytest.raises(UserError, match="load = "):
-            changed.check(before, tmp_path)
-
-
-def test_how_often_checkpoints_are_saved_does_not_matter(spec: MakeSpec, tmp_path: Path) -> None:
-    spec("curriculum.save_freq=64").check(spec("curriculum.save_freq=999").to_json(), tmp_path)
-
-
-def test_a_key_that_the_other_run_did_not_have_differs(spec: MakeSpec, tmp_path: Path) -> None:
-    before = spec().to_json()
-    del before["ppo.gamma"]
-    with pytest.raises(UserError, match=r"ppo\.gamma = None"):
-        spec().check(before, tmp_path)
-    with pytest.raises(UserError, match=r"ppo\.old = 3, now it is None"):
-        spec().check(spec().to_json() | {"ppo.old": 3}, tmp_path)

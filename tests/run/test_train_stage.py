@@ -14,26 +14,26 @@ from typing import Any
 import pytest
 
 from mesozoic.errors import Interrupted, UserError
+from mesozoic.learn.kinds import LearnerKind
 from mesozoic.learn.policy import load_policy
-from mesozoic.run import train_stage as module
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest
 from mesozoic.run.curriculum import results_table
 from mesozoic.run.folder import StageFolder
-from mesozoic.run.spec import RunSpec
+from mesozoic.run.stage_spec import StageSpec
 from mesozoic.run.train_stage import train_stage
 from mesozoic.sim.batch_env import BatchEnv
 
-MakeSpec = Callable[..., RunSpec]
+MakeSpec = Callable[..., StageSpec]
 Done = tuple[StageFolder, dict[str, Any], list[bool]]
 
 
 @pytest.fixture
 def after_updates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Have a function called with the learner after each of its updates."""
-    real = module.make_learner
+    real = LearnerKind.make
 
     def install(then: Callable[[Any], None]) -> None:
-        def make_learner(*args: Any) -> Any:
+        def make(*args: Any) -> Any:
             learner = real(*args)
             learn = learner.learn
 
@@ -45,7 +45,7 @@ def after_updates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             learner.learn = learn_then  # type: ignore[method-assign]
             return learner
 
-        monkeypatch.setattr(module, "make_learner", make_learner)
+        monkeypatch.setattr(LearnerKind, "make", make)
 
     return install
 
@@ -73,7 +73,7 @@ def forbid_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
         pytest.fail("it trained again")
 
-    monkeypatch.setattr(module, "make_learner", fail)
+    monkeypatch.setattr(LearnerKind, "make", fail)
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

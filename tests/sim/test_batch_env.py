@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mesozoic.config import EnvSection
-from mesozoic.sim.batch_env import BatchEnv, Transition
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
+from mesozoic.task import Transition
 
 N = 4
 
@@ -27,7 +28,7 @@ def _actions(steps: int, size: int, n: int = N, seed: int = 0) -> NDArray[np.flo
 
 
 def _assert_same(a: Transition, b: Transition, worlds: object = slice(None)) -> None:
-    for name in ("observation", "reward", "succeeded", "terminated", "truncated", "final_observation"):
+    for name in ("observation", "reward", "succeeded", "terminated", "truncated", "next_observation"):
         np.testing.assert_array_equal(getattr(a, name)[worlds], getattr(b, name)[worlds], err_msg=name)
     for kind in ("terms", "reasons"):
         for name, value in getattr(a, kind).items():
@@ -35,14 +36,14 @@ def _assert_same(a: Transition, b: Transition, worlds: object = slice(None)) -> 
 
 
 def test_saved_and_restored_it_continues_bit_for_bit(species: Species, busy_env: EnvSection) -> None:
-    env = BatchEnv(species, busy_env, N, seed=3)
+    env = native_env(species, busy_env, N, seed=3)
     env.reset()
     actions = _actions(100, env.action_size)
     for action in actions[:60]:
         env.step(action)
     saved = env.state()
     expected = [env.step(action) for action in actions[60:]]
-    other = BatchEnv(species, busy_env, N, seed=3)
+    other = native_env(species, busy_env, N, seed=3)
     other.set_state(saved)
     for action, transition in zip(actions[60:], expected, strict=True):
         _assert_same(other.step(action), transition)
@@ -50,7 +51,7 @@ def test_saved_and_restored_it_continues_bit_for_bit(species: Species, busy_env:
 
 
 def test_a_saved_state_does_not_follow_the_environment(species: Species, busy_env: EnvSection) -> None:
-    env = BatchEnv(species, busy_env, N, seed=3)
+    env = native_env(species, busy_env, N, seed=3)
     env.reset()
     saved = env.state()
     position, step = saved["engine"]["physics"].copy(), saved["task"]["step"].copy()
@@ -62,7 +63,7 @@ def test_a_saved_state_does_not_follow_the_environment(species: Species, busy_en
 
 @pytest.mark.parametrize("value", [np.nan, 1e9])
 def test_a_broken_world_ends_alone_and_begins_anew(species: Species, busy_env: EnvSection, value: float) -> None:
-    broken, healthy = (BatchEnv(species, busy_env, N, seed=1) for _ in range(2))
+    broken, healthy = (native_env(species, busy_env, N, seed=1) for _ in range(2))
     broken.reset(), healthy.reset()
     others = np.array([0, 1, 3])
     for i, action in enumerate(_actions(30, broken.action_size)):
@@ -74,7 +75,7 @@ def test_a_broken_world_ends_alone_and_begins_anew(species: Species, busy_env: E
         _assert_same(a, b, others)
         assert np.isfinite(a.observation).all()
         assert np.isfinite(a.reward).all()
-        assert np.isfinite(a.final_observation).all()
+        assert np.isfinite(a.next_observation).all()
         assert a.reasons["diverged"].tolist() == [False, False, i == 10, False]
         if i == 10:
             assert a.terminated[2]
@@ -85,7 +86,7 @@ def test_a_broken_world_ends_alone_and_begins_anew(species: Species, busy_env: E
 
 
 def test_an_action_that_is_no_number_ends_its_world_alone(species: Species, busy_env: EnvSection) -> None:
-    broken, healthy = (BatchEnv(species, busy_env, N, seed=1) for _ in range(2))
+    broken, healthy = (native_env(species, busy_env, N, seed=1) for _ in range(2))
     broken.reset(), healthy.reset()
     for i, action in enumerate(_actions(5, broken.action_size)):
         bad = action.copy()
@@ -94,11 +95,11 @@ def test_an_action_that_is_no_number_ends_its_world_alone(species: Species, busy
         _assert_same(a, b, np.array([1, 2, 3]))
         assert a.reasons["diverged"].tolist() == [i == 2, False, False, False]
         assert np.isfinite(a.reward).all()
-        assert np.isfinite(a.final_observation).all()
+        assert np.isfinite(a.next_observation).all()
 
 
 def test_a_world_draws_the_same_episodes_in_any_company(species: Species, busy_env: EnvSection) -> None:
-    few, many = BatchEnv(species, busy_env, 4, seed=9), BatchEnv(species, busy_env, 16, seed=9)
+    few, many = native_env(species, busy_env, 4, seed=9), native_env(species, busy_env, 16, seed=9)
     np.testing.assert_array_equal(few.reset(), many.reset()[:4])
     ended = np.zeros(4, dtype=int)
     for action in _actions(150, few.action_size, 16):
@@ -113,14 +114,14 @@ def test_streams_seeds_worlds_and_episodes_all_differ(species: Species, busy_env
     starts = []
     for stream in Stream:
         for seed in (0, 1):
-            env = BatchEnv(species, busy_env, 2, seed, stream)
+            env = native_env(species, busy_env, 2, seed, stream)
             starts += [*env.reset(), *env.reset()]
     distances = np.abs(np.array(starts)[:, None] - np.array(starts)[None]).max(axis=2)
     assert (distances[~np.eye(len(starts), dtype=bool)] > 1e-3).all()
 
 
 def test_restart_begins_the_episodes_of_a_seed_again(species: Species, busy_env: EnvSection) -> None:
-    env, fresh = BatchEnv(species, busy_env, N, seed=0), BatchEnv(species, busy_env, N, seed=5)
+    env, fresh = native_env(species, busy_env, N, seed=0), native_env(species, busy_env, N, seed=5)
     env.reset()
     for action in _actions(20, env.action_size):
         env.step(action)
@@ -131,7 +132,7 @@ def test_restart_begins_the_episodes_of_a_seed_again(species: Species, busy_env:
 
 
 def test_what_was_handed_out_is_never_overwritten(species: Species, busy_env: EnvSection) -> None:
-    env = BatchEnv(species, busy_env, N, seed=0)
+    env = native_env(species, busy_env, N, seed=0)
     kept = [env.reset(), env.reset()]
     kept += [env.step(action).observation for action in _actions(70, env.action_size)]
     copies = [observation.copy() for observation in kept]
@@ -145,15 +146,15 @@ def test_at_the_end_of_an_episode_both_observations_are_there(species: Species, 
     """Against the same worlds without automatic resets; some fall, some do not."""
     n = 16
     mild = busy_env.model_copy(update={"push_velocity_max": 0.15})
-    auto, manual = BatchEnv(species, mild, n, seed=2), BatchEnv(species, mild, n, seed=2, auto_reset=False)
+    auto, manual = native_env(species, mild, n, seed=2), native_env(species, mild, n, seed=2, auto_reset=False)
     auto.reset(), manual.reset()
     running, seen = np.ones(n, dtype=bool), set()
     for action in 0.1 * _actions(mild.max_episode_steps, auto.action_size, n):
         a, b = auto.step(action), manual.step(action)
-        np.testing.assert_array_equal(a.final_observation[running], b.observation[running])
+        np.testing.assert_array_equal(a.next_observation[running], b.observation[running])
         ended = running & (a.terminated | a.truncated)
-        np.testing.assert_array_equal(a.observation[running & ~ended], a.final_observation[running & ~ended])
-        assert (np.abs(a.observation - a.final_observation)[ended].max(axis=1, initial=1.0) > 0.01).all()
+        np.testing.assert_array_equal(a.observation[running & ~ended], a.next_observation[running & ~ended])
+        assert (np.abs(a.observation - a.next_observation)[ended].max(axis=1, initial=1.0) > 0.01).all()
         seen |= {name for name in ("terminated", "truncated") if (ended & getattr(a, name)).any()}
         running &= ~ended
     assert seen == {"terminated", "truncated"}
@@ -163,7 +164,7 @@ def test_at_the_end_of_an_episode_both_observations_are_there(species: Species, 
 
 def test_random_age_spreads_the_first_truncations(species: Species) -> None:
     calm = EnvSection(max_episode_steps=40, reset_noise_scale=0.0)
-    together, spread = (BatchEnv(species, calm, 16, seed=0, random_age=random_age) for random_age in (False, True))
+    together, spread = (native_env(species, calm, 16, seed=0, random_age=random_age) for random_age in (False, True))
     ends = []
     for env in (together, spread):
         env.reset()
@@ -175,7 +176,7 @@ def test_random_age_spreads_the_first_truncations(species: Species) -> None:
 
 
 def test_worlds_left_out_keep_their_physics(species: Species, busy_env: EnvSection) -> None:
-    env = BatchEnv(species, busy_env, N, seed=0, auto_reset=False)
+    env = native_env(species, busy_env, N, seed=0, auto_reset=False)
     env.reset()
     before, active = env.engine.sensed(), np.array([True, True, False, True])
     for action in _actions(10, env.action_size):
@@ -187,12 +188,12 @@ def test_worlds_left_out_keep_their_physics(species: Species, busy_env: EnvSecti
 
 
 def test_reward_is_the_sum_of_its_terms(species: Species, busy_env: EnvSection) -> None:
-    env = BatchEnv(species, busy_env, N, seed=0)
+    env = native_env(species, busy_env, N, seed=0)
     env.reset()
     transition = env.step(_actions(1, env.action_size)[0])
     np.testing.assert_allclose(transition.reward, sum(transition.terms.values()), rtol=1e-6)
     nothing = EnvSection(alive_bonus=0.0)
-    bare = BatchEnv(species, nothing, N, seed=0)
+    bare = native_env(species, nothing, N, seed=0)
     bare.reset()
     assert bare.step(_actions(1, env.action_size)[0]).reward.tolist() == [0.0] * N
 
@@ -201,7 +202,7 @@ def test_an_episode_begins_with_the_distance_from_its_nearest_site_to_its_target
     species: Species, busy_env: EnvSection
 ) -> None:
     """Also those that begin on their own, in the middle of others."""
-    env = BatchEnv(species, busy_env, N, seed=0)
+    env = native_env(species, busy_env, N, seed=0)
     env.reset()
 
     def gaps() -> NDArray[np.float32]:
@@ -221,7 +222,7 @@ def test_an_episode_begins_with_the_distance_from_its_nearest_site_to_its_target
 
 
 def test_an_episode_that_succeeds_ends_and_the_next_begins(species: Species, easy_prey: EnvSection) -> None:
-    env = BatchEnv(species, easy_prey, N, seed=0)
+    env = native_env(species, easy_prey, N, seed=0)
     env.reset()
     still = np.zeros((N, env.action_size), dtype=np.float32)
     bonus = []
@@ -237,7 +238,7 @@ def test_an_episode_that_succeeds_ends_and_the_next_begins(species: Species, eas
 
 def test_a_strike_in_the_last_moment_is_no_success(species: Species, easy_prey: EnvSection) -> None:
     short = easy_prey.model_copy(update={"max_episode_steps": 8})
-    env = BatchEnv(species, short, N, seed=0, auto_reset=False)
+    env = native_env(species, short, N, seed=0, auto_reset=False)
     env.reset()
     for _ in range(8):
         transition = env.step(np.zeros((N, env.action_size), dtype=np.float32))
@@ -246,7 +247,7 @@ def test_a_strike_in_the_last_moment_is_no_success(species: Species, easy_prey: 
 
 
 def test_a_ramp_scales_the_rewards_of_the_task(species: Species, busy_env: EnvSection) -> None:
-    whole, part = (BatchEnv(species, busy_env, N, seed=0) for _ in range(2))
+    whole, part = (native_env(species, busy_env, N, seed=0) for _ in range(2))
     part.ramp = 0.5
     whole.reset(), part.reset()
     for action in _actions(5, whole.action_size):

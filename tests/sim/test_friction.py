@@ -6,6 +6,7 @@ import numpy as np
 
 from mesozoic.config import load_stage
 from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.species import get_species
 
 SPECIES = get_species("velociraptor")
@@ -13,7 +14,7 @@ ENV = load_stage("velociraptor", 1).env.model_copy(update={"push_velocity_min": 
 
 
 def _env(low: float, high: float) -> BatchEnv:
-    env = BatchEnv(SPECIES, ENV.model_copy(update={"friction_range": (low, high)}), 8, seed=3, auto_reset=True)
+    env = native_env(SPECIES, ENV.model_copy(update={"friction_range": (low, high)}), 8, seed=3, auto_reset=True)
     env.reset()
     return env
 
@@ -25,7 +26,7 @@ def _run(env: BatchEnv, steps: int) -> np.ndarray:
 
 
 def test_friction_of_one_is_the_model_itself() -> None:
-    plain = BatchEnv(SPECIES, ENV, 8, seed=3)
+    plain = native_env(SPECIES, ENV, 8, seed=3)
     plain.reset()
     np.testing.assert_array_equal(_run(_env(1.0, 1.0), 40), _run(plain, 40))
 

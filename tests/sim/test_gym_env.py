@@ -16,8 +16,8 @@ from gymnasium.utils.env_checker import check_env
 import mesozoic
 from mesozoic.config import stage_files
 from mesozoic.errors import UserError
-from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.gym_env import DinosaurEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.registration import env_id, register_envs
 from mesozoic.species import Species
 
@@ -43,7 +43,7 @@ def test_gymnasium_finds_nothing_to_complain_about() -> None:
 
 
 def test_it_steps_bit_for_bit_like_world_zero_of_a_batch(species: Species, env: DinosaurEnv) -> None:
-    batch = BatchEnv(species, env.config.env, 16, seed=11)
+    batch = native_env(species, env.config.env, 16, seed=11)
     env.action_space.seed(0)
     rng = np.random.default_rng(0)
     observation, _ = env.reset(seed=11)
@@ -54,7 +54,7 @@ def test_it_steps_bit_for_bit_like_world_zero_of_a_batch(species: Species, env: 
         actions[0] = env.action_space.sample()
         moment = batch.step(actions)
         observation, reward, terminated, truncated, info = env.step(actions[0])
-        np.testing.assert_array_equal(observation, moment.final_observation[0])
+        np.testing.assert_array_equal(observation, moment.next_observation[0])
         assert (reward, terminated, truncated) == (moment.reward[0], moment.terminated[0], moment.truncated[0])
         assert {f"reward/{name}": value[0] for name, value in moment.terms.items()}.items() <= info.items()
         assert ("reasons" in info) == (terminated or truncated)

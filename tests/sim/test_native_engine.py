@@ -41,7 +41,7 @@ def _controls(anatomy: Anatomy, seed: int = 0, n: int = N) -> tuple[NDArray[np.f
 @pytest.fixture
 def engine(species: Species, anatomy: Anatomy) -> NativeEngine:
     engine = NativeEngine(species, N, threads=2)
-    engine.reset(np.ones(N, dtype=bool), *_start(anatomy))
+    engine.reset(np.ones(N, dtype=bool), *_start(anatomy), {})
     return engine
 
 
@@ -77,7 +77,7 @@ def test_every_world_steps_bit_for_bit_like_mujoco(engine: NativeEngine, anatomy
 def test_feet_at_rest_carry_the_weight(species: Species, anatomy: Anatomy) -> None:
     engine = NativeEngine(species, 1, threads=1)
     everyone = np.ones(1, dtype=bool)
-    engine.reset(everyone, anatomy.home_qpos[None], np.zeros((1, anatomy.nv), dtype=np.float32))
+    engine.reset(everyone, anatomy.home_qpos[None], np.zeros((1, anatomy.nv), dtype=np.float32), {})
     for _ in range(100):
         engine.step(anatomy.home_ctrl[None], np.zeros((1, 3), dtype=np.float32))
     sensed = engine.sensed()
@@ -91,7 +91,7 @@ def test_feet_and_strike_sites_are_where_a_reset_puts_them(species: Species, ana
     engine = NativeEngine(species, 2, threads=1)
     start = np.tile(anatomy.home_qpos, (2, 1))
     start[1, :2] = 3.0, -2.0
-    engine.reset(np.ones(2, dtype=bool), start, np.zeros((2, anatomy.nv), dtype=np.float32))
+    engine.reset(np.ones(2, dtype=bool), start, np.zeros((2, anatomy.nv), dtype=np.float32), {})
     sensed = engine.sensed()
     np.testing.assert_allclose(sensed.foot_pos[:, :, 2], np.tile(anatomy.foot_height, (2, 1)), atol=1e-6)
     assert [name for name, y in zip(anatomy.foot_names, sensed.foot_pos[0, :, 1], strict=True) if y > 0] == ["left"]
@@ -101,7 +101,7 @@ def test_feet_and_strike_sites_are_where_a_reset_puts_them(species: Species, ana
 
 def test_a_force_on_the_torso_moves_the_animal_that_way(species: Species, anatomy: Anatomy) -> None:
     engine = NativeEngine(species, 2, threads=1)
-    engine.reset(np.ones(2, dtype=bool), np.tile(anatomy.home_qpos, (2, 1)), np.zeros((2, anatomy.nv), np.float32))
+    engine.reset(np.ones(2, dtype=bool), np.tile(anatomy.home_qpos, (2, 1)), np.zeros((2, anatomy.nv), np.float32), {})
     push = np.array([[0, 0, 0], [0, 0.5 * anatomy.weight, 0]], dtype=np.float32)
     for _ in range(5):
         engine.step(np.tile(anatomy.home_ctrl, (2, 1)), push)
@@ -116,7 +116,7 @@ def test_a_masked_reset_leaves_other_worlds_as_they_were(engine: NativeEngine, a
     before, seen = engine.state(), engine.sensed()
     mask = np.array([False, True, False])
     qpos, qvel = (part[:1] for part in _start(anatomy, seed=5))
-    engine.reset(mask, qpos, qvel)
+    engine.reset(mask, qpos, qvel, {})
     after, now = engine.state(), engine.sensed()
     for name in before:
         np.testing.assert_array_equal(after[name][~mask], before[name][~mask], err_msg=name)
@@ -135,7 +135,7 @@ def test_a_reset_forgets_everything_that_came_before(species: Species, anatomy: 
     used, new = NativeEngine(species, N, threads=2), NativeEngine(species, N, threads=2)
     used.set_state(state)
     for either in (used, new):
-        either.reset(np.ones(N, dtype=bool), *_start(anatomy, seed=3))
+        either.reset(np.ones(N, dtype=bool), *_start(anatomy, seed=3), {})
         for ctrl, push in zip(*(part[:5] for part in _controls(anatomy, seed=4)), strict=True):
             either.step(ctrl, push)
     np.testing.assert_array_equal(used.state()["physics"], new.state()["physics"])
@@ -170,5 +170,5 @@ def test_a_world_that_breaks_down_says_so_and_harms_no_other(
     assert engine.sensed().diverged.tolist() == [False, True, False]
     others = [0, 2]
     np.testing.assert_array_equal(engine.state()["physics"][others], healthy.state()["physics"][others])
-    engine.reset(np.array([False, True, False]), *(part[:1] for part in _start(anatomy)))
+    engine.reset(np.array([False, True, False]), *(part[:1] for part in _start(anatomy)), {})
     assert not engine.sensed().diverged.any()

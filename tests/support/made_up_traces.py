@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mesozoic.evaluate.trace import Trace
+from mesozoic.sim.trace import Trace
 
 DT, SPEED_UNIT, HIP_HEIGHT, WEIGHT = 0.02, 2.0, 1.0, 100.0
 """sqrt(h/g) is half a second, so that the figures begin after 2 s, 100 steps."""

@@ -33,9 +33,9 @@ def test_reset(anatomy: Anatomy, busy_env: EnvSection, uniforms: NDArray[np.floa
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_step(anatomy: Anatomy, busy_env: EnvSection, scene: Scene, compiled: bool) -> None:
-    theirs = partial(task.step, jnp, anatomy, busy_env)
+    theirs = partial(task.judge, jnp, anatomy, busy_env)
     theirs = jax.jit(theirs) if compiled else theirs
-    ours = task.step(np, anatomy, busy_env, *scene)
+    ours = task.judge(np, anatomy, busy_env, *scene)
     assert list(ours.rewards) == list(task.TERMS)
     _assert_same(ours, theirs(*jax.tree.map(jnp.asarray, scene)))
     for some in (ours.terminated, ours.succeeded, ours.state.struck == 0):
@@ -48,8 +48,8 @@ def test_step_without_a_part_of_the_task(
     anatomy: Anatomy, busy_env: EnvSection, scene: Scene, calm: dict[str, object]
 ) -> None:
     env = busy_env.model_copy(update=calm)
-    theirs = jax.jit(partial(task.step, jnp, anatomy, env))(*jax.tree.map(jnp.asarray, scene))
-    _assert_same(task.step(np, anatomy, env, *scene), theirs)
+    theirs = jax.jit(partial(task.judge, jnp, anatomy, env))(*jax.tree.map(jnp.asarray, scene))
+    _assert_same(task.judge(np, anatomy, env, *scene), theirs)
 
 
 def test_push_force(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
@@ -76,7 +76,7 @@ def test_begin(anatomy: Anatomy, busy_env: EnvSection, scene: Scene, compiled: b
 
 def test_every_number_is_float32(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
     state, sensed, action = scene
-    step = task.step(np, anatomy, busy_env, state, sensed, action)
+    step = task.judge(np, anatomy, busy_env, state, sensed, action)
     force = task.push_force(np, anatomy, busy_env, state)
     targets = task.servo_targets(np, anatomy, action)
     start, first = task.begin(np, anatomy, busy_env, state, sensed)
@@ -91,5 +91,5 @@ def test_no_input_is_written_to(anatomy: Anatomy, busy_env: EnvSection, scene: S
     before = jax.tree.map(np.copy, scene)
     task.push_force(np, anatomy, busy_env, scene[0])
     task.begin(np, anatomy, busy_env, *scene[:2])
-    task.step(np, anatomy, busy_env, *scene)
+    task.judge(np, anatomy, busy_env, *scene)
     jax.tree.map(np.testing.assert_array_equal, scene, before)

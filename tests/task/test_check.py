@@ -11,7 +11,7 @@ import pytest
 from mesozoic import task
 from mesozoic.config import EnvSection, configs_folder, load_file
 from mesozoic.errors import UserError
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.species import Species, get_species
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 
@@ -76,4 +76,4 @@ def test_a_gait_that_is_off_is_not_judged(anatomy: Anatomy, offsets: tuple[float
 
 def test_an_environment_refuses_what_does_not_fit(species: Species) -> None:
     with pytest.raises(UserError, match="half a stride apart"):
-        BatchEnv(species, _walking(0.0, 0.0), 1, seed=0)
+        native_env(species, _walking(0.0, 0.0), 1, seed=0)

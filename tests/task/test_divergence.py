@@ -26,9 +26,9 @@ def test_a_broken_world_ends_and_touches_no_other(
     parts["diverged"][BROKEN] = True
     bad_action = action.copy()
     bad_action[BROKEN] = np.nan
-    healthy = task.step(np, anatomy, busy_env, *scene)
+    healthy = task.judge(np, anatomy, busy_env, *scene)
     with np.errstate(all="raise", under="ignore"):  # a bonus may well fade out to 0
-        broken = task.step(np, anatomy, busy_env, state, task.Sensed(**parts), bad_action)
+        broken = task.judge(np, anatomy, busy_env, state, task.Sensed(**parts), bad_action)
 
     others = np.arange(len(action)) != BROKEN
     np.testing.assert_array_equal(broken.observation[others], healthy.observation[others])
@@ -59,7 +59,7 @@ def test_a_broken_world_is_finite_throughout_and_never_succeeds(
     for parts, moves in ((nothing, np.full_like(action, np.nan)), (plain, action)):
         broken = sensed._replace(**parts, diverged=np.ones_like(sensed.diverged))
         with np.errstate(all="raise", under="ignore"):
-            step = task.step(np, anatomy, busy_env, state, broken, moves)
+            step = task.judge(np, anatomy, busy_env, state, broken, moves)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(step))
         assert step.terminated.all()
         assert not (step.succeeded.any() or step.truncated.any() or step.rewards["task"].any())

@@ -61,7 +61,7 @@ def _terms(
         raised = sensed.foot_pos.copy()
         raised[:, :, 2] += lift * np.float32(anatomy.hip_height)
         sensed = sensed._replace(foot_pos=raised)
-    step = task.step(np, anatomy, env, state._replace(phase=before.astype(np.float32)), sensed, action)
+    step = task.judge(np, anatomy, env, state._replace(phase=before.astype(np.float32)), sensed, action)
     np.testing.assert_allclose((step.state.phase - phase + 0.5) % 1.0 - 0.5, 0.0, atol=1e-6)
     return step.rewards
 

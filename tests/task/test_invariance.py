@@ -65,7 +65,7 @@ def _assert_same_step(anatomy: Anatomy, env: EnvSection, scene: Scene, other: Sc
         (state, sensed._replace(diverged=np.zeros_like(sensed.diverged)), action)
         for state, sensed, action in (scene, other)
     )
-    a, b = (task.step(np, anatomy, env, *s) for s in (scene, other))
+    a, b = (task.judge(np, anatomy, env, *s) for s in (scene, other))
     np.testing.assert_allclose(b.observation, a.observation, atol=1e-5)
     for term in a.rewards:
         # A difference of two positions over one step magnifies their rounding.
@@ -108,6 +108,6 @@ def test_turning_only_the_animal_does_change_what_it_sees(
     state, sensed, action = make_scene(0, 0.4)
     state = state._replace(struck=np.full_like(state.struck, -1))
     turned = _turned((state, sensed, action), np.full(len(action), 0.5))[1]
-    a, b = (task.step(np, anatomy, busy_env, state, s, action) for s in (sensed, turned))
+    a, b = (task.judge(np, anatomy, busy_env, state, s, action) for s in (sensed, turned))
     upright = ~sensed.diverged
     assert (np.abs(a.observation - b.observation)[upright].max(axis=1) > 0.01).all()

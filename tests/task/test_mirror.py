@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mesozoic import task
 from mesozoic.config import EnvSection
-from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.species import get_species, species_names
 from mesozoic.species.anatomy import FREE_QPOS, FREE_QVEL, Anatomy, anatomy_of
 from mesozoic.task.mirror import Mirror
@@ -80,7 +80,7 @@ def test_the_mirror_image_of_a_step_means_the_same(
 ) -> None:
     """Without physics, so to the last digit. The clock of the mirror image is half a stride later."""
     scene = make_scene(seed, 0.5)
-    a, b = (task.step(np, anatomy, busy_env, *s) for s in (scene, _mirrored_scene(anatomy, scene)))
+    a, b = (task.judge(np, anatomy, busy_env, *s) for s in (scene, _mirrored_scene(anatomy, scene)))
     seen = task.mirror_observation(anatomy)
     np.testing.assert_allclose(b.observation, mirrored(a.observation, seen), atol=1e-5)
     assert list(a.rewards) == list(task.TERMS)
@@ -96,7 +96,7 @@ def test_world_1_lives_the_mirror_image_of_world_0(name: str, busy_env: EnvSecti
     """Through the physics, with a clock, a target at an angle, prey to reach and a push from the side."""
     species = get_species(name)
     body = anatomy_of(species, species.load_model())
-    env = BatchEnv(species, _walking(busy_env, body), 2, 0, auto_reset=False)
+    env = native_env(species, _walking(busy_env, body), 2, 0, auto_reset=False)
     env.reset()
     seen, done = task.mirror_observation(body), task.mirror_action(body)
     rng = np.random.default_rng(1)
@@ -105,7 +105,7 @@ def test_world_1_lives_the_mirror_image_of_world_0(name: str, busy_env: EnvSecti
     joints = rng.uniform(-0.05, 0.05, len(body.joint_mirror)).astype(np.float32)
     qpos[0, 7:] += joints
     qpos[1, 7:] += mirrored(joints, Mirror(body.joint_mirror, body.joint_mirror_sign))
-    env.engine.reset(np.ones(2, dtype=bool), qpos, np.zeros((2, body.nv), dtype=np.float32))
+    env.engine.reset(np.ones(2, dtype=bool), qpos, np.zeros((2, body.nv), dtype=np.float32), {})
     target = np.tile(body.hip_height * np.array([1.5, 0.4, 0.8], np.float32), (2, 1))
     push_start = np.full_like(env.task_state.push_start, 10**6)
     push_start[:, 0] = 5

@@ -52,7 +52,7 @@ def test_the_layout_describes_the_whole_observation(name: str) -> None:
 
 
 def test_every_block_is_finite_and_of_order_one(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
-    observation = task.step(np, anatomy, busy_env, *scene).observation
+    observation = task.judge(np, anatomy, busy_env, *scene).observation
     start = 0
     for block in task.observation_layout(anatomy):
         part = observation[:, start : start + block.size]
@@ -61,7 +61,7 @@ def test_every_block_is_finite_and_of_order_one(anatomy: Anatomy, busy_env: EnvS
 
 
 def test_command_and_clock_are_seen_as_they_are(anatomy: Anatomy, busy_env: EnvSection, scene: Scene) -> None:
-    step = task.step(np, anatomy, busy_env, *scene)
+    step = task.judge(np, anatomy, busy_env, *scene)
     blocks = _blocks(anatomy, step.observation)
     going = step.state.struck < 0
     np.testing.assert_allclose(blocks["command"][:, 0], np.where(going, np.sqrt(busy_env.target_froude), 0.0))
@@ -106,7 +106,7 @@ def test_actions_beyond_one_are_clipped(anatomy: Anatomy, busy_env: EnvSection, 
     sign = np.where(np.arange(anatomy.nu) % 2, 1.0, -1.0).astype(np.float32)
     unit = np.tile(sign, (len(state.step), 1))
     np.testing.assert_array_equal(task.servo_targets(np, anatomy, 7 * unit), task.servo_targets(np, anatomy, unit))
-    wild, tame = (task.step(np, anatomy, busy_env, state, sensed, scale * unit) for scale in (7, 1))
+    wild, tame = (task.judge(np, anatomy, busy_env, state, sensed, scale * unit) for scale in (7, 1))
     np.testing.assert_array_equal(wild.observation, tame.observation)
     np.testing.assert_array_equal(wild.state.prev_action, unit)
     np.testing.assert_array_equal(wild.rewards["smoothness"], tame.rewards["smoothness"])

@@ -65,7 +65,7 @@ def test_a_strike_is_a_site_within_the_radius(
     env = HUNT.model_copy(update={"reach_radius": radius})
     state, sensed, action = standing(env, 1)
     sensed = sensed._replace(site_pos=_sites(anatomy, state, gap, direction))
-    step = task.step(np, anatomy, env, state, sensed, action)
+    step = task.judge(np, anatomy, env, state, sensed, action)
     assert step.state.gap[0] == pytest.approx(gap, abs=1e-5)
     assert step.state.struck.tolist() == [0 if gap < radius else -1]
     assert step.rewards["task"].tolist() == [4.0 if gap < radius else 0.0]
@@ -82,7 +82,7 @@ def test_only_an_upright_animal_strikes(
     state, sensed, action = standing(HUNT, 1)
     sensed = _tilted(sensed, degrees)._replace(site_pos=_sites(anatomy, state, 0.0))
     sensed.qpos[:, 2] *= height
-    step = task.step(np, anatomy, HUNT, state, sensed, action)
+    step = task.judge(np, anatomy, HUNT, state, sensed, action)
     assert (step.state.struck >= 0).tolist() == [struck]
     assert (step.rewards["task"] > 0).tolist() == [struck]
 
@@ -92,7 +92,7 @@ def test_one_that_topples_over_the_prey_while_falling_is_not_lenient(anatomy: An
     env = HUNT.model_copy(update={"reach_tilt": 80.0})
     state, sensed, action = standing(env, 1)
     sensed = _tilted(sensed, 70)._replace(site_pos=_sites(anatomy, state, 0.0))
-    step = task.step(np, anatomy, env, state, sensed, action)
+    step = task.judge(np, anatomy, env, state, sensed, action)
     assert step.terminated.tolist() == [True]
     assert step.state.struck.tolist() == [-1]
 
@@ -100,7 +100,7 @@ def test_one_that_topples_over_the_prey_while_falling_is_not_lenient(anatomy: An
 def test_without_prey_nothing_is_ever_reached(anatomy: Anatomy, standing: Standing) -> None:
     env = HUNT.model_copy(update={"prey_distance_range": None})
     state, sensed, action = standing(env, 1)
-    step = task.step(np, anatomy, env, state, sensed._replace(site_pos=_sites(anatomy, state, 0.0)), action)
+    step = task.judge(np, anatomy, env, state, sensed._replace(site_pos=_sites(anatomy, state, 0.0)), action)
     assert step.state.struck.tolist() == [-1]
     assert not (step.succeeded | step.rewards["task"].astype(bool)).any()
 
@@ -120,7 +120,7 @@ def test_a_strike_that_is_held_succeeds_and_ends_the_episode(
     near, far = (sensed._replace(site_pos=_sites(anatomy, state, gap)) for gap in (0.0, 0.9))
     end, bonus = delay + hold_steps(anatomy, env), []
     for i in range(end + 1):
-        step = task.step(np, anatomy, env, state, near if i == delay else far, action)
+        step = task.judge(np, anatomy, env, state, near if i == delay else far, action)
         state = step.state
         bonus.append(float(step.rewards["task"][0]))
         assert state.struck.tolist() == [max(i - delay, -1)]
@@ -139,7 +139,7 @@ def test_a_fall_after_the_strike_is_no_success(anatomy: Anatomy, standing: Stand
     low.qpos[1, 2] *= 0.5
     total = np.zeros(2)
     for i in range(fall + 1):
-        step = task.step(np, anatomy, HUNT, state, low if i == fall else near, action)
+        step = task.judge(np, anatomy, HUNT, state, low if i == fall else near, action)
         state = step.state
         total += step.rewards["task"]
         assert not step.succeeded[1]
@@ -153,7 +153,7 @@ def test_after_the_strike_the_target_is_gone_and_the_animal_should_stand(anatomy
     state, sensed, action = standing(HUNT, 3)
     state.struck[2] = 1
     sensed = sensed._replace(site_pos=_sites(anatomy, state, [0.5, 0.0, 0.5]))
-    step = task.step(np, anatomy, HUNT, state, sensed, action)
+    step = task.judge(np, anatomy, HUNT, state, sensed, action)
     seen = _blocks(anatomy, step.observation)
     assert seen["command"][0, 0] == pytest.approx(np.sqrt(HUNT.target_froude))
     assert seen["target_distance"][0, 0] == pytest.approx(0.1)
@@ -173,7 +173,7 @@ def test_after_the_strike_facing_and_nearing_the_prey_no_longer_matter(anatomy: 
     state.target[:, :2] *= -1  # behind it
     sensed.qvel[:, :2] = 0.2 * anatomy.speed_unit
     sensed = sensed._replace(site_pos=_sites(anatomy, state, state.gap - 0.05))
-    rewards = task.step(np, anatomy, env, state, sensed, action).rewards
+    rewards = task.judge(np, anatomy, env, state, sensed, action).rewards
     np.testing.assert_allclose(rewards["heading"], [0.0, 1.0], atol=0.01)
     for term in ("approach", "forward_vel"):
         assert rewards[term][0] != 0.0
@@ -190,7 +190,7 @@ def test_approach_adds_up_to_the_distance_closed(anatomy: Anatomy, standing: Sta
     state, _ = task.begin(np, anatomy, env, state, sensed._replace(site_pos=_sites(anatomy, state, gaps[0])))
     total = 0.0
     for gap, speed in zip(gaps[1:], speeds, strict=True):
-        step = task.step(np, anatomy, env, state, sensed._replace(site_pos=_sites(anatomy, state, gap)), action)
+        step = task.judge(np, anatomy, env, state, sensed._replace(site_pos=_sites(anatomy, state, gap)), action)
         state = step.state
         assert step.rewards["approach"][0] == pytest.approx(0.999 * speed, abs=1e-4)
         total += float(step.rewards["approach"][0]) * share
@@ -208,7 +208,7 @@ def test_approach_is_cut_off_and_paid_up_to_the_strike_only(anatomy: Anatomy, st
     )
     sensed.qvel[:, :2] = state.target[:, :2] / anatomy.hip_height * np.sqrt(env.target_froude) * anatomy.speed_unit
     sensed = sensed._replace(site_pos=_sites(anatomy, state, [0.4, 1.6, 0.1, 0.1]))
-    step = task.step(np, anatomy, env, state, sensed, action)
+    step = task.judge(np, anatomy, env, state, sensed, action)
     np.testing.assert_allclose(step.rewards["forward_vel"], [1.0, 1.0, 1.0, 0.0], atol=1e-5)
     np.testing.assert_allclose(step.rewards["approach"], [1.0, -FASTEST, 0.5, 0.0], atol=1e-4)
     assert step.state.struck.tolist() == [-1, -1, 0, 1]
@@ -218,7 +218,7 @@ def test_proximity_fades_with_the_distance(anatomy: Anatomy, standing: Standing)
     env = EnvSection(proximity_weight=1.0, prey_distance_range=(2.0, 2.0))
     state, sensed, action = standing(env, 3)
     sensed = sensed._replace(site_pos=_sites(anatomy, state, [0.0, 1.0, 3.0]))
-    step = task.step(np, anatomy, env, state, sensed, action)
+    step = task.judge(np, anatomy, env, state, sensed, action)
     np.testing.assert_allclose(step.rewards["proximity"], np.exp([0.0, -1.0, -3.0]), rtol=1e-4)
 
 

@@ -37,7 +37,7 @@ def test_only_terms_with_weight_are_computed_and_scaled_by_it(anatomy: Anatomy, 
     single = EnvSection(alive_bonus=0.0, posture_weight=1.0)
     double = single.model_copy(update={"posture_weight": 2.0})
     state = scene[0]._replace(push_start=scene[0].push_start[:, :0], push_velocity=scene[0].push_velocity[:, :0])
-    one, two = (task.step(np, anatomy, env, state, *scene[1:]).rewards for env in (single, double))
+    one, two = (task.judge(np, anatomy, env, state, *scene[1:]).rewards for env in (single, double))
     assert list(one) == list(two) == ["posture"]
     np.testing.assert_allclose(two["posture"], 2 * one["posture"])
 
@@ -45,7 +45,7 @@ def test_only_terms_with_weight_are_computed_and_scaled_by_it(anatomy: Anatomy, 
 def test_a_ramp_holds_back_what_a_stage_asks_for_beyond_standing(
     anatomy: Anatomy, busy_env: EnvSection, scene: Scene
 ) -> None:
-    whole, part, none = (task.step(np, anatomy, busy_env, *scene, ramp=share) for share in (1.0, 0.25, 0.0))
+    whole, part, none = (task.judge(np, anatomy, busy_env, *scene, ramp=share) for share in (1.0, 0.25, 0.0))
     assert set(RAMPED) < set(whole.rewards)
     for term, value in whole.rewards.items():
         for share, step in ((0.25, part), (0.0, none)):
@@ -61,7 +61,7 @@ def test_bonuses_lie_in_zero_to_one_signed_terms_around_zero_and_penalties_below
     anatomy: Anatomy, busy_env: EnvSection, make_scene: Callable[[int, float], Scene], seed: int
 ) -> None:
     ones = EnvSection.model_validate(busy_env.model_dump() | {task.weight_key(term): 1.0 for term in task.TERMS})
-    rewards = task.step(np, anatomy, ones, *make_scene(seed, 0.7)).rewards
+    rewards = task.judge(np, anatomy, ones, *make_scene(seed, 0.7)).rewards
     assert list(rewards) == list(task.TERMS)
     for term, value in rewards.items():
         penalty = term.endswith("_penalty") or term in ("nosedive", "smoothness")
@@ -76,7 +76,7 @@ def test_bonuses_lie_in_zero_to_one_signed_terms_around_zero_and_penalties_below
 def test_standing_still_earns_the_bonuses_of_standing_and_nothing_else(
     anatomy: Anatomy, busy_env: EnvSection, standing: Standing
 ) -> None:
-    rewards = task.step(np, anatomy, busy_env, *standing(busy_env, 4)).rewards
+    rewards = task.judge(np, anatomy, busy_env, *standing(busy_env, 4)).rewards
     weights = task.active_terms(busy_env)
     for term in ("alive", "posture", "pose", "heading"):
         np.testing.assert_allclose(rewards[term], weights[term], rtol=1e-5, err_msg=term)
@@ -97,17 +97,17 @@ def test_forward_vel_is_zero_at_rest_and_highest_at_the_commanded_speed(anatomy:
     qvel = sensed.qvel.copy()
     qvel[:, :2] = 0.5 * anatomy.speed_unit * share[:, None] * ahead
     state.struck[9] = 0
-    rewards = task.step(np, anatomy, env, state, sensed._replace(qvel=qvel), action).rewards
+    rewards = task.judge(np, anatomy, env, state, sensed._replace(qvel=qvel), action).rewards
     np.testing.assert_allclose(rewards["forward_vel"], expected, atol=1e-5)
     still = env.model_copy(update={"target_froude": 0.0})
-    assert not task.step(np, anatomy, still, state, sensed._replace(qvel=qvel), action).rewards["forward_vel"].any()
+    assert not task.judge(np, anatomy, still, state, sensed._replace(qvel=qvel), action).rewards["forward_vel"].any()
 
 
 def test_flight_is_to_have_no_foot_on_the_floor(anatomy: Anatomy, standing: Standing) -> None:
     env = EnvSection(flight_penalty_weight=2.0, alive_bonus=0.0)
     state, sensed, action = standing(env, 4)
     loads = np.array([[0.5, 0.5], [0.0, 0.04], [0.04, 0.0], [0.0, 0.02]], dtype=np.float32) * anatomy.weight
-    step = task.step(np, anatomy, env, state, sensed._replace(foot_force=loads), action)
+    step = task.judge(np, anatomy, env, state, sensed._replace(foot_force=loads), action)
     assert step.rewards["flight_penalty"].tolist() == [0.0, 0.0, 0.0, -2.0]
 
 
@@ -123,10 +123,10 @@ def test_slip_is_the_speed_of_the_feet_that_carry(anatomy: Anatomy, standing: St
     moved[:, :, 2] = 0.1  # up or down is no slip
     loads = np.array([[0.5, 0.5], [1, 0], [0, 1], [0.25, 0.75], [0.5, 0.5], [0, 0]], dtype=np.float32)
     sensed = sensed._replace(foot_pos=sensed.foot_pos + moved, foot_force=loads * anatomy.weight)
-    step = task.step(np, anatomy, env, state, sensed, action)
+    step = task.judge(np, anatomy, env, state, sensed, action)
     expected = 2.0 * np.array([0.0, -0.3, 0.0, -0.3 / 4, -1.0, 0.0])
     np.testing.assert_allclose(step.rewards["slip_penalty"], expected, atol=1e-4)
-    later = task.step(np, anatomy, env, step.state, sensed, action)
+    later = task.judge(np, anatomy, env, step.state, sensed, action)
     assert not later.rewards["slip_penalty"].any()
 
 
@@ -139,7 +139,7 @@ def test_sideways_speed_is_that_of_the_torso_itself(anatomy: Anatomy, standing: 
     left = np.stack([-forward[:, 1], forward[:, 0]], axis=1)
     qvel = sensed.qvel.copy()
     qvel[:, :2] = anatomy.speed_unit * (np.array([[0.5, 0, 0, 0]]).T * forward + np.array([[0, 0.3, -0.3, 4]]).T * left)
-    step = task.step(np, anatomy, env, state, sensed._replace(qvel=qvel), action)
+    step = task.judge(np, anatomy, env, state, sensed._replace(qvel=qvel), action)
     np.testing.assert_allclose(step.rewards["lateral_penalty"], [0.0, -0.3, -0.3, -1.0], atol=1e-6)
 
 
@@ -151,7 +151,7 @@ def test_alive_is_for_standing_only(anatomy: Anatomy, busy_env: EnvSection, stan
     qpos[2, 2] *= busy_env.fall_height - 0.01
     half = np.radians(busy_env.fall_tilt + 1) / 2
     qpos[3, 3:7] = [np.cos(half), np.sin(half), 0, 0]
-    step = task.step(np, anatomy, busy_env, state, sensed._replace(foot_force=force, qpos=qpos), action)
+    step = task.judge(np, anatomy, busy_env, state, sensed._replace(foot_force=force, qpos=qpos), action)
     assert (step.rewards["alive"] > 0).tolist() == [True, False, False, False]
     assert step.terminated.tolist() == [False, False, True, True]
     assert step.reasons["low"].tolist() == [False, False, True, False]
@@ -170,7 +170,7 @@ def test_an_episode_is_cut_off_at_its_last_step_unless_it_failed_or_succeeded(
     )
     qpos = sensed.qpos.copy()
     qpos[2, 2] = 0.0
-    step = task.step(np, anatomy, busy_env, state, sensed._replace(qpos=qpos), action)
+    step = task.judge(np, anatomy, busy_env, state, sensed._replace(qpos=qpos), action)
     assert step.truncated.tolist() == [False, True, False, False, False]
     assert step.terminated.tolist() == [False, False, True, False, True]
     assert step.succeeded.tolist() == [False, False, False, False, True]

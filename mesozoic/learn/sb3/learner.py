@@ -23,7 +23,8 @@ from mesozoic.learn.sb3.archive import native_archive
 from mesozoic.learn.sb3.normalisation import Normalisation
 from mesozoic.learn.sb3.torch_state import generator_state, module_state, set_generator_state, set_module_state
 from mesozoic.learn.sb3.vec_env import BatchVecEnv
-from mesozoic.sim.batch_env import BatchEnv, Transition
+from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.task import Transition
 
 SAME_NETWORK = "set net_arch to what the policy was trained with"
 

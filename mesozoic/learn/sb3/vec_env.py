@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from mesozoic.sim.batch_env import BatchEnv, Transition
+from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.task import Transition
 
 
 class BatchVecEnv(VecEnv):
@@ -51,7 +52,7 @@ class BatchVecEnv(VecEnv):
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for world in np.flatnonzero(done):
             infos[world] = {
-                "terminal_observation": result.final_observation[world],
+                "terminal_observation": result.next_observation[world],
                 "TimeLimit.truncated": bool(result.truncated[world]),
             }
         return result.observation.copy(), result.reward.copy(), done, infos

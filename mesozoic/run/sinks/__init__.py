@@ -22,6 +22,7 @@ class Sink(Protocol):
 
     def abandon(self) -> None:
         """Let go at once; another thread calls this if the sink did not answer in time."""
+        return
 
 
 @dataclass(frozen=True)

@@ -76,9 +76,7 @@ def serve(messages: queue.Queue[dict[str, Any]], replies: TextIO) -> None:
     reply(replies, closed=True)
 
 
-def begin(
-    stage: int, folder: str, name: str, run_id: str, config: dict[str, Any], pid: int, seconds: float
-) -> Any:
+def begin(stage: int, folder: str, name: str, run_id: str, config: dict[str, Any], pid: int, seconds: float) -> Any:
     """Start the run, or continue the one with this id.
 
     Args:

@@ -19,9 +19,11 @@ from mesozoic.config import StageConfig
 from mesozoic.learn.normaliser import CLIP, Normaliser
 from mesozoic.learn.sb3.normalisation import Normalisation
 from mesozoic.learn.sb3.vec_env import BatchVecEnv
-from mesozoic.sim.batch_env import BatchEnv, Transition
+from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import get_species
+from mesozoic.task import Transition
 
 Make = Callable[..., tuple[Any, Any]]
 
@@ -32,7 +34,7 @@ def worlds(config: Callable[..., StageConfig]) -> Callable[[], BatchEnv]:
 
     def build() -> BatchEnv:
         stage = config(stage=2)
-        env = BatchEnv(get_species("velociraptor"), stage.env, stage.stage.n_envs, 3, Stream.TRAIN, random_age=True)
+        env = native_env(get_species("velociraptor"), stage.env, stage.stage.n_envs, 3, Stream.TRAIN, random_age=True)
         env.reset()
         return env
 
@@ -66,7 +68,7 @@ def test_gives_the_transitions_of_the_batched_environment(worlds: Callable[[], B
                 assert infos[world] == {}
                 continue
             last = infos[world]["terminal_observation"]
-            assert last.tobytes() == expected.final_observation[world].tobytes()
+            assert last.tobytes() == expected.next_observation[world].tobytes()
             assert last.tobytes() != observation[world].tobytes(), "the next episode has begun"
             assert infos[world]["TimeLimit.truncated"] is bool(expected.truncated[world])
             kinds["time" if expected.truncated[world] else "fell"] += 1

@@ -13,9 +13,10 @@ pytest.importorskip("stable_baselines3")
 
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
+from mesozoic.learn.kinds import find_kind
 from mesozoic.learn.policy import Policy, load_policy
 from mesozoic.run.folder import save_policy
-from mesozoic.run.spec import RunSpec
+from mesozoic.run.stage_spec import StageSpec
 from mesozoic.run.train_stage import train_stage
 
 Make = Callable[..., tuple[Any, Any]]
@@ -174,7 +175,7 @@ def with_another_layout(file: Path, folder: Path) -> Path:
 def test_a_run_that_cannot_begin_writes_nothing(
     files: dict[str, Path], config: Callable[..., StageConfig], tmp_path: Path, case: str, words: str
 ) -> None:
-    changes: dict[str, Any] = {"species": "velociraptor", "seed": 0, "backend": "sb3", "algorithm": "ppo"}
+    changes: dict[str, Any] = {"species": "velociraptor", "seed": 0, "kind": find_kind("sb3", "ppo")}
     changes |= {"config": config(), "load": files["ppo"]}
     if case == "species":
         changes |= {"species": "trex", "config": config(species="trex")}
@@ -183,10 +184,10 @@ def test_a_run_that_cannot_begin_writes_nothing(
     elif case == "net_arch":
         changes["config"] = config("ppo.net_arch=[8, 16]")
     elif case == "algorithm":
-        changes["algorithm"] = "sac"
+        changes["kind"] = find_kind("sb3", "sac")
     else:
-        changes["backend"] = "jax"
+        changes["kind"] = find_kind("jax", "ppo")
     with pytest.raises(UserError, match=words) as refusal:
-        train_stage(RunSpec(**changes), tmp_path / "run")
+        train_stage(StageSpec(**changes), tmp_path / "run")
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "run").exists()

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mesozoic.cloud.client import CloudClient, Placement, SoldOut
-from mesozoic.cloud.estimate import explain
-from mesozoic.cloud.give_back import PATIENCE, undo_launch
-from mesozoic.cloud.limits import narrow
-from mesozoic.cloud.offers import Offer, find_offers
-from mesozoic.cloud.preflight import Preflight, clouds_to_plan
-from mesozoic.cloud.project import IDLE_MINUTES, write_ledger
+from mesozoic.cloud.estimate import IDLE_MINUTES, explain
+from mesozoic.cloud.ledger import write_ledger
+from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import LaunchRequest
 from mesozoic.cloud.signals import end_by_interrupt, ended_by
-from mesozoic.cloud.task import task_for
+from mesozoic.cloud.sky.client import CloudClient, SoldOut
+from mesozoic.cloud.sky.give_back import PATIENCE, undo_launch
+from mesozoic.cloud.sky.offers import find_offers, narrow
+from mesozoic.cloud.sky.preflight import Preflight, clouds_to_plan
+from mesozoic.cloud.sky.task import task_for
 from mesozoic.errors import UserError
 
 Say = Callable[[str], None]

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.client import CloudClient, Cluster
-from mesozoic.cloud.project import REMOTE_RUNS, check_name, launched
+from mesozoic.cloud.ledger import launched
+from mesozoic.cloud.names import check_name
+from mesozoic.cloud.sky.client import CloudClient, Cluster
 from mesozoic.errors import UserError
 
+REMOTE_RUNS = "~/mesozoic-runs"
+"""Where a machine keeps its run folders."""
 MARK = ".pulled-from.json"
 """In a folder that was pulled: where it is from, so that two runs are never mixed."""
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from mesozoic.cloud.client import CloudClient, Cluster
-from mesozoic.cloud.project import is_ours, read_ledger, write_ledger
+from mesozoic.cloud.ledger import is_ours, read_ledger, write_ledger
+from mesozoic.cloud.sky.client import CloudClient, Cluster
 from mesozoic.errors import UserError
 
 Say = Callable[[str], None]

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from mesozoic.cloud.client import CloudClient, Cluster, Job, Spent
-from mesozoic.cloud.give_back import our_clusters
-from mesozoic.cloud.project import launched
+from mesozoic.cloud.ledger import launched
+from mesozoic.cloud.sky.client import CloudClient, Cluster, Job, Spent
+from mesozoic.cloud.sky.give_back import our_clusters
 from mesozoic.errors import UserError
 
 

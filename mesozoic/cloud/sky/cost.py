@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mesozoic.cloud.client import CloudClient, Placement
 from mesozoic.cloud.estimate import OVERHEAD_HOURS, duration, paid_hours
-from mesozoic.cloud.offers import Offer, find_offers
-from mesozoic.cloud.preflight import preflight
-from mesozoic.cloud.project import is_ours, read_ledger
+from mesozoic.cloud.ledger import is_ours, read_ledger
+from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import CLOUDS, LaunchRequest
-from mesozoic.cloud.task import task_for
+from mesozoic.cloud.sky.client import CloudClient
+from mesozoic.cloud.sky.offers import find_offers
+from mesozoic.cloud.sky.preflight import preflight
+from mesozoic.cloud.sky.task import task_for
 from mesozoic.errors import UserError
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mesozoic.cloud.client import CloudClient, Cluster, Job
-from mesozoic.cloud.give_back import our_clusters
-from mesozoic.cloud.project import PREFIX, is_ours, read_ledger
+from mesozoic.cloud.ledger import is_ours, read_ledger
+from mesozoic.cloud.names import PREFIX
+from mesozoic.cloud.sky.client import CloudClient, Cluster, Job
+from mesozoic.cloud.sky.give_back import our_clusters
 from mesozoic.errors import UserError, did_you_mean
 
 

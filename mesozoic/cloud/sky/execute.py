@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.client import CloudClient, Cluster
-from mesozoic.cloud.launch import Rented
-from mesozoic.cloud.project import IDLE_MINUTES, launched, write_ledger
+from mesozoic.cloud.estimate import IDLE_MINUTES
+from mesozoic.cloud.ledger import launched, write_ledger
 from mesozoic.cloud.request import LaunchRequest, make_request
-from mesozoic.cloud.task import task_on
+from mesozoic.cloud.sky.client import CloudClient, Cluster
+from mesozoic.cloud.sky.launch import Rented
+from mesozoic.cloud.sky.task import task_on
 from mesozoic.errors import UserError
 
 
@@ -56,7 +57,7 @@ def plan_again(
 
 
 def _number(cluster: Cluster) -> int:
-    from mesozoic.cloud.project import read_ledger
+    from mesozoic.cloud.ledger import read_ledger
 
     return 1 + sum(line["cluster"] == cluster.name and line.get("event") == "launch" for line in read_ledger())
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.client import Cluster, Job, Placement, SoldOut, Spent, Unreachable
+from mesozoic.cloud.offer import Placement
+from mesozoic.cloud.sky.client import Cluster, Job, SoldOut, Spent, Unreachable
 from mesozoic.errors import UserError
 
 INSTALL = 'pip install -c constraints.txt -e ".[cloud]"'

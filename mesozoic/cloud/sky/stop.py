@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesozoic.cloud.client import CloudClient, Cluster
+from mesozoic.cloud.sky.client import CloudClient, Cluster
 from mesozoic.errors import UserError
 
 _CANNOT = {

@@ -7,27 +7,13 @@ account: so prices are known before anything is set up.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from mesozoic.cloud.client import Placement
-from mesozoic.cloud.request import CLOUDS
-from mesozoic.cloud.sky_client import describe, import_sky, one_line, plain_errors
+from mesozoic.cloud.limits import affordable
+from mesozoic.cloud.offer import Offer
+from mesozoic.cloud.request import CLOUDS, LaunchRequest
+from mesozoic.cloud.sky.sky_client import describe, import_sky, one_line, plain_errors
 from mesozoic.errors import UserError, did_you_mean
-
-
-@dataclass(frozen=True)
-class Offer:
-    """One kind of machine in one region."""
-
-    placement: Placement
-    cores: float | None
-    resources: Any = field(repr=False, compare=False)
-
-    @property
-    def price(self) -> float:
-        """Dollars per hour for all nodes."""
-        return self.placement.price or 0.0
 
 
 def find_offers(task: Any, clouds: Collection[str] = CLOUDS) -> list[Offer]:
@@ -115,3 +101,18 @@ def pin(task: Any, offers: Sequence[Offer]) -> None:
     """Let the task use these offers and no other, in this order, so that no dearer region is ever fallen back on."""
     with plain_errors():
         task.set_resources([offer.resources for offer in offers])
+
+
+def narrow(task: Any, offers: Sequence[Offer], clouds: Collection[str], request: LaunchRequest) -> list[Offer]:
+    """Let the task use the affordable offers only, and no cloud without credentials; those offers, in the same order.
+
+    Raises:
+        UserError: nothing is affordable.
+    """
+    kept = affordable(offers, request)
+    if len(kept) < len(offers):
+        pin(task, kept)
+    else:
+        reachable = [one for one in task.resources if one.cloud is None or str(one.cloud).lower() in clouds]
+        task.set_resources(type(task.resources)(reachable))
+    return kept

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from mesozoic.cloud.offer import Placement
 from mesozoic.errors import UserError
 
 JOB_ENDED = ("SUCCEEDED", "FAILED", "FAILED_SETUP", "FAILED_DRIVER", "CANCELLED")
@@ -24,26 +25,6 @@ class Unreachable(UserError):
 
 class SoldOut(UserError):
     """Every offer was sold out or refused; nothing was rented."""
-
-
-@dataclass(frozen=True)
-class Placement:
-    """What a cluster runs on; `price` is dollars per hour for all its nodes, None when there is no price for it."""
-
-    cloud: str
-    region: str
-    instance_type: str
-    accelerators: str
-    spot: bool
-    nodes: int
-    price: float | None
-
-    def __str__(self) -> str:
-        count = f"{self.nodes}x " if self.nodes > 1 else ""
-        gpu = f" ({self.accelerators})" if self.accelerators else ""
-        spot = " spot" if self.spot else ""
-        where = f" in {self.region}" if self.region else ""
-        return f"{count}{self.cloud} {self.instance_type}{gpu}{spot}{where}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What belongs to this project: its checkout, the names of its clusters, and the ledger of what was rented.
+"""The ledger of what was rented for this project.
 
 The ledger, `~/.mesozoic/cloud/ledger.jsonl`, has one JSON object a line: what was launched, when, at which price,
 and when it was given back. It never holds a secret. `MESOZOIC_CLOUD_HOME` moves it.
@@ -8,54 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mesozoic.errors import UserError
-
-PREFIX = "mesozoic-"
-IDLE_MINUTES = 5
-"""Idle minutes after which a cluster terminates itself."""
-REMOTE_RUNS = "~/mesozoic-runs"
-"""Where a machine keeps its run folders (`cloud/node-train.sh`)."""
-NAME = re.compile(r"[A-Za-z](?:[-_.A-Za-z0-9]*[A-Za-z0-9])?")
-LONGEST_NAME = 60
-
-
-def find_checkout(start: Path | None = None) -> Path:
-    """The checkout that `start` (default: the working directory) lies in.
-
-    Raises:
-        UserError: it lies in none.
-    """
-    here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents):
-        if (folder / "cloud" / "train.yaml").is_file():
-            return folder
-    raise UserError(f"no cloud/train.yaml in {here} or above; cd into a checkout of mesozoic and type it again")
-
-
-def unique_name(stem: str) -> str:
-    """A cluster name that is not in use: `mesozoic-<stem>-<4 hexadecimal digits>`."""
-    return f"{PREFIX}{stem}-{uuid.uuid4().hex[:4]}"
-
-
-def check_name(name: str, what: str) -> str:
-    """`name`, if clouds and folders accept it.
-
-    Raises:
-        UserError: they do not.
-    """
-    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-        raise UserError(
-            f"{what} '{name}' is not usable; begin with a letter, then letters, digits, '-', '_' or '.',"
-            f" at most {LONGEST_NAME} in all"
-        )
-    return name
+from mesozoic.cloud.names import PREFIX
 
 
 def _ledger_file() -> Path:

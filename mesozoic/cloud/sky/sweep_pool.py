@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mesozoic.cloud.client import CloudClient
-from mesozoic.cloud.project import write_ledger
+from mesozoic.cloud.ledger import write_ledger
 from mesozoic.cloud.signals import end_by_interrupt, ended_by
-from mesozoic.cloud.sky_client import import_sky, plain_errors
-from mesozoic.cloud.sweep import Say, SweepResult, cancelled, wait_for_agents
-from mesozoic.cloud.sweep_plan import CLUSTER_FILE, SweepPlan, agent_task
+from mesozoic.cloud.sky.client import CloudClient
+from mesozoic.cloud.sky.sky_client import import_sky, plain_errors
+from mesozoic.cloud.sky.sweep_agents import Say, SweepResult, cancelled, wait_for_agents
+from mesozoic.cloud.sky.sweep_plan import CLUSTER_FILE, SweepPlan, agent_task
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_key import wandb_key
 from mesozoic.sweep.wandb_sweep import create_sweep

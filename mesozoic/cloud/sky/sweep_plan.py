@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.client import Cluster
-from mesozoic.cloud.estimate import OVERHEAD_HOURS
-from mesozoic.cloud.launch import SHOWN
-from mesozoic.cloud.limits import narrow
-from mesozoic.cloud.offers import Offer, find_offers
-from mesozoic.cloud.preflight import Preflight, clouds_to_plan
-from mesozoic.cloud.project import IDLE_MINUTES, check_name, find_checkout, unique_name
+from mesozoic.cloud.estimate import IDLE_MINUTES, OVERHEAD_HOURS
+from mesozoic.cloud.names import check_name, unique_name
+from mesozoic.cloud.offer import Offer
 from mesozoic.cloud.request import Gpus, LaunchRequest, parse_gpus, parse_infra, positive
 from mesozoic.cloud.secrets import refuse_secrets
-from mesozoic.cloud.task import load_task, task_for
+from mesozoic.cloud.sky.client import Cluster
+from mesozoic.cloud.sky.launch import SHOWN
+from mesozoic.cloud.sky.offers import find_offers, narrow
+from mesozoic.cloud.sky.preflight import Preflight, clouds_to_plan
+from mesozoic.cloud.sky.task import find_checkout, load_task, task_for
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_file import SweepFile, read_sweep
 from mesozoic.sweep.wandb_key import wandb_key
@@ -176,7 +176,7 @@ def _machines(machine: LaunchRequest, request: SweepRequest) -> tuple[Any, list[
 
 def _cores_for_each_agent(task: Any, agents: int) -> None:
     """Ask for `agents` times the cores that the file asks for one: physics runs there, whatever the GPU."""
-    from mesozoic.cloud.sky_client import plain_errors
+    from mesozoic.cloud.sky.sky_client import plain_errors
 
     with plain_errors():
         found = [
@@ -187,7 +187,7 @@ def _cores_for_each_agent(task: Any, agents: int) -> None:
 
 def agent_task(plan: SweepPlan, sweep_path: str, cluster: Cluster | None = None) -> Any:
     """The task of one agent: one of the machine's GPUs, or none on a machine that was asked for without."""
-    from mesozoic.cloud.sky_client import import_sky, plain_errors
+    from mesozoic.cloud.sky.sky_client import import_sky, plain_errors
 
     hours = plan.request.max_hours
     envs = {"SWEEP_ID": sweep_path, "SLOTS": str(plan.gpus.count), "MAX_HOURS": "" if hours is None else f"{hours:g}"}

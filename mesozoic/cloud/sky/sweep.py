@@ -5,40 +5,27 @@ Read `launch_sweep` first; `sweep_plan.py` is what comes before it, `agent.py` w
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
-from mesozoic.cloud.client import CloudClient, Job, SoldOut, Unreachable
-from mesozoic.cloud.finish import SILENCE, follow
-from mesozoic.cloud.give_back import PATIENCE, hand_back, undo_launch
-from mesozoic.cloud.launch import check_access, refuse_existing, which_was_taken
-from mesozoic.cloud.project import IDLE_MINUTES, write_ledger
-from mesozoic.cloud.pull import pull
+from mesozoic.cloud.estimate import IDLE_MINUTES
+from mesozoic.cloud.ledger import write_ledger
 from mesozoic.cloud.signals import end_by_interrupt, ended_by
-from mesozoic.cloud.sweep_plan import CLUSTER_FILE, SweepPlan, SweepRequest, agent_task, plan_sweep
-from mesozoic.cloud.targets import find_cluster
+from mesozoic.cloud.sky.client import CloudClient, SoldOut
+from mesozoic.cloud.sky.finish import follow
+from mesozoic.cloud.sky.give_back import PATIENCE, hand_back, undo_launch
+from mesozoic.cloud.sky.launch import check_access, refuse_existing, which_was_taken
+from mesozoic.cloud.sky.pull import pull
+from mesozoic.cloud.sky.sweep_agents import Say, SweepResult, cancelled, wait_for_agents
+from mesozoic.cloud.sky.sweep_plan import CLUSTER_FILE, SweepPlan, SweepRequest, agent_task, plan_sweep
+from mesozoic.cloud.sky.targets import find_cluster
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_key import wandb_key
-from mesozoic.sweep.wandb_sweep import Sweep, cancel_sweep, create_sweep, sweep_state
+from mesozoic.sweep.wandb_sweep import Sweep, create_sweep
 
 __all__ = ["SweepRequest", "SweepResult", "launch_sweep"]
 
-Say = Callable[[str], None]
 Confirm = Callable[[str], bool]
-PAUSE = 15.0
-"""Seconds between two looks at the agents."""
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """What was made; all empty after a dry run. `failed` are agents (by job) that did not end well, if waited for."""
-
-    cluster: str = ""
-    sweep: Sweep | None = None
-    jobs: tuple[int, ...] = ()
-    failed: tuple[int, ...] = ()
 
 
 def launch_sweep(
@@ -68,12 +55,12 @@ def launch_sweep(
     if not request.yes and (confirm is None or not confirm("create the sweep and rent this?")):
         raise UserError("nothing was created or rented; answer yes, or give --yes")
     if client is None:
-        from mesozoic.cloud.sky_client import SkyClient
+        from mesozoic.cloud.sky.sky_client import SkyClient
 
         client = SkyClient()
     check_access(client, plan.offers)
     if request.pool:
-        from mesozoic.cloud.sweep_pool import launch_pool
+        from mesozoic.cloud.sky.sweep_pool import launch_pool
 
         return launch_pool(client, plan, say, patience)
     refuse_existing(client, plan.name)
@@ -145,15 +132,6 @@ def undo(
     raise ended_by(error, UserError(ending)) from None
 
 
-def cancelled(sweep: Sweep) -> str:
-    """Cancel a sweep that nothing works on; what to say about it."""
-    try:
-        cancel_sweep(sweep, wandb_key() or "")
-    except (UserError, KeyboardInterrupt):
-        return f"the sweep could not be cancelled, which costs nothing: see {sweep.url}"
-    return "the sweep is cancelled"
-
-
 def say_how_to_go_on(name: str, sweep: Sweep, jobs: Sequence[int], say: Say) -> None:
     """How to watch, get the results and give the machines back."""
     say(f"{len(jobs)} agents are submitted as jobs {', '.join(map(str, jobs))} of {name}")
@@ -192,50 +170,3 @@ def _finish(client: CloudClient, plan: SweepPlan, sweep: Sweep, jobs: Sequence[i
     if plan.request.down:
         hand_back(client, name, say)
     return failed
-
-
-def wait_for_agents(
-    look: Callable[[], Sequence[Job]],
-    numbers: Sequence[int],
-    sweep: Sweep,
-    say: Say,
-    silence: float = SILENCE,
-    sleep: Callable[[float], None] = time.sleep,
-) -> dict[int, str]:
-    """Look until every agent's job has ended; the states they ended in. Says what changed meanwhile.
-
-    Raises:
-        Unreachable: no answer for as long as `silence`.
-    """
-    heard = time.monotonic()
-    last = ""
-    while True:
-        try:
-            found = {job.id: job for job in look()}
-            heard = time.monotonic()
-            if all(number in found and found[number].ended for number in numbers):
-                return {number: found[number].state for number in numbers}
-            states = [found[number].state if number in found else "unknown" for number in numbers]
-            line = f"agents: {_tally(states)}; runs: {_runs(sweep)}"
-            if line != last:
-                say(line)
-            last = line
-        except UserError as error:
-            if time.monotonic() - heard > silence:
-                raise Unreachable(
-                    f"no word from the agents for {silence / 60:.0f} min ({error}); the machines end themselves when"
-                    " idle; type 'mesozoic cloud status' when the network is back"
-                ) from None
-        sleep(PAUSE)
-
-
-def _runs(sweep: Sweep) -> str:
-    """How the sweep's runs are doing; nothing of importance if the server does not say."""
-    try:
-        return _tally(list(sweep_state(sweep, wandb_key() or "")[1].values())) or "none yet"
-    except UserError:
-        return "W&B does not answer"
-
-
-def _tally(states: Sequence[str]) -> str:
-    return ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.client import CloudClient
-from mesozoic.cloud.project import check_name, launched
-from mesozoic.cloud.pull import claim
-from mesozoic.cloud.sky_client import one_line
+from mesozoic.cloud.ledger import launched
+from mesozoic.cloud.names import check_name
+from mesozoic.cloud.sky.client import CloudClient
+from mesozoic.cloud.sky.pull import claim
+from mesozoic.cloud.sky.sky_client import one_line
 from mesozoic.errors import UserError
 
 _COPY: dict[str, tuple[str, Callable[[str, str], list[str]]]] = {

@@ -1,20 +1,31 @@
-"""One step of the decision process, from what was sensed to reward and end."""
+"""The decision process of one animal and stage: the only place that composes a control step.
+
+    action -> actuate: servo targets and push -> the engine advances -> Sensed -> judge: Step
+
+Engines and environments call these functions and add nothing of the task.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
 from mesozoic.task.arrays import XP, Array, Sensed, Step, TaskState
-from mesozoic.task.control import clip_action
+from mesozoic.task.control import clip_action, servo_targets
 from mesozoic.task.gait_clock import advance
 from mesozoic.task.kinematics import hide_target, kinematics
 from mesozoic.task.observe import observe
+from mesozoic.task.pushes import push_force
 from mesozoic.task.reach import hold_steps, strike
 from mesozoic.task.reward import RewardContext, rewards
 from mesozoic.task.termination import end_reasons
 
 FAR_AWAY = 1e3
 """Metres; where the strike sites of a diverged world are taken to be, so that they touch nothing."""
+Physics = TypeVar("Physics")
+"""An engine's own state."""
 
 
 def begin(xp: XP, anatomy: Anatomy, env: EnvSection, state: TaskState, sensed: Sensed) -> tuple[TaskState, Array]:
@@ -24,14 +35,45 @@ def begin(xp: XP, anatomy: Anatomy, env: EnvSection, state: TaskState, sensed: S
     return state, observe(xp, anatomy, env, state, sensed, kin)
 
 
-def step(
-    xp: XP, anatomy: Anatomy, env: EnvSection, state: TaskState, sensed: Sensed, action: Array, ramp: float = 1.0
+def control_step(
+    xp: XP,
+    anatomy: Anatomy,
+    env: EnvSection,
+    state: TaskState,
+    action: Array,
+    ramp: Array | float,
+    advance: Callable[[Array, Array], tuple[Sensed, Physics]],
+) -> tuple[Step, Sensed, Physics]:
+    """One control step of every world with `action` [n, nu].
+
+    Args:
+        ramp: see `judge`.
+        advance: the engine: servo targets [n, nu] and pushes [n, 3] to what is sensed after it, and to the
+            engine's own next state (None for an engine that keeps it to itself).
+    """
+    sensed, physics = advance(*actuate(xp, anatomy, env, state, action))
+    return judge(xp, anatomy, env, state, sensed, action, ramp), sensed, physics
+
+
+def actuate(xp: XP, anatomy: Anatomy, env: EnvSection, state: TaskState, action: Array) -> tuple[Array, Array]:
+    """Servo targets [n, nu] in radians and the force on the torso [n, 3] in newtons of the coming control step."""
+    return servo_targets(xp, anatomy, action), push_force(xp, anatomy, env, state)
+
+
+def judge(
+    xp: XP,
+    anatomy: Anatomy,
+    env: EnvSection,
+    state: TaskState,
+    sensed: Sensed,
+    action: Array,
+    ramp: Array | float = 1.0,
 ) -> Step:
     """Judge the control step that `action` [n, nu] led to.
 
     A world whose physics diverged counts as fallen and ends; it is observed as if it stood at home,
-    so that nothing of it that is not finite leaves this function, not even its action. `ramp`
-    scales the terms of locomotion and behaviour, for a ramp.
+    so that nothing of it that is not finite leaves this function, not even its action. `ramp`,
+    a number or a float32 scalar array, scales the terms of locomotion and behaviour.
     """
     action = xp.where(sensed.diverged[:, None], 0.0, clip_action(xp, action))
     sensed = _mask_diverged(xp, anatomy, sensed)

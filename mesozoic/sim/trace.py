@@ -1,4 +1,4 @@
-"""What an evaluation records of every step, for figures that need the whole episode."""
+"""A trace: what is recorded of every step of a batch, for figures and pictures that need whole episodes."""
 
 from __future__ import annotations
 

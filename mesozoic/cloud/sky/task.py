@@ -7,12 +7,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.client import Cluster
-from mesozoic.cloud.project import IDLE_MINUTES, find_checkout
+from mesozoic.cloud.estimate import IDLE_MINUTES
 from mesozoic.cloud.request import Gpus, LaunchRequest
-from mesozoic.cloud.sky_client import import_sky, plain_errors
+from mesozoic.cloud.sky.client import Cluster
+from mesozoic.cloud.sky.sky_client import import_sky, plain_errors
 from mesozoic.errors import UserError, did_you_mean
 from mesozoic.sweep.wandb_key import wandb_key
+
+
+def find_checkout(start: Path | None = None) -> Path:
+    """The checkout that `start` (default: the working directory) lies in.
+
+    Raises:
+        UserError: it lies in none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "cloud" / "train.yaml").is_file():
+            return folder
+    raise UserError(f"no cloud/train.yaml in {here} or above; cd into a checkout of mesozoic and type it again")
 
 
 def load_task(file: Path, envs: Mapping[str, str]) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from mesozoic.cloud.client import CloudClient, Job, Unreachable
-from mesozoic.cloud.give_back import hand_back
-from mesozoic.cloud.launch import Rented
-from mesozoic.cloud.pull import pull, report_pulled
-from mesozoic.cloud.targets import find_cluster
+from mesozoic.cloud.sky.client import CloudClient, Job, Unreachable
+from mesozoic.cloud.sky.give_back import hand_back
+from mesozoic.cloud.sky.launch import Rented
+from mesozoic.cloud.sky.pull import pull, report_pulled
+from mesozoic.cloud.sky.targets import find_cluster
 from mesozoic.errors import UserError
 
 Say = Callable[[str], None]

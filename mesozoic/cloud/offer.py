@@ -1,0 +1,40 @@
+"""What could be rented at which price, whoever rents it: a machine's kind and place, and an offer of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What a cluster runs on; `price` is dollars per hour for all its nodes, None when there is no price for it."""
+
+    cloud: str
+    region: str
+    instance_type: str
+    accelerators: str
+    spot: bool
+    nodes: int
+    price: float | None
+
+    def __str__(self) -> str:
+        count = f"{self.nodes}x " if self.nodes > 1 else ""
+        gpu = f" ({self.accelerators})" if self.accelerators else ""
+        spot = " spot" if self.spot else ""
+        where = f" in {self.region}" if self.region else ""
+        return f"{count}{self.cloud} {self.instance_type}{gpu}{spot}{where}"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One kind of machine in one region."""
+
+    placement: Placement
+    cores: float | None
+    resources: Any = field(repr=False, compare=False)
+
+    @property
+    def price(self) -> float:
+        """Dollars per hour for all nodes."""
+        return self.placement.price or 0.0

@@ -1,0 +1,83 @@
+"""The agents of a rented sweep while they work: waiting for them, what came of them, and cancelling their sweep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mesozoic.cloud.sky.client import Job, Unreachable
+from mesozoic.cloud.sky.finish import SILENCE
+from mesozoic.errors import UserError
+from mesozoic.sweep.wandb_key import wandb_key
+from mesozoic.sweep.wandb_sweep import Sweep, cancel_sweep, sweep_state
+
+Say = Callable[[str], None]
+PAUSE = 15.0
+"""Seconds between two looks at the agents."""
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What was made; all empty after a dry run. `failed` are agents (by job) that did not end well, if waited for."""
+
+    cluster: str = ""
+    sweep: Sweep | None = None
+    jobs: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
+
+
+def cancelled(sweep: Sweep) -> str:
+    """Cancel a sweep that nothing works on; what to say about it."""
+    try:
+        cancel_sweep(sweep, wandb_key() or "")
+    except (UserError, KeyboardInterrupt):
+        return f"the sweep could not be cancelled, which costs nothing: see {sweep.url}"
+    return "the sweep is cancelled"
+
+
+def wait_for_agents(
+    look: Callable[[], Sequence[Job]],
+    numbers: Sequence[int],
+    sweep: Sweep,
+    say: Say,
+    silence: float = SILENCE,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[int, str]:
+    """Look until every agent's job has ended; the states they ended in. Says what changed meanwhile.
+
+    Raises:
+        Unreachable: no answer for as long as `silence`.
+    """
+    heard = time.monotonic()
+    last = ""
+    while True:
+        try:
+            found = {job.id: job for job in look()}
+            heard = time.monotonic()
+            if all(number in found and found[number].ended for number in numbers):
+                return {number: found[number].state for number in numbers}
+            states = [found[number].state if number in found else "unknown" for number in numbers]
+            line = f"agents: {_tally(states)}; runs: {_runs(sweep)}"
+            if line != last:
+                say(line)
+            last = line
+        except UserError as error:
+            if time.monotonic() - heard > silence:
+                raise Unreachable(
+                    f"no word from the agents for {silence / 60:.0f} min ({error}); the machines end themselves when"
+                    " idle; type 'mesozoic cloud status' when the network is back"
+                ) from None
+        sleep(PAUSE)
+
+
+def _runs(sweep: Sweep) -> str:
+    """How the sweep's runs are doing; nothing of importance if the server does not say."""
+    try:
+        return _tally(list(sweep_state(sweep, wandb_key() or "")[1].values())) or "none yet"
+    except UserError:
+        return "W&B does not answer"
+
+
+def _tally(states: Sequence[str]) -> str:
+    return ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
