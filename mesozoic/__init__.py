@@ -1,10 +1,11 @@
 """Train simulated dinosaurs: balance, then walk, then strike, bite or reach food.
 
-Importing this package is cheap: neither MuJoCo nor JAX is loaded until something needs them. Its
-Gymnasium ids, such as `mesozoic/Velociraptor-Balance-v0`, are known from then on.
+Importing this package registers its Gymnasium ids, such as `mesozoic/Velociraptor-Balance-v0`, as importing any
+package of Gymnasium environments does; `gymnasium.make("mesozoic:mesozoic/Velociraptor-Balance-v0")` imports it for
+you. Neither MuJoCo nor JAX is loaded until something needs them.
 """
 
-from mesozoic.gymnasium_hook import register_with_gymnasium
+from mesozoic.sim.registration import register_envs
 from mesozoic.version import __version__ as __version__
 
-register_with_gymnasium()
+register_envs()

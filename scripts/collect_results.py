@@ -22,13 +22,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mesozoic.config import load_stage
 from mesozoic.evaluate.episodes import baselines, run_episodes
 from mesozoic.evaluate.robustness import measure_robustness
 from mesozoic.learn.policy import load_policy
 from mesozoic.policies import FOLDER
 from mesozoic.sim.samples import Stream
-from mesozoic.species import get_species, species_names
+from mesozoic.species import get_species, load_stage, species_names
 
 RECORDS = Path(__file__).parent.parent / "docs" / "results" / "records.json"
 EPISODES, SEED = 256, 7

@@ -17,9 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mesozoic.config import load_stage
 from mesozoic.policies import shipped_policy
-from mesozoic.species import get_species
+from mesozoic.species import get_species, load_stage
 
 DOCS = Path(__file__).parent.parent / "docs"
 FOLDER = DOCS / "results"

@@ -18,7 +18,7 @@ PACKAGE = Path(mesozoic.__file__).parent
 README = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
 HEAVY = {"jax", "jaxlib", "flax", "optax", "torch", "stable_baselines3", "sky", "google", "wandb", "optuna", "mujoco"}
 CHEAP_ROOMS = ("config", "cli", "errors", "files")
-TOP = ("gymnasium_hook", "__init__", "__main__")
+TOP = ("__init__", "__main__")
 """The package itself: what users import and run. Above everything, so no room may import it."""
 
 Import = tuple[int, str]

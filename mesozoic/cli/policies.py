@@ -45,9 +45,9 @@ def open_policy(
         UserError: no policy there, or it is of another species, stage or layout.
     """
     from mesozoic import task
-    from mesozoic.config import load_stage, parse_overrides, validate
+    from mesozoic.config import parse_overrides, validate
     from mesozoic.learn.policy import check_policy_fits, load_policy
-    from mesozoic.species import get_species
+    from mesozoic.species import get_species, load_stage
     from mesozoic.species.anatomy import anatomy_of
 
     file = policy_file(path, stage)

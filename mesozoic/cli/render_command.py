@@ -36,12 +36,12 @@ def render(
 
     from mesozoic.cli.policies import open_policy, policy_file
     from mesozoic.evaluate.actors import statue as hold_still
-    from mesozoic.policies import FOLDER
+    from mesozoic.policies import policies_folder
     from mesozoic.render.video import record, render_strip, render_video
 
     loaded, animal, config = open_policy(policy, species, override or [], stage)
     file = policy_file(policy, stage)
-    if file.is_relative_to(FOLDER):  # a policy of the package: nothing is written there
+    if file.is_relative_to(policies_folder(animal.name)):  # it ships with the animal: nothing is written there
         file = Path(f"{animal.name}-{file.name}")
     name = f"{file.stem}-statue" if statue else file.stem
     video_path = output or file.with_name(f"{name}.mp4")

@@ -10,14 +10,12 @@ import typer
 
 def species(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the animals, their stages and their sizes."""
-    from mesozoic.config import configs_folder, stage_files
-    from mesozoic.species import get_species, species_names
+    from mesozoic.species import get_species, species_names, stage_files
 
     rows = []
     for name in species_names():
         animal = get_species(name)
-        has_stages = (configs_folder() / name).is_dir()
-        stages = [path.stem for path in stage_files(name).values()] if has_stages else []
+        stages = [path.stem for path in stage_files(name).values()]
         sizes = [f"{size.quantity} {size.value:g} {size.unit} ({size.source})" for size in animal.sizes]
         rows.append(
             {"name": name, "title": animal.title, "behaviour": animal.behaviour, "stages": stages, "sizes": sizes}

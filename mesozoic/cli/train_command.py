@@ -28,7 +28,7 @@ from mesozoic.cli.options import (
 def train(
     context: typer.Context,
     arguments: TrainArguments = None,
-    stage: Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour.")] = 1,
+    stage: Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour, or what the animal has.")] = 1,
     timesteps: Annotated[int | None, typer.Option(help="Budget in environment steps.")] = None,
     n_envs: Worlds = None,
     seed: TrainSeed = 0,

@@ -55,7 +55,8 @@ def speeds(species: str, table: Path = TABLE) -> list[Speed]:
 
 def budgets(request: LaunchRequest) -> dict[int, int]:
     """Environment steps that each stage may take at most; a stage whose gate passes ends earlier."""
-    from mesozoic.config import load_stage, parse_overrides
+    from mesozoic.config import parse_overrides
+    from mesozoic.species import load_stage
 
     overrides = parse_overrides(request.overrides())
     return {stage: load_stage(request.species, stage, overrides).curriculum.timesteps for stage in request.stages}

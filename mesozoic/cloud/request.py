@@ -185,8 +185,8 @@ def check_training(request: LaunchRequest) -> None:
     Raises:
         UserError: training cannot start like this.
     """
-    from mesozoic.config import load_stage, parse_overrides
-    from mesozoic.species import get_species
+    from mesozoic.config import parse_overrides
+    from mesozoic.species import get_species, load_stage
 
     for name in ("TIMESTEPS", "N_ENVS", "SEED"):
         value = request.envs.get(name, "")

@@ -1,6 +1,6 @@
 """Typed stage configuration, TOML files and overrides. Knows neither animals nor learners."""
 
-from mesozoic.config.load import configs_folder, load_file, load_stage, stage_files, validate
+from mesozoic.config.load import load_file, validate
 from mesozoic.config.override import Override, parse_flag, parse_override, parse_overrides
 from mesozoic.config.override_text import join_overrides, split_overrides
 from mesozoic.config.schema import (
@@ -22,14 +22,11 @@ __all__ = [
     "SACSection",
     "StageConfig",
     "StageSection",
-    "configs_folder",
     "join_overrides",
     "load_file",
-    "load_stage",
     "parse_flag",
     "parse_override",
     "parse_overrides",
     "split_overrides",
-    "stage_files",
     "validate",
 ]

@@ -11,47 +11,7 @@ from pydantic import ValidationError
 
 from mesozoic.config.override import SECTIONS, Override, canonical, section_keys, unknown_key
 from mesozoic.config.schema import PPOSection, StageConfig, StageSection
-from mesozoic.errors import Problems, UserError, did_you_mean, shown
-
-
-def configs_folder() -> Path:
-    """The folder of stage files: `configs/` of a checkout, else the copy inside the installed package.
-
-    Raises:
-        UserError: neither exists.
-    """
-    package = Path(__file__).parents[1]
-    for folder in (package.parent / "configs", package / "_configs"):
-        if folder.is_dir():
-            return folder
-    raise UserError(f"no stage files beside {package}; reinstall with 'pip install mesozoic'")
-
-
-def stage_files(species: str) -> dict[int, Path]:
-    """Stage number -> file of every stage that `species` has.
-
-    Raises:
-        UserError: there are no stage files for that species.
-    """
-    folder = configs_folder() / species
-    if not folder.is_dir():
-        known = sorted(path.name for path in configs_folder().iterdir() if path.is_dir())
-        raise UserError(
-            f"no stage files for species '{species}'{did_you_mean(species, known)} (known: {', '.join(known)})"
-        )
-    return {int(path.name[5]): path for path in sorted(folder.glob("stage[1-3]_*.toml"))}
-
-
-def load_stage(species: str, stage: int, overrides: Iterable[Override] = ()) -> StageConfig:
-    """Load stage `stage` of `species` with `overrides` applied in order.
-
-    Raises:
-        UserError: no such species or stage, or the configuration is not valid.
-    """
-    files = stage_files(species)
-    if stage not in files:
-        raise UserError(f"{species} has no stage {stage}; it has {', '.join(map(str, files))}")
-    return load_file(files[stage], overrides, stage)
+from mesozoic.errors import Problems, UserError, shown
 
 
 def load_file(path: Path, overrides: Iterable[Override] = (), stage: int | None = None) -> StageConfig:

@@ -49,7 +49,7 @@ class Section(BaseModel):
 class StageSection(Section):
     """`[stage]`: which stage this is and how many worlds run side by side."""
 
-    number: Int = Field(ge=1, le=99, description="1 balance, 2 locomotion, 3 behaviour")
+    number: Int = Field(ge=1, le=99, description="1 balance, 2 locomotion, 3 behaviour, or as many as the animal has")
     name: str = Field(min_length=1, description="what is learned, for example 'balance'")
     n_envs: Int = Field(64, ge=1, le=65536, description="worlds simulated side by side")
 

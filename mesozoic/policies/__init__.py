@@ -1,30 +1,52 @@
-"""The trained policies that ship with the package: `<species>/stage<N>.zip`."""
+"""The trained policies that ship with an animal: `<species>/stage<N>.zip` here, or `policies/` in its own folder."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from mesozoic.errors import UserError
+from mesozoic.species.registry import BUILT_IN, species_folder
 
 FOLDER = Path(__file__).parent
+POLICY_FILE = re.compile(r"stage([1-9][0-9]?)\.zip")
+
+
+def policies_folder(species: str) -> Path:
+    """Where the policies of an animal lie, if there are any.
+
+    Raises:
+        UserError: no such species.
+    """
+    folder = species_folder(species)
+    return FOLDER / folder.name if folder.parent == BUILT_IN else folder / FOLDER.name
+
+
+def _shipped(species: str) -> dict[int, Path]:
+    found = ((POLICY_FILE.fullmatch(path.name), path) for path in policies_folder(species).glob("stage*.zip"))
+    return dict(sorted((int(name[1]), path) for name, path in found if name))
 
 
 def shipped_stages(species: str) -> tuple[int, ...]:
-    """Stages of `species` for which a policy ships, in order."""
-    return tuple(sorted(int(path.stem.removeprefix("stage")) for path in (FOLDER / species).glob("stage?.zip")))
+    """Stages of `species` for which a policy ships, in order.
+
+    Raises:
+        UserError: no such species.
+    """
+    return tuple(_shipped(species))
 
 
 def shipped_policy(species: str, stage: int | None = None) -> Path:
     """The policy of a stage, by default the last one that ships.
 
     Raises:
-        UserError: none ships.
+        UserError: no such species, or none ships.
     """
-    stages = shipped_stages(species)
-    if not stages:
+    policies = _shipped(species)
+    if not policies:
         raise UserError(f"no policy of '{species}' ships with this version; train one: mesozoic curriculum {species}")
-    chosen = stages[-1] if stage is None else stage
-    if chosen not in stages:
-        known = ", ".join(map(str, stages))
+    chosen = max(policies) if stage is None else stage
+    if chosen not in policies:
+        known = ", ".join(map(str, policies))
         raise UserError(f"no policy of {species} stage {chosen} ships with this version; there are stages {known}")
-    return FOLDER / species / f"stage{chosen}.zip"
+    return policies[chosen]

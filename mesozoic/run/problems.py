@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from mesozoic import task
-from mesozoic.config import Override, StageConfig, load_stage, parse_override, stage_files
+from mesozoic.config import Override, StageConfig, parse_override
 from mesozoic.curriculum.gate import gate_problems
 from mesozoic.errors import Problems, UserError, sentences_of, shown
 from mesozoic.learn.kinds import LearnerKind, find_kind, find_physics
@@ -21,7 +21,7 @@ from mesozoic.learn.policy import Policy, check_learner, check_policy_fits, load
 from mesozoic.run.folder import find_policy
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.stage_spec import StageSpec
-from mesozoic.species import Species, get_species
+from mesozoic.species import Species, get_species, load_stage, stage_files
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 
 SEEDS = 2**32

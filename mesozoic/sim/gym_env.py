@@ -11,11 +11,11 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-from mesozoic.config import load_stage, parse_overrides
+from mesozoic.config import parse_overrides
 from mesozoic.errors import UserError
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.native import NativeEngine
-from mesozoic.species import get_species
+from mesozoic.species import get_species, load_stage
 from mesozoic.task import Transition
 
 WIDTH, HEIGHT = 960, 540

@@ -1,10 +1,12 @@
-"""Gymnasium ids of every animal and stage. Cheap: no engine and no model is loaded."""
+"""Gymnasium ids of every animal and stage. Cheap: no engine, no model and no stage file is loaded."""
 
 from __future__ import annotations
 
-from mesozoic.config import stage_files
+import gymnasium
+
 from mesozoic.errors import UserError
-from mesozoic.species import species_names
+from mesozoic.species import species_names, stage_files
+from mesozoic.species.stages import stage_name
 
 ENTRY_POINT = "mesozoic.sim.gym_env:DinosaurEnv"
 
@@ -21,16 +23,15 @@ def env_id(species: str, stage_name: str) -> str:
 def register_envs() -> None:
     """Register every species and stage that has a stage file; again is harmless.
 
+    An animal whose package is broken has no ids; what is wrong with it is said where it is asked for by name.
     No time limit is registered: the task truncates its own episodes.
     """
-    import gymnasium  # here, because importing it is what calls this function
-
     for species in species_names():
         try:
             files = stage_files(species)
-        except UserError:
-            continue  # an animal without stage files
+        except (UserError, OSError):
+            continue
         for stage, path in files.items():
-            name = env_id(species, path.stem.partition("_")[2])
+            name = env_id(species, stage_name(path))
             if name not in gymnasium.registry:
                 gymnasium.register(name, ENTRY_POINT, kwargs={"species": species, "stage": stage})

@@ -86,7 +86,8 @@ def _check_metric(config: dict[str, Any], where: str) -> None:
 
 def _check_parameter(name: str, given: object, species: str, where: str) -> None:
     """Try the least, the greatest and each listed value in a stage of the species."""
-    from mesozoic.config import load_stage, parse_flag
+    from mesozoic.config import parse_flag
+    from mesozoic.species import load_stage
 
     if not isinstance(given, dict) or not {"value", "values", "min", "max"} & set(given):
         raise UserError(f"{where}: parameter {name} says no value; write value, values, or min and max")

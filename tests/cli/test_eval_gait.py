@@ -90,7 +90,7 @@ def test_draws_beside_a_policy_of_a_run(
     models = tmp_path / "run" / "stage2" / "models"
     models.mkdir(parents=True)
     Path(policy(2)).rename(models / "stage2_final.zip")
-    from mesozoic.config import load_stage
+    from mesozoic.species import load_stage
 
     config = load_stage("velociraptor", 2).model_dump(mode="json")
     (models.parent / "stage_config.json").write_text(json.dumps({"config": config}))

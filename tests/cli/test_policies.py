@@ -14,11 +14,10 @@ import pytest
 from mesozoic import policies, task
 from mesozoic.cli.app import main
 from mesozoic.cli.policies import open_policy, policy_file
-from mesozoic.config import load_stage
 from mesozoic.errors import UserError
 from mesozoic.learn.policy import Policy, load_policy
 from mesozoic.policies import shipped_policy, shipped_stages
-from mesozoic.species import get_species, species_names
+from mesozoic.species import get_species, load_stage, species_names
 from mesozoic.species.anatomy import anatomy_of
 
 Write = Callable[..., Path]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("jax", "mujoco", "torch", "gymnasium", "wandb", "pydantic", "numpy")
+HEAVY = ("jax", "mujoco", "torch", "wandb", "pydantic", "sky", "optuna")
 
 
 def test_help_imports_nothing_heavy() -> None:

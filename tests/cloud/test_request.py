@@ -64,7 +64,7 @@ def test_overrides_may_hold_spaces() -> None:
         ({"TIMESTEPS": "1e6"}, {}, "TIMESTEPS '1e6' is not a whole number"),
         ({"OVERRIDES": "ppo.learning_rte=1e-4"}, {}, "did you mean 'ppo.learning_rate'"),
         ({"OVERRIDES": "ppo.net_arch=[64, 64"}, {}, "the bracket [ is never closed"),
-        ({"N_ENVS": "63"}, {"stage": "1"}, "does not divide"),
+        ({"N_ENVS": "63", "OVERRIDES": "ppo.batch_size=1024"}, {"stage": "1"}, "does not divide"),
         ({}, {"managed": True, "retry": True}, "leave --retry-until-up out"),
     ],
 )

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mesozoic.config import configs_folder, load_file, load_stage, parse_flag, parse_override, parse_overrides
+from mesozoic.config import load_file, parse_flag, parse_override, parse_overrides
 from mesozoic.config.override import ALIASES, RENAMED, SECTIONS, section_keys
 from mesozoic.errors import UserError
+from mesozoic.species import load_stage
+from mesozoic.species.stages import configs_folder
 
 BEHAVIOUR = "[stage]\nnumber = 3\nname = 'bite'\n[env]\ntarget_froude = 0.1\n"
 VALUES = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mesozoic.config import configs_folder, load_stage, stage_files
 from mesozoic.evaluate.wilson import wilson
+from mesozoic.species import load_stage, stage_files
+from mesozoic.species.stages import configs_folder
 
 SPECIES = sorted(path.name for path in configs_folder().iterdir() if path.is_dir())
 

@@ -17,12 +17,12 @@ HEAVY = ("jax", "mujoco", "mjbatch", "torch")
 @pytest.mark.parametrize(
     ("statement", "forbidden"),
     [
-        ("import mesozoic", (*HEAVY, "numpy", "pydantic", "gymnasium")),
-        ("import mesozoic.config", (*HEAVY, "numpy", "gymnasium")),
-        ("import mesozoic.species", (*HEAVY, "numpy", "gymnasium")),
-        ("import mesozoic.sim", (*HEAVY, "numpy", "gymnasium")),
+        ("import mesozoic", (*HEAVY, "pydantic")),
+        ("import mesozoic.config", HEAVY),
+        ("import mesozoic.species", (*HEAVY, "pydantic")),
+        ("import mesozoic.sim", (*HEAVY, "pydantic")),
         ("import mesozoic.sim.registration", HEAVY),
-        ("import mesozoic.sim.batch_env", ("jax", "torch", "gymnasium")),
+        ("import mesozoic.sim.batch_env", ("jax", "torch")),
     ],
 )
 def test_an_import_pulls_in_nothing_heavy(statement: str, forbidden: tuple[str, ...]) -> None:

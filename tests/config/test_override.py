@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesozoic.config import Override, load_stage, parse_flag, parse_override, parse_overrides
+from mesozoic.config import Override, parse_flag, parse_override, parse_overrides
 from mesozoic.config.override import parse_value
 from mesozoic.errors import UserError
+from mesozoic.species import load_stage
 
 
 @pytest.mark.parametrize(

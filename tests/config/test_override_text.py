@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesozoic.config import Override, join_overrides, load_stage, parse_override, parse_overrides, split_overrides
+from mesozoic.config import Override, join_overrides, parse_override, parse_overrides, split_overrides
 from mesozoic.config.override import SECTIONS, parse_value, section_keys
 from mesozoic.errors import UserError
+from mesozoic.species import load_stage
 
 PATHS = [(section, key) for section in SECTIONS for key in section_keys(section)]
 STRINGS = st.text() | st.sampled_from(["it's", "True", "None", "1e4", "a b", "a=b", "[1", '"', "'''", "#", "", "\x7f"])

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mesozoic.config import configs_folder, load_file, load_stage, parse_overrides, stage_files
+from mesozoic.config import load_file, parse_overrides
 from mesozoic.curriculum.gate import gate_problems
 from mesozoic.errors import UserError
-from mesozoic.species import species_names
+from mesozoic.species import load_stage, species_names, stage_files
+from mesozoic.species.stages import configs_folder
 
 SHIPPED = sorted(configs_folder().glob("*/*.toml"))
 MINIMAL = "[stage]\nnumber = 2\nname = 'x'\n"

@@ -7,13 +7,13 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from mesozoic.config import StageConfig, load_stage, parse_overrides
+from mesozoic.config import StageConfig, parse_overrides
 from mesozoic.evaluate.actors import random_actor, statue
 from mesozoic.evaluate.episodes import Episodes, baselines, run_episodes
 from mesozoic.sim.actor import Actor
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
-from mesozoic.species import Species
+from mesozoic.species import Species, load_stage
 from mesozoic.task import TERMS, weight_key
 
 

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mesozoic.config import StageConfig, configs_folder, load_stage
+from mesozoic.config import StageConfig
 from mesozoic.curriculum.gate import Gate
 from mesozoic.evaluate.actors import random_actor, statue
 from mesozoic.evaluate.episodes import Episodes, run_episodes
 from mesozoic.sim.actor import Actor
 from mesozoic.sim.samples import Stream
-from mesozoic.species import Species, get_species, species_names
+from mesozoic.species import Species, get_species, load_stage, species_names
 from mesozoic.species.anatomy import CONTROL_PERIOD, anatomy_of
+from mesozoic.species.stages import configs_folder
 from mesozoic.task.observe import observation_layout
 
 EPISODES = 16

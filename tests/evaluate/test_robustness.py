@@ -13,7 +13,7 @@ import pytest
 
 from mesozoic import task
 from mesozoic.cli.app import main
-from mesozoic.config import EnvSection, StageConfig, load_stage, parse_overrides
+from mesozoic.config import EnvSection, StageConfig, parse_overrides
 from mesozoic.evaluate.actors import statue
 from mesozoic.evaluate.episodes import run_episodes
 from mesozoic.evaluate.robustness import NOMINAL, VARIATIONS, Variation, measure_robustness, scale_mass, set_friction
@@ -22,7 +22,7 @@ from mesozoic.sim.actor import Actor
 from mesozoic.sim.native import ModelChange, NativeEngine
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
-from mesozoic.species import Species
+from mesozoic.species import Species, load_stage
 from mesozoic.species.anatomy import Anatomy
 
 SHORT = ["env.max_episode_steps=70", "curriculum.min_avg_episode_length=0"]

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mesozoic.config import load_stage, stage_files
 from mesozoic.curriculum.gate import Gate
 from mesozoic.evaluate.actors import random_actor, statue
 from mesozoic.evaluate.episodes import run_episodes
 from mesozoic.learn.policy import load_policy
 from mesozoic.policies import shipped_policy, shipped_stages
 from mesozoic.sim.samples import Stream
-from mesozoic.species import get_species, species_names
+from mesozoic.species import get_species, load_stage, species_names, stage_files
 
 SEED = 1000
 RECORDS = Path(__file__).parents[2] / "docs" / "results" / "records.json"

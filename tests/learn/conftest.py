@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from mesozoic.config import StageConfig, load_stage, parse_overrides
+from mesozoic.config import StageConfig, parse_overrides
 from mesozoic.learn.jax_ppo import JaxPPO
 from mesozoic.learn.policy import Policy
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
-from mesozoic.species import Species
+from mesozoic.species import Species, load_stage
 
 TINY = (
     "stage.n_envs=8",

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mesozoic.config import StageConfig, load_stage, parse_overrides
+from mesozoic.config import StageConfig, parse_overrides
 from mesozoic.errors import UserError
 from mesozoic.evaluate.actors import statue
 from mesozoic.render import gl, scene, video
 from mesozoic.render.video import Recording, record, render_strip, render_video, strip_moments
 from mesozoic.sim.samples import Stream
-from mesozoic.species import Species, get_species
+from mesozoic.species import Species, get_species, load_stage
 
 NAME = "velociraptor"
 ACTIONS = 10
@@ -367,7 +367,7 @@ from mesozoic.render import gl, video
 heavy = {{"mujoco", "imageio_ffmpeg", "PIL"}} & set(sys.modules)
 assert not heavy, heavy
 from pathlib import Path
-from mesozoic.config import load_stage
+from mesozoic.species import load_stage
 from mesozoic.evaluate.actors import statue
 from mesozoic.species import get_species
 animal = get_species("{NAME}")

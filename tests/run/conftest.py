@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from mesozoic.config import load_stage, parse_overrides
+from mesozoic.config import parse_overrides
 from mesozoic.learn.kinds import find_kind
 from mesozoic.run.stage_spec import StageSpec
+from mesozoic.species import load_stage
 
 TINY = (
     "stage.n_envs=8",

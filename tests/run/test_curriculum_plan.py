@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from mesozoic.config import load_stage, stage_files
 from mesozoic.errors import UserError
 from mesozoic.run import curriculum as module
 from mesozoic.run.curriculum import COLUMNS, RESULTS_FILE, results_table
 from mesozoic.run.problems import resolve
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.stage_spec import StageSpec
-from mesozoic.species import species_names
+from mesozoic.species import load_stage, species_names, stage_files
 
 
 def plan(species: str = "velociraptor", *overrides: str, target: int | None = None) -> tuple[StageSpec, ...]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesozoic.config import load_stage
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.native_env import native_env
-from mesozoic.species import get_species
+from mesozoic.species import get_species, load_stage
 
 SPECIES = get_species("velociraptor")
 ENV = load_stage("velociraptor", 1).env.model_copy(update={"push_velocity_min": 0.4, "push_velocity_max": 0.4})

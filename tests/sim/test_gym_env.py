@@ -14,12 +14,11 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import mesozoic
-from mesozoic.config import stage_files
 from mesozoic.errors import UserError
 from mesozoic.sim.gym_env import DinosaurEnv
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.registration import env_id, register_envs
-from mesozoic.species import Species
+from mesozoic.species import Species, stage_files
 
 ROOT = Path(mesozoic.__file__).parents[1]
 ID = "mesozoic/Velociraptor-Balance-v0"

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from mesozoic import task
-from mesozoic.config import EnvSection, configs_folder, load_file
+from mesozoic.config import EnvSection, load_file
 from mesozoic.errors import UserError
 from mesozoic.sim.native_env import native_env
 from mesozoic.species import Species, get_species
 from mesozoic.species.anatomy import Anatomy, anatomy_of
+from mesozoic.species.stages import configs_folder
 
 SHIPPED = sorted(configs_folder().glob("*/*.toml"))
 

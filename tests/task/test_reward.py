@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mesozoic import task
-from mesozoic.config import EnvSection, configs_folder, load_file
+from mesozoic.config import EnvSection, load_file
 from mesozoic.species.anatomy import Anatomy
+from mesozoic.species.stages import configs_folder
 from mesozoic.task.reach_terms import FASTEST
 from mesozoic.task.reward import RAMPED, SIGNED
 

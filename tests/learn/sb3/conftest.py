@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mesozoic.config import StageConfig, load_stage, parse_overrides
+from mesozoic.config import StageConfig, parse_overrides
 from mesozoic.learn.kinds import find_kind
 from mesozoic.learn.policy import Policy
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
-from mesozoic.species import get_species
+from mesozoic.species import get_species, load_stage
 
 TINY = (
     *("stage.n_envs=8", "env.max_episode_steps=20", "curriculum.timesteps=256"),
