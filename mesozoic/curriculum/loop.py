@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -11,7 +12,7 @@ import numpy as np
 from mesozoic.config import CurriculumSection
 from mesozoic.curriculum.gate import Gate, Verdict
 from mesozoic.evaluate.episodes import Summary
-from mesozoic.learn.learner import Diverged, Learner, State
+from mesozoic.learn.learner import Diverged, Learner, Metrics, State
 from mesozoic.learn.policy import Policy
 
 
@@ -118,22 +119,17 @@ class StageLoop:
             None if the stage is finished, else why it stopped; a checkpoint was written.
 
         Raises:
-            Diverged: the training is not finite any more; a checkpoint of the last finite state was written.
+            Diverged: the training is not finite any more; the newest checkpoint is of a finite state.
         """
         at = self.progress
         self._recorder.phase("compiling")
         while not at.finished:
-            try:
-                metrics = self._learner.learn(self._learner.step + 1)
-                policy = self._due_policy()
-            except Diverged:
-                self._save(self._learner.step)
-                raise
+            metrics = self._learn()
             step = self._learner.step
             self._recorder.trained(step, metrics)
             exhausted = step >= self._plan.timesteps
-            if policy is not None:
-                self._judge(step, policy)
+            if step >= at.next_eval or exhausted:
+                self._judge(step)
             at.finished = at.passed or exhausted
             stop = self._recorder.stop()
             if step >= at.next_save or at.finished or stop:
@@ -143,27 +139,30 @@ class StageLoop:
             self._recorder.phase("training")
         return None
 
-    def _due_policy(self) -> Policy | None:
-        """The policy, if it is to be evaluated now.
-
-        Raises:
-            Diverged: it is not finite.
-        """
-        step = self._learner.step
-        if step < self.progress.next_eval and step < self._plan.timesteps:
-            return None
-        policy = self._learner.policy()
-        check_finite(policy, step)
-        return policy
+    def _learn(self) -> Metrics:
+        try:
+            return self._learner.learn(self._learner.step + 1)
+        except Diverged as error:
+            with suppress(Diverged):
+                self._save(self._learner.step)
+            raise error
 
     def _save(self, step: int) -> None:
+        """Save a checkpoint.
+
+        Raises:
+            Diverged: the policy is not finite; nothing was written.
+        """
+        check_finite(self._learner.policy(), step)
         self.progress.next_save = max(self.progress.next_save, _next_multiple(step, self._plan.save_freq))
         self._recorder.phase("saving")
         self._recorder.checkpoint(step)
 
-    def _judge(self, step: int, policy: Policy) -> None:
+    def _judge(self, step: int) -> None:
         at = self.progress
         self._recorder.phase("evaluating")
+        policy = self._learner.policy()
+        check_finite(policy, step)
         summary = self._evaluate(policy)
         verdict = self._gate.judge(summary)
         at.next_eval = _next_multiple(step, self._plan.eval_freq)

@@ -68,7 +68,7 @@ class StageFolder:
             if not os.access(self.path, os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
         except OSError as error:
-            raise UserError(f"cannot write to {self.path} ({error.strerror}); give another --output-dir") from None
+            raise _cannot_write(self.path, error) from None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -81,6 +81,9 @@ class StageFolder:
         """
         try:
             self.run.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot_write(self.path, error) from None
+        try:
             with file_lock(self.run / f".stage{self.stage}.lock"):
                 yield
         except Held:
@@ -108,6 +111,10 @@ class StageFolder:
         return aside
 
 
+def _cannot_write(path: Path, error: OSError) -> UserError:
+    return UserError(f"cannot write to {path} ({error.strerror}); give another --output-dir")
+
+
 def save_policy(path: Path, policy: Policy) -> None:
     """Write a policy, and beside it the files that its learner adds: `stage1_final_vecnormalize.pkl`."""
     save_files(path.parent, policy_files(path.name, policy))
@@ -131,11 +138,28 @@ def save_files(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def choose_run_folder(output_dir: Path | None, log_dir: Path | None, name: str) -> Path:
-    """`--output-dir` wins; else `--log-dir`/<name>-<time>; else `runs`/<name>-<time>."""
+    """`--output-dir` wins; else a new folder `--log-dir`/<name>-<time>; else `runs`/<name>-<time>.
+
+    The new folder is made at once, so that two runs begun in the same second have two.
+
+    Raises:
+        UserError: it cannot be made.
+    """
     if output_dir is not None:
         return output_dir
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    return (log_dir or Path("runs")) / f"{name}-{stamp}"
+    parent, stamp = log_dir or Path("runs"), datetime.now().strftime("%Y%m%d-%H%M%S")
+    for end in ("", *(f"-{number}" for number in range(2, 1000))):
+        folder = parent / f"{name}-{stamp}{end}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if not folder.is_dir():
+                break
+        except OSError as error:
+            raise _cannot_write(folder, error) from None
+        else:
+            return folder
+    raise UserError(f"cannot make a folder in {parent}; give --output-dir")
 
 
 def find_policy(path: Path, before: int | None = None) -> Path:
@@ -165,7 +189,7 @@ def start_of(load: Path | None, run: Path | None, stage: int) -> Path | None:
     if load is None or run is None or not (load.is_dir() and run.is_dir() and load.samefile(run)):
         return load
     before = any(_policies(load, name, stage) for name in POLICIES)
-    return find_policy(load, stage if before else None)
+    return find_policy(load, stage if before else stage + 1)
 
 
 def _policies(path: Path, name: str, before: int | None) -> dict[int, Path]:

@@ -69,9 +69,9 @@ def serve(messages: queue.Queue[dict[str, Any]], replies: TextIO) -> None:
     """Begin a run, log rows until the end, and end it."""
     run = begin(**messages.get()["begin"])
     reply(replies, started=True)
-    logged: dict[str, float] = {}
+    begins: dict[str, float] = {}
     while "close" not in (message := messages.get()):
-        log(run, logged, message["step"], message["metrics"])
+        log(run, begins, message["step"], message["metrics"])
     end(run, message["close"])
     reply(replies, closed=True)
 
@@ -106,16 +106,17 @@ def begin(stage: int, folder: str, name: str, run_id: str, config: dict[str, Any
     return run
 
 
-def log(run: Any, logged: dict[str, float], step: int, metrics: dict[str, float]) -> None:
-    """Log one row. Rows that a resumed training makes again are in the run already; stages begin at 0 again."""
+def log(run: Any, begins: dict[str, float], step: int, metrics: dict[str, float]) -> None:
+    """Log one row, unless an earlier part of a resumed training did. Each stage begins at step 0 again.
+
+    Args:
+        begins: by stage, the last step that the run had when this process began.
+    """
     stage = next((name.partition("/")[0] for name in metrics if name.startswith("stage")), "")
     own = f"{stage}/env_step" if stage else "env_step"
-    if own not in logged:
-        logged[own] = float(run.summary.get(own, -1.0))
-    if step < logged[own] or (step == logged[own] and not any(name.startswith("eval/") for name in metrics)):
-        return
-    logged[own] = step
-    run.log({**metrics, own: step, "env_step": step})
+    begins.setdefault(own, float(run.summary.get(own, -1.0)))
+    if step >= begins[own]:
+        run.log({**metrics, own: step, "env_step": step})
 
 
 def end(run: Any, outcome: str) -> None:
