@@ -89,13 +89,11 @@ def _environment(species: Species, config: StageConfig) -> Work:
 
 
 def _training(species: Species, config: StageConfig, kind: LearnerKind) -> Work:
-    env = native_env(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
-    env.reset()
-    learner = kind.make(env, config, species.name, 0)
+    learner = kind.make(species, config, 0)
 
     def work() -> int:
         before = learner.step
-        learner.learn(before + 1)
+        learner.learn()
         return learner.step - before
 
     return work

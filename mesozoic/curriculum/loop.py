@@ -141,7 +141,7 @@ class StageLoop:
 
     def _learn(self) -> Metrics:
         try:
-            return self._learner.learn(self._learner.step + 1)
+            return self._learner.learn()
         except Diverged as error:
             with suppress(Diverged):
                 self._save(self._learner.step)

@@ -26,20 +26,24 @@ class Diverged(UserError):
 
 
 class Learner(Protocol):
-    """Improves a policy by acting in the environment it was given."""
+    """Improves a policy by acting in the environment that it was given."""
 
     @property
     def step(self) -> int:
         """Environment steps taken so far, over all worlds."""
 
-    def learn(self, until_step: int) -> Metrics:
-        """Go on until at least `until_step`; return metrics of what was done, name -> value."""
+    def learn(self) -> Metrics:
+        """One iteration: collect, update, count; metrics of it.
+
+        Raises:
+            Diverged: something is not finite; the state is that of before the update.
+        """
 
     def policy(self) -> Policy:
         """The current policy, portable."""
 
     def state(self) -> State:
-        """Everything needed to continue bit for bit, the environment's own state apart."""
+        """Everything needed to continue bit for bit, that of the environment included."""
 
     def set_state(self, state: State) -> None:
         """Continue from what `state()` returned."""

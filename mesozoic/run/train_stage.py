@@ -27,7 +27,6 @@ from mesozoic.run.sinks.table import FILES
 from mesozoic.run.stage_spec import StageSpec
 from mesozoic.run.stop import Stops, TimeLimit, error_of
 from mesozoic.run.versions import cores, versions
-from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species
 
@@ -92,12 +91,9 @@ def _train(
 ) -> dict[str, Any]:
     config, seed, plan = spec.config, spec.seed, spec.config.curriculum
     species = get_species(spec.species)
-    env = native_env(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, random_age=True)
-    env.reset()
-    learner = spec.kind.make(env, config, spec.species, seed, warm_start)
+    learner = spec.kind.make(species, config, seed, warm_start)
     checkpoints = Checkpoints(folder.checkpoints, record, saved)
     recorder = RunRecorder(folder, reporter, stops, checkpoints)
-    checkpoints.add("env", env)
     checkpoints.add("learner", learner)
     checkpoints.add("recorder", recorder)
 

@@ -48,7 +48,7 @@ class BatchEnv:
         self._auto_reset, self._random_age = auto_reset, random_age
         self._heading = heading
         self._uniforms = task.uniforms_per_reset(self.anatomy, env)
-        self.ramp = 1.0
+        self.ramp: NDArray[np.float32] | np.float32 = np.float32(1.0)
         """Share of the weights of locomotion and behaviour terms that counts, for ramps in training."""
         self._episode = np.full(self.n, -1, dtype=np.int64)
         blank = np.zeros((self.n, self._uniforms), dtype=np.float32)
