@@ -35,7 +35,9 @@ from mesozoic.sim.native_env import training_env
 from mesozoic.species import Species
 from mesozoic.task import Transition
 
-SAME_NETWORK = "set net_arch to what the policy was trained with"
+
+class _NotFiniteError(Exception):
+    """What it says, of a control step, is not finite."""
 
 
 class SB3Learner(ABC):
@@ -95,12 +97,13 @@ class SB3Learner(ABC):
         logged = {name: float(value) for name, value in self._model.logger.name_to_value.items()}
         self._model.logger.name_to_value.clear()
         metrics = {name: value for name, value in logged.items() if name.startswith("train/")}
-        seen = np.concatenate(self._seen)
-        if what := broken or self._not_finite(metrics, seen):
+        if what := broken or self._not_finite(metrics):
             self._set_weights(kept)
             self._model.num_timesteps = before
+            for one in (self._seen, self._terms, self._ended):
+                one.clear()
             raise Diverged(before, float(self._model.learning_rate), what)
-        self._normalisation.update(seen)
+        self._normalisation.update(np.concatenate(self._seen))
         self._after()
         self._schedule()
         episodes = episode_metrics(self.step - before, self._terms, self._ended)
@@ -224,6 +227,11 @@ class SB3Learner(ABC):
             update_learning_rate(optimiser, rate)
 
     def _observe(self, transition: Transition) -> None:
+        """Count a step; one that is not finite gets into no buffer and no statistics."""
+        if not np.isfinite(transition.reward).all():
+            raise _NotFiniteError("a reward")
+        if not (np.isfinite(transition.observation).all() and np.isfinite(transition.next_observation).all()):
+            raise _NotFiniteError("an observation")
         self._tally, terms, ended = count(np, self._tally, transition)
         for total, more in ((self._terms, terms), (self._ended, ended)):
             for name, value in more.items():
@@ -234,8 +242,10 @@ class SB3Learner(ABC):
         """Collect and update; what PyTorch refused because it is not finite, in words."""
         try:
             self._model.learn(self._chunk(), reset_num_timesteps=False, log_interval=None)
+        except _NotFiniteError as error:
+            return str(error)
         except ValueError:  # of a distribution whose parameters are not numbers
-            if (what := self._not_finite({}, np.zeros(1, dtype=np.float32))) is None:
+            if (what := self._not_finite({})) is None:
                 raise
             return what
         return None
@@ -252,53 +262,10 @@ class SB3Learner(ABC):
         for optimiser, state in zip(self._optimisers(), kept["optimisers"], strict=True):
             set_optimiser_state(optimiser, state)
 
-    def _not_finite(self, metrics: Metrics, seen: NDArray[np.float32]) -> str | None:
-        """What the last iteration left that is not finite, in words."""
+    def _not_finite(self, metrics: Metrics) -> str | None:
+        """What the last update left that is not finite, in words."""
         for name, value in metrics.items():
             if not np.isfinite(value):
                 return name.removeprefix("train/").replace("_", " ")
-        if not np.isfinite(seen).all():
-            return "an observation"
         weights = module_state(self._model.policy).values()
         return None if all(np.isfinite(value).all() for value in weights) else "a weight"
-
-
-def linear_arrays(name: str, modules: list[torch.nn.Module]) -> dict[str, NDArray[Any]]:
-    """Weights of the affine maps among `modules` as `name/0/kernel` [in, out], `name/0/bias` [out], ..."""
-    maps = [module for module in modules if isinstance(module, torch.nn.Linear)]
-    arrays: dict[str, NDArray[Any]] = {}
-    for i, module in enumerate(maps):
-        arrays[f"{name}/{i}/kernel"] = module.weight.detach().cpu().numpy().T.copy()
-        arrays[f"{name}/{i}/bias"] = module.bias.detach().cpu().numpy().copy()
-    return arrays
-
-
-def load_linear(name: str, modules: list[torch.nn.Module], arrays: dict[str, NDArray[Any]]) -> None:
-    """The other way about.
-
-    Raises:
-        UserError: a weight is missing or has another shape.
-    """
-    maps = [module for module in modules if isinstance(module, torch.nn.Linear)]
-    for i, module in enumerate(maps):
-        load_array(f"{name}/{i}/kernel", module.weight.T, arrays)
-        load_array(f"{name}/{i}/bias", module.bias, arrays)
-    if f"{name}/{len(maps)}/kernel" in arrays:
-        raise UserError(f"the policy has more than {len(maps)} layers in its {name}; {SAME_NETWORK}")
-
-
-def load_array(name: str, parameter: torch.Tensor, arrays: dict[str, NDArray[Any]]) -> None:
-    """Copy an array into a parameter.
-
-    Raises:
-        UserError: it is missing or has another shape.
-    """
-    value = arrays.get(name)
-    if value is None or value.shape != tuple(parameter.shape):
-        found = "nothing" if value is None else list(value.shape)
-        raise UserError(
-            f"network parameter {name} should have the shape {list(parameter.shape)}, but there is {found};"
-            f" {SAME_NETWORK}"
-        )
-    with torch.no_grad():
-        parameter.copy_(torch.as_tensor(value))
