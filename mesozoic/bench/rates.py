@@ -61,7 +61,7 @@ def _rate(work: Work, seconds: float) -> float:
 def _physics_and_environment(species: Species, config: StageConfig) -> dict[str, Work]:
     n = config.stage.n_envs
     engine = RecordingEngine(NativeEngine(species, n))
-    env = BatchEnv(engine, config.env, 0, random_age=True)
+    env = BatchEnv(engine, config.env, 0, random_age=True, ahead=NativeEngine(species, n))
     env.reset()
     noise = np.random.default_rng(0).standard_normal((STEPS, n, env.action_size))
     actions = task.clip_action(np, ACTION_SIZE * noise.astype(np.float32))

@@ -37,11 +37,11 @@ class RecordingEngine:
     def sensed(self, mask: Array | None = None) -> Sensed:
         return self._engine.sensed(mask)
 
-    def state(self) -> State:
-        return self._engine.state()
+    def state(self, mask: Array | None = None) -> State:
+        return self._engine.state(mask)
 
-    def set_state(self, state: State) -> None:
-        self._engine.set_state(state)
+    def set_state(self, state: State, mask: Array | None = None) -> None:
+        self._do(lambda: self._engine.set_state(state, mask))
 
     def _do(self, call: Callable[[], None]) -> None:
         self._calls.append(call)

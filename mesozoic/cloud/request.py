@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +39,7 @@ def parse_gpus(text: str) -> Gpus:
         UserError: it is none of these.
     """
     name, _, count = text.strip().partition(":")
-    if not name or (count and not count.isdigit()) or text.strip().endswith(":") or count == "0":
+    if not name or text.strip().endswith(":") or not re.fullmatch(r"[1-9][0-9]{0,3}|", count):
         raise UserError(f"--gpus '{text}' is not GPU[:N] with N of at least 1; type for example --gpus A100:1 or CPU:8")
     return Gpus("CPU" if name.upper() == "CPU" else name, int(count or 1))
 

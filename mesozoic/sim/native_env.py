@@ -31,6 +31,7 @@ def native_env(
 
 def training_env(species: Species, config: StageConfig, seed: int) -> BatchEnv:
     """The worlds that a stage is trained in, already reset, the first episodes at random ages."""
-    env = native_env(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, random_age=True)
+    engine, ahead = (NativeEngine(species, config.stage.n_envs) for _ in range(2))
+    env = BatchEnv(engine, config.env, seed, Stream.TRAIN, random_age=True, ahead=ahead)
     env.reset()
     return env
