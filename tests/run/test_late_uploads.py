@@ -1,4 +1,4 @@
-"""In a mounted bucket a removed file is gone at once, a new one arrives later; a whole checkpoint is there all the same.
+"""In a mounted bucket a removed file is gone at once, a new one arrives later; a whole checkpoint is always there.
 
 The network is imagined here; tests/job/test_bucket_mount.py has a real mount.
 """
