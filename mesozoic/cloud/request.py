@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mesozoic.cloud.names import check_name, unique_name
 from mesozoic.cloud.secrets import refuse_secrets
-from mesozoic.errors import UserError, did_you_mean
+from mesozoic.errors import Problems, UserError, did_you_mean, shown
+from mesozoic.run.spec import DEFAULT_SPECIES, RunSpec
+
+if TYPE_CHECKING:
+    from mesozoic.run.stage_spec import StageSpec
 
 CLOUDS = ("lambda", "gcp", "aws", "slurm")
 TASK_FILE = Path("cloud/train.yaml")
@@ -38,7 +44,12 @@ def parse_gpus(text: str) -> Gpus:
         UserError: it is none of these.
     """
     name, _, count = text.strip().partition(":")
-    if not name or (count and not count.isdigit()) or text.strip().endswith(":") or count == "0":
+    if (
+        not name
+        or (count and not re.fullmatch("[0-9]{1,4}", count))
+        or text.strip().endswith(":")
+        or count.strip("0") == "" != count
+    ):
         raise UserError(f"--gpus '{text}' is not GPU[:N] with N of at least 1; type for example --gpus A100:1 or CPU:8")
     return Gpus("CPU" if name.upper() == "CPU" else name, int(count or 1))
 
@@ -84,7 +95,12 @@ def positive(value: float | None, option: str) -> float | None:
 
 @dataclass(frozen=True)
 class LaunchRequest:
-    """All options of `mesozoic cloud launch`. Prices are dollars per hour, hours are hours of the job."""
+    """All options of `mesozoic cloud launch`. Prices are dollars per hour, hours are hours of the job.
+
+    Attributes:
+        envs: settings to hand over beside those of the task file.
+        training: the stages that will be trained, checked.
+    """
 
     species: str = "velociraptor"
     stage: str = "all"
@@ -98,6 +114,7 @@ class LaunchRequest:
     max_cost: float | None = None
     max_hours: float | None = None
     envs: Mapping[str, str] = field(default_factory=dict)
+    training: tuple[StageSpec, ...] = ()
     name: str = ""
     """Of the cluster, or of the managed job."""
 
@@ -109,25 +126,54 @@ class LaunchRequest:
     def run_name(self) -> str:
         return self.envs["RUN_NAME"]
 
-    @property
-    def stages(self) -> tuple[int, ...]:
-        return (1, 2, 3) if self.stage == "all" else (int(self.stage),)
 
-    def overrides(self) -> list[str]:
-        """The overrides of the stage files, as `mesozoic train --override` takes them."""
-        from mesozoic.config import split_overrides
+def training_of(settings: Mapping[str, str]) -> RunSpec:
+    """What a machine with these settings would train; empty ones are as the machine understands them.
 
-        found = split_overrides(self.envs.get("OVERRIDES", ""))
-        if self.envs.get("TIMESTEPS"):
-            found.append(f"curriculum.timesteps={self.envs['TIMESTEPS']}")
-        if self.envs.get("N_ENVS"):
-            found.append(f"stage.n_envs={self.envs['N_ENVS']}")
-        return found
+    Raises:
+        UserError: a sentence for each that is not of its kind. Whether it can be trained, `run/problems.py` says.
+    """
+    from mesozoic.config import split_overrides
+
+    wrong: list[str] = []
+
+    def number(name: str, default: int) -> int:
+        text = settings.get(name) or str(default)
+        if not re.fullmatch(r"[0-9]{1,18}", text):
+            wrong.append(
+                f"{name} '{shown(text)}' is not a whole number; give digits only, for example --env {name}=256"
+            )
+            return default
+        return int(text)
+
+    stage: int | None = None
+    if (settings.get("STAGE") or "all") != "all":
+        stage = number("STAGE", 1)
+    overrides: list[str] = []
+    try:
+        overrides = split_overrides(settings.get("OVERRIDES", ""))
+    except UserError as error:
+        wrong.append(str(error))
+    for name, path in (("TIMESTEPS", "curriculum.timesteps"), ("N_ENVS", "stage.n_envs")):
+        if settings.get(name):
+            overrides.append(f"{path}={number(name, 1)}")
+    seed = number("SEED", 0)
+    if wrong:
+        raise Problems(wrong)
+    return RunSpec(
+        species=settings.get("SPECIES") or DEFAULT_SPECIES,
+        stage=stage,
+        seed=seed,
+        backend=settings.get("BACKEND") or "auto",
+        algorithm=settings.get("ALGORITHM") or "ppo",
+        overrides=tuple(overrides),
+    )
 
 
 def make_request(
     envs: Mapping[str, str],
     *,
+    settings: Mapping[str, str] | None = None,
     species: str | None = None,
     stage: str | None = None,
     name: str | None = None,
@@ -141,26 +187,27 @@ def make_request(
     max_cost: float | None = None,
     max_hours: float | None = None,
 ) -> LaunchRequest:
-    """Check all options against each other and fill in names; an option wins over the same thing in `envs`.
+    """Check all options against each other and fill in names.
+
+    An option wins over the same thing in `envs`, that over the task file's `settings`, and that over the default.
 
     Raises:
         UserError: one of them cannot be.
     """
-    species = species or envs.get("SPECIES") or "velociraptor"
-    stage = stage or envs.get("STAGE") or "all"
-    if stage not in ("all", "1", "2", "3"):
-        raise UserError(f"--stage '{stage}' is none of 1, 2, 3 or all; type for example --stage 1")
     if managed and retry:
         raise UserError("a managed job waits for a machine by itself; leave --retry-until-up out")
+    given = {**envs, **{name: value for name, value in (("SPECIES", species), ("STAGE", stage)) if value}}
     limit = positive(max_hours, "--max-hours")
-    cluster = check_name(name or unique_name(f"{species}-{stage}"), "--name")
-    run_name = check_name(envs.get("RUN_NAME") or cluster.removeprefix("mesozoic-"), "RUN_NAME")
-    chosen = {**envs, "SPECIES": species, "STAGE": stage, "RUN_NAME": run_name}
     if limit is not None:
-        chosen["MAX_HOURS"] = f"{limit:g}"
-    elif envs.get("MAX_HOURS"):
-        limit = positive(_number(envs["MAX_HOURS"]), "--max-hours")
-    request = LaunchRequest(
+        given["MAX_HOURS"] = f"{limit:g}"
+    known = {**(settings or {}), **given}
+    if limit is None and known.get("MAX_HOURS"):
+        limit = positive(_number(known["MAX_HOURS"]), "--max-hours")
+    species, stage = known.get("SPECIES") or DEFAULT_SPECIES, known.get("STAGE") or "all"
+    training = _check_training(known)
+    cluster = check_name(name or unique_name(f"{species}-{stage}"), "--name")
+    run_name = check_name(known.get("RUN_NAME") or cluster.removeprefix("mesozoic-"), "RUN_NAME")
+    return LaunchRequest(
         species=species,
         stage=stage,
         file=file,
@@ -172,32 +219,21 @@ def make_request(
         max_hourly_cost=positive(max_hourly_cost, "--max-hourly-cost"),
         max_cost=positive(max_cost, "--max-cost"),
         max_hours=limit,
-        envs=chosen,
+        envs={**given, "SPECIES": species, "STAGE": stage, "RUN_NAME": run_name},
+        training=training,
         name=cluster,
     )
-    check_training(request)
-    return request
 
 
-def check_training(request: LaunchRequest) -> None:
-    """Refuse here what the machine would refuse once it is paid for: an unknown animal, stage or override.
+def _check_training(settings: Mapping[str, str]) -> tuple[StageSpec, ...]:
+    """The stages that the machine will train; refuses what it would refuse once it is paid for.
 
     Raises:
-        UserError: training cannot start like this.
+        UserError: a sentence for each thing that is wrong.
     """
-    from mesozoic.config import parse_overrides
-    from mesozoic.species import get_species, load_stage
+    from mesozoic.run.problems import resolve
 
-    for name in ("TIMESTEPS", "N_ENVS", "SEED"):
-        value = request.envs.get(name, "")
-        if value and not value.isdigit():
-            raise UserError(f"{name} '{value}' is not a whole number; give digits only, for example --env {name}=256")
-    get_species(request.species)
-    overrides = parse_overrides(request.overrides())
-    for stage in request.stages:
-        config = load_stage(request.species, stage, overrides)
-        if request.envs.get("ALGORITHM", "ppo") == "ppo":
-            config.check_ppo_batches()
+    return resolve(training_of(settings), here=False)
 
 
 def _number(text: str) -> float:
