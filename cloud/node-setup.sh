@@ -54,16 +54,24 @@ if "$venv/bin/python" -c 'import mesozoic' 2>/dev/null && [ "$(cat "$stamp" 2>/d
   exit 0
 fi
 
-# uv: found, else from the package registry, else with its own installer.
-uv_in_venv() { python3 -m venv "$HOME/.mesozoic/uv" && "$HOME/.mesozoic/uv/bin/pip" install --quiet uv; }
+# uv: found, else the tested version from the package registry, else the same with its own installer.
+uv_version=""
+while IFS= read -r line; do
+  case "$line" in uv==*) uv_version="${line#uv==}" ;; esac
+done <constraints.txt
+[ -n "$uv_version" ] || { echo "error: constraints.txt names no version of uv; take the file of the checkout" >&2 && exit 2; }
+uv_in_venv() {
+  python3 -m venv "$HOME/.mesozoic/uv" && "$HOME/.mesozoic/uv/bin/pip" install --quiet -c constraints.txt uv
+}
+uv_installer="https://astral.sh/uv/$uv_version/install.sh"
 if command -v uv >/dev/null; then
-  say "uv: $(command -v uv)"
-elif python3 -m pip install --quiet --user uv >/dev/null 2>&1 && command -v uv >/dev/null; then
+  say "uv: $(command -v uv) ($(uv --version 2>/dev/null || echo "of an unknown version"); tested: $uv_version)"
+elif python3 -m pip install --quiet --user -c constraints.txt uv >/dev/null 2>&1 && command -v uv >/dev/null; then
   say "uv: installed with pip in $(command -v uv)"
 elif uv_in_venv >/dev/null 2>&1; then
   export PATH="$HOME/.mesozoic/uv/bin:$PATH"
   say "uv: installed with pip in $(command -v uv)"
-elif { curl -LsSf --retry 3 https://astral.sh/uv/install.sh | sh; } >/dev/null 2>&1 && command -v uv >/dev/null; then
+elif { curl -LsSf --retry 3 --max-time 300 "$uv_installer" | sh; } >/dev/null 2>&1 && command -v uv >/dev/null; then
   say "uv: installed with its own installer in $(command -v uv)"
 else
   echo "error: uv could not be installed, neither with pip nor with its installer; put uv on PATH of this machine" >&2
@@ -81,7 +89,7 @@ if ! "$venv/bin/python" -c '' 2>/dev/null; then
     fi
   done
   if [ -z "$python" ]; then
-    python=3.11
+    python=3.11 # uv knows the releases that there were when it was made, so its version decides which 3.11
     say "Python: 3.11 from uv, because none between 3.11 and 3.13 is here"
     uv python install 3.11
   fi

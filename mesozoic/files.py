@@ -1,11 +1,44 @@
-"""Writing files so that a reader sees the old contents or the new, never a part."""
+"""Reading files that somebody else wrote, and writing so that a reader sees the old contents or the new."""
 
 from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
+
+from mesozoic.errors import UserError, shown
+
+TEXT_LIMIT = 1_000_000
+"""Bytes. No text that people write for this package comes near it."""
+
+
+def read_text(path: Path, limit: int = TEXT_LIMIT) -> str:
+    """The text of a plain file of at most `limit` bytes, without the byte order mark that some editors write.
+
+    Anything but a plain file (a pipe, a device, a folder) is refused before a byte of it is read.
+
+    Raises:
+        UserError: it is no such file, cannot be read, or is not UTF-8.
+    """
+    place = shown(str(path), 120)
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise UserError(f"{place} is no plain file; put one there")
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise UserError(f"cannot read {place} ({error.strerror}); check the path") from None
+    except ValueError as error:  # a path with a null character
+        raise UserError(f"cannot read {place} ({error}); check the path") from None
+    if len(data) > limit:
+        raise UserError(f"{place} is longer than {limit:,} bytes; shorten it")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{place} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -9,9 +9,8 @@ from typing import Any
 
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
-from mesozoic.sim.native_env import native_env
+from mesozoic.sim.native_env import training_env
 from mesozoic.sim.registration import env_id, register_envs
-from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 
 PROCESSES = 4
@@ -73,14 +72,13 @@ def _usual(environment: str, vec_env: type[Any], rollouts: int) -> float:
 def _batched(species: Species, config: StageConfig, rollouts: int) -> float:
     from mesozoic.learn.sb3.ppo import SB3PPO
 
-    env = native_env(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
-    env.reset()
-    learner = SB3PPO(env, config, species.name, 0)
-    per_rollout = config.ppo.n_steps * env.n
+    learner = SB3PPO(training_env(species, config, 0), config, species.name, 0)
+    per_rollout = config.ppo.n_steps * config.stage.n_envs
     steps = -(-ROLLOUT * PROCESSES // per_rollout) * per_rollout
 
     def work(count: int) -> None:
-        learner.learn(learner.step + steps * count)
+        for _ in range(count * (steps // per_rollout)):
+            learner.learn()
 
     return _rate(work, steps, rollouts)
 

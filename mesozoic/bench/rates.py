@@ -8,15 +8,19 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from mjbatch import Batch
 
 from mesozoic import task
+from mesozoic.bench.replay import RecordingEngine
 from mesozoic.config import StageConfig
 from mesozoic.learn.kinds import LearnerKind
-from mesozoic.sim.native_env import native_env
-from mesozoic.sim.samples import Stream
+from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native import NativeEngine
 from mesozoic.species import Species
 
+STEPS = 50
+"""Control steps of one piece of work."""
+ACTION_SIZE = 0.2
+"""Standard deviation of the random actions, of which 1 is the whole range."""
 Work = Callable[[], int]
 """Does a little work and says how many environment steps it was."""
 
@@ -24,14 +28,10 @@ Work = Callable[[], int]
 def measure(species: Species, config: StageConfig, kind: LearnerKind, seconds: float, rounds: int) -> dict[str, Any]:
     """Rates in environment (control) steps per second, median over `rounds` of `seconds` each.
 
-    physics: mjbatch alone, the animal standing; environment: the task on top, small random actions;
-    training: collection and updates, compilation apart.
+    environment: `STEPS` control steps from one and the same state, with small random actions; physics: the engine
+    alone, asked for the same steps and resets; training: collection and updates, compilation apart.
     """
-    works = {
-        "physics": _physics(species, config),
-        "environment": _environment(species, config),
-        "training": _training(species, config, kind),
-    }
+    works = {**_physics_and_environment(species, config), "training": _training(species, config, kind)}
     began = time.perf_counter()
     works["training"]()
     compile_seconds = time.perf_counter() - began
@@ -58,44 +58,36 @@ def _rate(work: Work, seconds: float) -> float:
     return steps / elapsed
 
 
-def _physics(species: Species, config: StageConfig) -> Work:
+def _physics_and_environment(species: Species, config: StageConfig) -> dict[str, Work]:
     n = config.stage.n_envs
-    env = native_env(species, config.env, 1, 0, Stream.TRAIN)
-    batch = Batch(species.load_model(), n)
-    ctrl = batch.bind("ctrl")
-    batch.reset(keyframe=0)
-    ctrl[:] = env.anatomy.home_ctrl
-
-    def work() -> int:
-        for _ in range(50):
-            batch.step(nstep=env.anatomy.substeps)
-        return 50 * n
-
-    return work
-
-
-def _environment(species: Species, config: StageConfig) -> Work:
-    n = config.stage.n_envs
-    env = native_env(species, config.env, n, 0, Stream.TRAIN, random_age=True)
+    engine = RecordingEngine(NativeEngine(species, n))
+    env = BatchEnv(engine, config.env, 0, random_age=True, ahead=NativeEngine(species, n))
     env.reset()
-    actions = 0.2 * np.random.default_rng(0).standard_normal((50, n, env.action_size)).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal((STEPS, n, env.action_size))
+    actions = task.clip_action(np, ACTION_SIZE * noise.astype(np.float32))
+    state = env.state()
 
-    def work() -> int:
-        for action in task.clip_action(np, actions):
+    def environment() -> int:
+        env.set_state(state)
+        engine.begin()
+        for action in actions:
             env.step(action)
-        return 50 * n
+        return STEPS * n
 
-    return work
+    def physics() -> int:
+        engine.replay()
+        return STEPS * n
+
+    environment()  # writes down what the physics does again
+    return {"physics": physics, "environment": environment}
 
 
 def _training(species: Species, config: StageConfig, kind: LearnerKind) -> Work:
-    env = native_env(species, config.env, config.stage.n_envs, 0, Stream.TRAIN, random_age=True)
-    env.reset()
-    learner = kind.make(env, config, species.name, 0)
+    learner = kind.make(species, config, 0)
 
     def work() -> int:
         before = learner.step
-        learner.learn(before + 1)
+        learner.learn()
         return learner.step - before
 
     return work

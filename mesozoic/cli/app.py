@@ -39,7 +39,7 @@ app.command("curriculum", context_settings=PASS_THROUGH)(curriculum_command.curr
 app.command("eval")(eval_command.evaluate)
 app.command("robustness")(robustness_command.robustness)
 app.command("render")(render_command.render)
-app.command("species")(species_command.species)
+app.add_typer(species_command.app, name="species")
 app.command("bench")(bench_command.bench)
 app.add_typer(cloud_command.app, name="cloud")
 

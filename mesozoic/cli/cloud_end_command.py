@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from mesozoic.cli.cloud_options import ClusterName, DryRun, Yes, confirm
 
 if TYPE_CHECKING:
-    from mesozoic.cloud.sky.client import CloudClient, Cluster
+    from mesozoic.cloud.providers import Provider, Rented
 
 
 def cancel(
@@ -60,59 +61,73 @@ def stop(name: ClusterName = None, dry_run: DryRun = False, yes: Yes = False) ->
 
 def down(
     name: ClusterName = None,
-    every: Annotated[bool, typer.Option("--all", help="All clusters and managed jobs of this project.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All clusters, managed jobs and pools of this project.")] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Terminate a machine, wait until it is gone, and look whether anything of this project is left.
+    """End what was launched from here, wait until it is gone, and look whether anything of this project is left.
 
-    Its disk is lost: pull results first. Exit code 1 if something could not be confirmed to be gone.
+    A machine's disk is lost: pull results first. Exit code 1 if something could not be confirmed to be gone.
     """
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.ledger import read_ledger
-    from mesozoic.cloud.sky.give_back import give_back, our_clusters, report_left
-    from mesozoic.cloud.sky.targets import find_cluster, our_managed_jobs
+    from mesozoic.cloud.names import plain_name
+    from mesozoic.cloud.undo import give_back, report_left
     from mesozoic.errors import UserError
 
     if every and name is not None:
         raise UserError(f"'{name}' or --all, not both")
-    client = cloud_options.connect()
-    clusters = our_clusters(client, refresh=True) if every else [find_cluster(client, name, up=False)]
-    has_managed = every and any(line.get("managed") for line in read_ledger())
-    jobs = [job for job in our_managed_jobs(client) if not job.ended] if has_managed else []
-    for cluster in clusters:
-        typer.echo(f"{cluster.name}  {cluster.state}  {cluster.placement or 'not known yet'}{_busy(client, cluster)}")
-    for job in jobs:
-        typer.echo(f"managed job {job.id}  {job.name}  {job.state}")
-    if not clusters and not jobs:
-        typer.echo("checked with SkyPilot and the clouds: no cluster of this project is there")
+    if name is not None:
+        plain_name(name)
+    found = [(provider, one) for provider in cloud_options.providers() for one in provider.ours(refresh=True)]
+    meant = {one.name for _, one in found} if every else _meant(name, found)
+    chosen = [(provider, one) for provider, one in found if one.name in meant]
+    for _, one in chosen:
+        for line in one.lines():
+            typer.echo(line)
+    if not chosen:
+        typer.echo("checked with SkyPilot and the clouds: nothing of this project is there")
         return
-    if not _go_on("terminate it, and lose its disk" if len(clusters) == 1 else "terminate these", dry_run, yes):
+    names = list(dict.fromkeys(one.name for _, one in chosen))
+    if not _go_on("end it, and lose its disk" if len(names) == 1 else "end these", dry_run, yes):
         return
-    if jobs:
-        client.cancel_managed([job.id for job in jobs])
-    left = give_back(client, [cluster.name for cluster in clusters], typer.echo)
-    for cluster in clusters:
-        if cluster.name not in left:
-            typer.echo(f"{cluster.name} is down")
-    for lost in left:
-        typer.echo(f"{lost} could NOT be confirmed to be gone; look at the cloud's own console", err=True)
-    others = report_left(client, typer.echo)
+    left: list[str] = []
+    others: list[Rented] = []
+    for provider in dict.fromkeys(provider for provider, _ in chosen):
+        mine = list(dict.fromkeys(one.name for whose, one in chosen if whose is provider))
+        lost = give_back(provider, mine, typer.echo)
+        for ended in mine:
+            if ended not in lost:
+                typer.echo(f"{ended} is down")
+        for one_lost in lost:
+            typer.echo(f"{one_lost} could NOT be confirmed to be gone; look at the cloud's own console", err=True)
+        left += lost
+        others += report_left(provider, typer.echo)
     if left or (every and others):
         raise typer.Exit(1)
 
 
-def _busy(client: CloudClient, cluster: Cluster) -> str:
-    """A word of warning when jobs run there."""
-    from mesozoic.errors import UserError
+def _meant(name: str | None, found: Sequence[tuple[Provider, Rented]]) -> set[str]:
+    """Names of what `name`, with or without our prefix, means among what there is; without one, of the only thing.
 
-    if cluster.state != "UP":
-        return ""
-    try:
-        running = [job for job in client.jobs(cluster.name) if not job.ended]
-    except UserError:
-        return ""
-    return f"; {len(running)} of its jobs still run" if running else ""
+    Raises:
+        UserError: there is no such thing, or there are several.
+    """
+    from mesozoic.cloud.names import PREFIX
+    from mesozoic.errors import UserError, did_you_mean
+
+    names = list(dict.fromkeys(one.name for _, one in found))
+    if name is None:
+        if len(names) > 1:
+            raise UserError(f"there are several things; name one of: {', '.join(names)}; or give --all")
+        return set(names)
+    for known in (name, PREFIX + name):
+        if known in names:
+            return {known}
+    near = did_you_mean(name, names) or ";"
+    raise UserError(
+        f"nothing '{name}' was launched from here{near} 'mesozoic cloud status' lists what was; what another project"
+        " launched is ended with 'sky down'"
+    )
 
 
 def _go_on(what: str, dry_run: bool, yes: bool) -> bool:

@@ -27,7 +27,7 @@ from mesozoic.cli.cloud_options import (
 
 if TYPE_CHECKING:
     from mesozoic.cloud.sky.client import CloudClient
-    from mesozoic.cloud.sky.launch import Plan, Rented
+    from mesozoic.cloud.sky.launch import Plan, Submitted
 
 
 def launch(
@@ -146,7 +146,7 @@ def _check_flags(wait: bool, pull: bool, down: bool, detach: bool, managed: bool
         )
 
 
-def _after(client: CloudClient, rented: Rented, run_name: str, pull: bool, down: bool, detach: bool) -> None:
+def _after(client: CloudClient, rented: Submitted, run_name: str, pull: bool, down: bool, detach: bool) -> None:
     """Follow, pull and give back, or say how."""
     from mesozoic.cloud.estimate import IDLE_MINUTES
     from mesozoic.cloud.sky.finish import finish

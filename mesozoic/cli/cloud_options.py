@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from mesozoic.cloud.providers import Provider
     from mesozoic.cloud.sky.client import CloudClient
 
 ClusterName = Annotated[str | None, typer.Argument(help="Default: the only one there is.", show_default=False)]
@@ -33,6 +34,13 @@ def connect() -> CloudClient:
     from mesozoic.cloud.sky.sky_client import SkyClient
 
     return SkyClient()
+
+
+def providers() -> list[Provider]:
+    """Everybody who rents out: what `status` and `down` go through."""
+    from mesozoic.cloud.sky.provider import SkyProvider
+
+    return [SkyProvider(connect())]
 
 
 def confirm(question: str, yes: bool) -> None:

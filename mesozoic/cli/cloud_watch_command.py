@@ -19,33 +19,25 @@ def status(
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask the clouds themselves.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the clusters of this project: state, age, idle time, price, money spent, when each ends itself."""
+    """List everything of this project that is rented, or may be: clusters, managed jobs, pools; and what it costs."""
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.ledger import read_ledger
-    from mesozoic.cloud.sky.status import status_rows
-    from mesozoic.cloud.sky.targets import our_managed_jobs
 
-    client = cloud_options.connect()
-    rows = status_rows(client, refresh)
-    managed = our_managed_jobs(client) if any(line.get("managed") for line in read_ledger()) else []
-    running = [job for job in managed if not job.ended]
+    providers = cloud_options.providers()
+    rented = [one for provider in providers for one in provider.ours(refresh)]
+    beside = [line for provider in providers for line in provider.beside()]
     if as_json:
-        jobs = [{"id": job.id, "name": job.name, "state": job.state, "recoveries": job.recoveries} for job in running]
-        typer.echo(json.dumps({"clusters": [row.to_json() for row in rows], "managed_jobs": jobs}, indent=2))
+        sections: dict[str, list[object]] = {"clusters": [], "managed_jobs": [], "pools": [], "unseen": []}
+        for one in rented:
+            sections[one.section].append(one.details)
+        typer.echo(json.dumps({**sections, "notes": beside}, indent=2))
         return
-    for row in rows:
-        price = "price unknown" if row.price is None else f"${row.price:.2f}/h"
-        spent = "" if row.spent is None else f", about ${row.spent:.2f} spent"
-        idle = "" if row.idle is None else f", idle {_span(row.idle)}" if row.idle else ", busy"
-        jobs_text = f", jobs: {row.jobs}" if row.jobs else ""
-        typer.echo(f"{row.name}  {row.state}  {row.machine}")
-        typer.echo(f"    {_span(row.age)} old{idle}{jobs_text}; {price}{spent}; ends itself: {row.ends_itself}")
-        if row.warning:
-            typer.echo(f"    warning: {row.warning}")
-    for job in running:
-        typer.echo(f"managed job {job.id}  {job.name}  {job.state}  {job.resources}; {job.recoveries} recoveries")
-    if not rows and not running:
+    for one in rented:
+        for line in one.lines():
+            typer.echo(line)
+    if not rented:
         typer.echo("nothing of this project is rented")
+    for line in beside:
+        typer.echo(line)
 
 
 def queue(name: ClusterName = None, as_json: AsJson = False) -> None:
@@ -118,21 +110,11 @@ def pull(
 
 
 def _job_line(job: Job) -> str:
+    from mesozoic.cloud.sky.status import span
+
     submitted = datetime.fromtimestamp(job.submitted_at).strftime("%Y-%m-%d %H:%M:%S") if job.submitted_at else "?"
     took = ""
     if job.started_at:
         end = job.ended_at or datetime.now().timestamp()
-        took = f", {'took' if job.ended_at else 'running for'} {_span(max(0.0, end - job.started_at))}"
+        took = f", {'took' if job.ended_at else 'running for'} {span(max(0.0, end - job.started_at))}"
     return f"{job.id}  {job.name}  {job.state}, submitted {submitted}{took}"
-
-
-def _span(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 20 min` or `2 d 4 h`."""
-    minutes = int(seconds // 60)
-    if minutes < 1:
-        return f"{int(seconds)} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes // (24 * 60)} d {minutes // 60 % 24} h"

@@ -29,3 +29,14 @@ def check_name(name: str, what: str) -> str:
             f" at most {LONGEST_NAME} in all"
         )
     return name
+
+
+def plain_name(name: str) -> str:
+    """`name`, if it names one thing. SkyPilot takes `*`, `?` and `[` for patterns that match several.
+
+    Raises:
+        UserError: it is no name.
+    """
+    if not NAME.fullmatch(name):
+        raise UserError(f"'{name}' is not a name, and patterns are not taken; 'mesozoic cloud status' lists the names")
+    return name

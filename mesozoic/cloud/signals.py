@@ -28,12 +28,15 @@ def ended_by(interrupt: BaseException, problem: UserError) -> UserError:
 
 @contextmanager
 def end_by_interrupt() -> Iterator[None]:
-    """Inside, SIGTERM and SIGHUP raise `Stopped`, so that what was rented is taken down first."""
+    """Inside, SIGTERM and SIGHUP raise `Stopped`, so that what was rented is taken down first.
+
+    One that is ignored stays ignored: `nohup` means that a closed terminal is no reason to stop.
+    """
 
     def interrupt(number: int, _: FrameType | None) -> NoReturn:
         raise Stopped(number)
 
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    numbers = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]
     try:
         before = {number: signal.signal(number, interrupt) for number in numbers}
     except ValueError:  # not in the main thread: whoever runs this there handles signals

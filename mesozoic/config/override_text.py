@@ -2,7 +2,7 @@
 
 Overrides are separated by spaces, tabs and newlines. A value in brackets, braces or quotes may hold those as well::
 
-    ppo.learning_rate=1e-4 2.ppo.net_arch=[64, 64]
+    ppo.net_arch=[64, 64] 2.ppo.learning_rate=1e-4
     stage.name="a long walk"
 
 A quote or bracket counts only where a value begins: `stage.name=it's` is a word like any other.

@@ -92,7 +92,7 @@ class StageLoop:
         at = self.progress
         self._recorder.phase("compiling")
         while not at.finished:
-            metrics = self._learner.learn(self._learner.step + 1)
+            metrics = self._learner.learn()
             step = self._learner.step
             self._recorder.trained(step, metrics)
             exhausted = step >= self._plan.timesteps

@@ -18,7 +18,7 @@ from mesozoic.learn.network_presets import hidden_widths
 if TYPE_CHECKING:
     from mesozoic.learn.learner import Learner
     from mesozoic.learn.policy import Policy
-    from mesozoic.sim.batch_env import BatchEnv
+    from mesozoic.species import Species
 
 AUTO = "auto"
 """Leaves the choice of a backend, or of the physics, to the program."""
@@ -34,7 +34,7 @@ class LearnerKind:
         own_section: of a stage file, with what only this backend has.
         physics: the engines it learns on, the default one first.
         modules: what must be importable; extra: of the package, which installs them; empty: the package alone does.
-        code: module and class of the learner.
+        code: module and class of the learner; its `for_stage` builds one.
         checks: a sentence for each thing in a stage that this learner cannot do.
     """
 
@@ -78,12 +78,18 @@ class LearnerKind:
         )
 
     def make(
-        self, env: BatchEnv, config: StageConfig, species: str, seed: int, warm_start: Policy | None = None
+        self,
+        species: Species,
+        config: StageConfig,
+        seed: int,
+        warm_start: Policy | None = None,
+        physics: str | None = None,
     ) -> Learner:
-        """Build the learner on an environment that was reset.
+        """Build the learner with its training environment.
 
         Args:
             warm_start: policy to begin from.
+            physics: one of `self.physics`; None is the first.
 
         Raises:
             UserError: it is not installed, or the policy does not fit.
@@ -91,7 +97,8 @@ class LearnerKind:
         if missing := self.missing():
             raise UserError(missing)
         module, _, name = self.code.partition(":")
-        learner: Learner = getattr(import_module(module), name)(env, config, species, seed, warm_start)
+        build = getattr(import_module(module), name).for_stage
+        learner: Learner = build(species, config, seed, warm_start, physics or self.physics[0])
         return learner
 
 
@@ -125,7 +132,7 @@ KINDS: tuple[LearnerKind, ...] = (
         physics=("native",),
         modules=("jax", "flax", "optax"),
         extra="",
-        code="mesozoic.learn.jax_ppo:JaxPPO",
+        code="mesozoic.learn.ppo.learner:PPO",
         checks=_whole_batches,
     ),
     LearnerKind(

@@ -1,9 +1,13 @@
-"""Running mean and variance of observations, in float64."""
+"""Running mean and variance of observations, as pure functions that run on numpy and jax.numpy."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, NamedTuple
+
+Array = Any
+"""An array of numpy or jax.numpy."""
+XP = Any
+"""The module `numpy` or `jax.numpy`."""
 
 STD_FLOOR = 0.02
 """Observations are of order one already; an entry that hardly varies yet is not blown up beyond this."""
@@ -11,40 +15,37 @@ CLIP = 10.0
 """Normalised observations are cut off here."""
 
 
-class Normaliser:
-    """Mean and variance of every observation entry, merged batch by batch (Chan et al. 1979).
+class Moments(NamedTuple):
+    """Of all observations so far: their number, and `mean` and `var` [nobs] of every entry."""
 
-    Args:
-        size: entries of an observation.
-        standardise: [size] bool, entries to be shifted and scaled; the others pass as they are.
+    count: Array
+    mean: Array
+    var: Array
+
+
+def no_moments(xp: XP, size: int) -> Moments:
+    """Before the first observation."""
+    return Moments(xp.zeros(()), xp.zeros(size), xp.ones(size))
+
+
+def merge_moments(xp: XP, old: Moments, count: Array, mean: Array, var: Array) -> Moments:
+    """Merge a batch of `count` observations with `mean` and `var` [nobs] (Chan et al. 1979).
+
+    Written with shares of the total, not with sums, so that large counts do no harm in float32.
     """
+    total = old.count + count
+    share, delta = count / total, mean - old.mean
+    spread = old.var + share * (var - old.var) + share * (1.0 - share) * delta * delta
+    return Moments(total, old.mean + share * delta, spread)
 
-    def __init__(self, size: int, standardise: NDArray[np.bool_] | None = None) -> None:
-        self._standardise = np.ones(size, dtype=bool) if standardise is None else standardise
-        self.count = 0.0
-        self.mean = np.zeros(size)
-        self.var = np.ones(size)
 
-    def update(self, batch: NDArray[np.float32]) -> None:
-        """Merge a batch [m, size]."""
-        data = batch.astype(np.float64)
-        count, mean, var = float(len(data)), data.mean(axis=0), data.var(axis=0)
-        total = self.count + count
-        delta = mean - self.mean
-        spread = self.var * self.count + var * count + delta**2 * self.count * count / total
-        self.mean = self.mean + delta * count / total
-        self.var = spread / total
-        self.count = total
+def shift_and_scale(xp: XP, moments: Moments, standardise: Array) -> tuple[Array, Array]:
+    """Mean and floored standard deviation, float32 [nobs]; 0 and 1 where `standardise` [nobs] is false."""
+    mean = xp.where(standardise, moments.mean, 0.0)
+    std = xp.where(standardise, xp.maximum(xp.sqrt(moments.var), STD_FLOOR), 1.0)
+    return mean.astype(xp.float32), std.astype(xp.float32)
 
-    def shift_and_scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and floored standard deviation, float32 [size]; 0 and 1 where nothing is standardised."""
-        mean = np.where(self._standardise, self.mean, 0.0)
-        std = np.where(self._standardise, np.maximum(np.sqrt(self.var), STD_FLOOR), 1.0)
-        return mean.astype(np.float32), std.astype(np.float32)
 
-    def state(self) -> dict[str, NDArray[np.float64] | float]:
-        return {"count": self.count, "mean": self.mean.copy(), "var": self.var.copy()}
-
-    def set_state(self, state: dict) -> None:
-        self.count = float(state["count"])
-        self.mean, self.var = np.array(state["mean"]), np.array(state["var"])
+def normalise(xp: XP, observation: Array, mean: Array, std: Array) -> Array:
+    """Standardise and clip observations [..., nobs]."""
+    return xp.clip((observation - mean) / std, -CLIP, CLIP)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.errors import UserError
-from mesozoic.learn.normaliser import CLIP
+from mesozoic.learn.normaliser import normalise
 
 FORMAT = "mesozoic-policy"
 VERSION = 1
@@ -77,8 +77,7 @@ class Policy:
 
     def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean actions in [-1, 1] for observations [n, nobs]."""
-        x = (observation - self.arrays["norm/mean"]) / self.arrays["norm/std"]
-        x = np.clip(x, -CLIP, CLIP)
+        x = normalise(np, observation, self.arrays["norm/mean"], self.arrays["norm/std"])
         for i in range(self.layers):
             x = x @ self.arrays[f"actor/{i}/kernel"] + self.arrays[f"actor/{i}/bias"]
             if i < self.layers - 1:

@@ -26,7 +26,6 @@ from mesozoic.run.sinks.tensorboard_sink import TensorBoardSink
 from mesozoic.run.sinks.wandb_sink import open_wandb
 from mesozoic.run.stage_spec import StageSpec
 from mesozoic.run.versions import cores, versions
-from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species
 
@@ -84,14 +83,11 @@ def _train(
     wandb: bool,
 ) -> dict[str, Any]:
     config, seed = spec.config, spec.seed
-    env = native_env(species, config.env, config.stage.n_envs, seed, Stream.TRAIN, random_age=True)
-    env.reset()
-    learner = spec.kind.make(env, config, spec.species, seed, warm_start)
+    learner = spec.kind.make(species, config, seed, warm_start)
     start = 0
     state: dict[str, Any] = {}
     if saved is not None:
         state = load_state(saved.path)
-        env.set_state(state["env"])
         learner.set_state(state["learner"])
         start = learner.step
     plan = config.curriculum
@@ -110,7 +106,7 @@ def _train(
             sinks,
             display,
             interrupts,
-            state=lambda: {"learner": learner.state(), "env": env.state(), BASELINES_KEY: figures},
+            state=lambda: {"learner": learner.state(), BASELINES_KEY: figures},
             manifest=record,
         )
         progress = None

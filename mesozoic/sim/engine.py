@@ -41,11 +41,11 @@ class Engine(Protocol):
     def sensed(self, mask: Array | None = None) -> Sensed:
         """What the worlds, or those of `mask` [n] bool, look like now."""
 
-    def state(self) -> State:
-        """Everything needed to continue bit for bit."""
+    def state(self, mask: Array | None = None) -> State:
+        """Everything that the worlds, or those of `mask` [n] bool, need to continue bit for bit."""
 
-    def set_state(self, state: State) -> None:
-        """Continue from what `state()` returned."""
+    def set_state(self, state: State, mask: Array | None = None) -> None:
+        """Continue from what `state` returned; with `mask`, in as many worlds of this engine."""
 
 
 class PureEngine(Protocol):

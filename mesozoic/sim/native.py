@@ -10,6 +10,7 @@ import numpy as np
 from mjbatch import Batch
 from numpy.typing import NDArray
 
+from mesozoic.sim.engine import State
 from mesozoic.species import Species
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 from mesozoic.task.arrays import Sensed
@@ -112,22 +113,28 @@ class NativeEngine:
                 diverged=broken | self._warning[at][:, :, 1].any(axis=1),
             )
 
-    def state(self) -> dict[str, NDArray]:
-        """Integration states (with warm starts), warnings and mean foot forces; continuing is bitwise exact."""
+    def state(self, mask: NDArray[np.bool_] | None = None) -> State:
+        """Integration states (with warm starts), warnings and mean foot forces of the worlds, or of those of `mask`
+        [n]; continuing is bitwise exact."""
+        at: Any = slice(None) if mask is None else np.flatnonzero(mask)
         return {
-            "physics": self._state.copy(),
-            "warning": self._warning.copy(),
-            "foot_force": self._foot_force.copy(),
-            **({} if self._friction is None else {"friction": self._friction[:, self._touching[0], 0].copy()}),
+            "physics": self._state[at].copy(),
+            "warning": self._warning[at].copy(),
+            "foot_force": self._foot_force[at].copy(),
+            **({} if self._friction is None else {"friction": self._friction[at, self._touching[0], 0].copy()}),
         }
 
-    def set_state(self, state: dict[str, NDArray]) -> None:
-        """Continue from what `state()` returned, on an engine of the same animal and `n`."""
-        self._state[:] = state["physics"]
-        self._warning[:] = state["warning"]
-        self._foot_force = state["foot_force"].copy()
+    def set_state(self, state: State, mask: NDArray[np.bool_] | None = None) -> None:
+        """Continue from what `state` returned, on an engine of the same animal; with `mask` [n], in its worlds.
+
+        Until the next step, `sensed` does not know of it.
+        """
+        everywhere = np.ones(self.n, dtype=bool) if mask is None else mask
+        self._state[everywhere] = state["physics"]
+        self._warning[everywhere] = state["warning"]
+        self._foot_force[everywhere] = state["foot_force"]
         if "friction" in state:
-            self._set_friction(np.ones(self.n, dtype=bool), state["friction"])
+            self._set_friction(everywhere, state["friction"])
 
     def _set_friction(self, mask: NDArray[np.bool_], friction: NDArray) -> None:
         """All geoms that touch, as a contact takes the larger coefficient of its two."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesozoic.config import EnvSection
+from mesozoic.config import EnvSection, StageConfig
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.native import ModelChange, NativeEngine
 from mesozoic.sim.samples import Stream
@@ -27,3 +27,11 @@ def native_env(
     """
     engine = NativeEngine(species, n, threads, change)
     return BatchEnv(engine, env, seed, stream, auto_reset, random_age, heading)
+
+
+def training_env(species: Species, config: StageConfig, seed: int) -> BatchEnv:
+    """The worlds that a stage is trained in, already reset, the first episodes at random ages."""
+    engine, ahead = (NativeEngine(species, config.stage.n_envs) for _ in range(2))
+    env = BatchEnv(engine, config.env, seed, Stream.TRAIN, random_age=True, ahead=ahead)
+    env.reset()
+    return env

@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mesozoic.errors import UserError
-from mesozoic.species.species import Species
+from mesozoic.errors import UserError, shown
+from mesozoic.species.fit import CONTACT_SLOT, CONTROL_PERIOD, HOME_KEYFRAME, check_fit, part_names, part_of
+from mesozoic.species.species import FACTS_FILE, Species
 
-CONTROL_PERIOD = 0.02
-"""Seconds between two actions (50 Hz): at 100 Hz policies live on chatter."""
-
-HOME_KEYFRAME = "home"
-SIDE_PREFIXES = ("front_left_", "front_right_", "hind_left_", "hind_right_", "left_", "right_")
 FREE_QPOS, FREE_QVEL = 7, 6
 """How much of `qpos` and `qvel` the free joint takes."""
-SINGLE_DOF_JOINTS = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,41 +93,25 @@ def _f32(values: ArrayLike) -> NDArray[np.float32]:
     return np.array(values, dtype=np.float32)
 
 
-def _action_scale(species: Species, actuator: str) -> float:
-    part = actuator
-    for prefix in SIDE_PREFIXES:
-        part = part.removeprefix(prefix) if actuator.startswith(prefix) else part
-    for key in (actuator, part):
-        if key in species.action_scale:
-            return species.action_scale[key]
-    raise UserError(f"{species.folder}/facts.toml: [action_scale] lacks '{part}' (actuator '{actuator}'); add it")
-
-
-def _load_sensors(model: mujoco.MjModel, species: Species, geom: str) -> list[int]:
+def _load_sensors(model: mujoco.MjModel, geom: str) -> list[int]:
     """Indices of the normal force of every contact that the sensor `load_<geom>` reports.
 
     A contact force is given in the contact's own frame, normal first (MuJoCo documentation,
     "sensor/contact"); on a level floor the normal is the vertical. Summing `maxforce` slots instead
     of asking for `netforce` is what MJX's JAX implementation supports as well.
     """
-    index = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_SENSOR, f"load_{geom}")
-    if index < 0 or model.sensor_type[index] != mujoco.mjtSensor.mjSENS_CONTACT or model.sensor_dim[index] % 3:
-        raise UserError(
-            f"{species.model_path} lacks the sensor 'load_{geom}'; add <contact name=\"load_{geom}\""
-            f' geom1="floor" geom2="{geom}" num="2" data="force" reduce="maxforce"/>'
-        )
+    index = model.sensor(f"load_{geom}").id
     first = int(model.sensor_adr[index])
-    return list(range(first, first + int(model.sensor_dim[index]), 3))
+    return list(range(first, first + int(model.sensor_dim[index]), CONTACT_SLOT))
 
 
-def _other_side(names: list[str], species: Species) -> NDArray[np.int64]:
+def _other_side(names: list[str], what: str, where: Path) -> NDArray[np.int64]:
     """Index of the name with left and right swapped; its own for a name without a side."""
     swapped = [re.sub("left|right", lambda m: "right" if m[0] == "left" else "left", name) for name in names]
-    missing = sorted(set(swapped) - set(names))
-    if missing:
-        raise UserError(
-            f"{species.folder}: '{missing[0]}' is missing, the mirror image of a part that is there; add it"
-        )
+    alone = [(name, other) for name, other in zip(names, swapped, strict=True) if other not in names]
+    if alone:
+        name, other = (shown(one, 40) for one in alone[0])
+        raise UserError(f"{shown(str(where), 120)}: {what} '{name}' has no mirror image '{other}'; add it")
     return np.array([names.index(name) for name in swapped], dtype=np.int64)
 
 
@@ -153,22 +133,17 @@ def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
     Raises:
         UserError: the model and `facts.toml` do not fit together.
     """
-    key = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_KEY, HOME_KEYFRAME)
-    if key < 0:
-        raise UserError(f"{species.model_path} has no keyframe '{HOME_KEYFRAME}'; add the standing pose")
+    check_fit(species, model)
+    key = model.key(HOME_KEYFRAME).id
     substeps = round(CONTROL_PERIOD / model.opt.timestep)
-    if abs(substeps * model.opt.timestep - CONTROL_PERIOD) > 1e-9:
-        raise UserError(f"{species.model_path}: timestep {model.opt.timestep} does not divide {CONTROL_PERIOD} s")
-    free, rest = model.jnt_type[0], model.jnt_type[1:]
-    if free != mujoco.mjtJoint.mjJNT_FREE or not np.isin(rest, SINGLE_DOF_JOINTS).all():
-        raise UserError(f"{species.model_path}: the first joint must be free, all others hinges or slides")
-    joint_mirror = _other_side([model.joint(j).name for j in range(1, model.njnt)], species)
+    joint_mirror = _other_side(part_names(model, "joint")[1:], "joint", species.model_path)
     home = mujoco.MjData(model)
     mujoco.mj_resetDataKeyframe(model, home, key)
     mujoco.mj_kinematics(model, home)
     joint_sign = _mirror_signs(model, home, joint_mirror)
     foot_geoms = tuple(tuple(model.geom(geom).id for geom in foot.geoms) for foot in species.feet)
-    actuators = [model.actuator(i).name for i in range(model.nu)]
+    actuators = part_names(model, "actuator")
+    scale = species.action_scale
     return Anatomy(
         name=species.name,
         nq=model.nq,
@@ -180,14 +155,14 @@ def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
         home_ctrl=_f32(model.key_ctrl[key]),
         ctrl_low=_f32(model.actuator_ctrlrange[:, 0]),
         ctrl_high=_f32(model.actuator_ctrlrange[:, 1]),
-        action_scale=_f32([_action_scale(species, name) for name in actuators]),
+        action_scale=_f32([scale[name if name in scale else part_of(name)] for name in actuators]),
         actuator_qvel=model.jnt_dofadr[model.actuator_trnid[:, 0]].astype(np.int64),
         joint_mirror=joint_mirror,
         joint_mirror_sign=joint_sign,
-        foot_mirror=_other_side([foot.name for foot in species.feet], species),
+        foot_mirror=_other_side([foot.name for foot in species.feet], "foot", species.folder / FACTS_FILE),
         foot_names=tuple(foot.name for foot in species.feet),
         foot_sensors=tuple(
-            tuple(i for geom in foot.geoms for i in _load_sensors(model, species, geom)) for foot in species.feet
+            tuple(i for geom in foot.geoms for i in _load_sensors(model, geom)) for foot in species.feet
         ),
         foot_geoms=foot_geoms,
         foot_height=_f32([home.geom_xpos[list(geoms), 2].mean() for geoms in foot_geoms]),

@@ -9,6 +9,8 @@ A third party registers an animal without touching this package::
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from mesozoic.errors import UserError, did_you_mean
 from mesozoic.species.species import FACTS_FILE, Species, load_species
 
 ENTRY_POINT_GROUP = "mesozoic.species"
-BUILT_IN = Path(__file__).parent
+BUILT_IN = Path(__file__).resolve().parent
+_known_here: dict[str, Path] = {}
 
 
 def _built_in() -> dict[str, Path]:
@@ -25,8 +28,18 @@ def _built_in() -> dict[str, Path]:
 
 def species_names() -> list[str]:
     """Names of all species, built-in ones first."""
-    names = list(_built_in())
+    names = [*_built_in(), *(name for name in _known_here if name not in _built_in())]
     return names + sorted({entry.name for entry in entry_points(group=ENTRY_POINT_GROUP)} - set(names))
+
+
+@contextmanager
+def known_here(name: str, folder: Path) -> Iterator[None]:
+    """Make a species folder known under a name in this process, before any registered one, while the block runs."""
+    _known_here[name] = folder
+    try:
+        yield
+    finally:
+        del _known_here[name]
 
 
 def species_folder(name: str) -> Path:
@@ -35,17 +48,17 @@ def species_folder(name: str) -> Path:
     Raises:
         UserError: no species has that name, or the package that registers it cannot be asked.
     """
-    built_in = _built_in()
-    if name in built_in:
-        return built_in[name]
+    known = {**_built_in(), **_known_here}
+    if name in known:
+        return known[name]
     found = {entry.value: entry for entry in entry_points(group=ENTRY_POINT_GROUP) if entry.name == name}
     if len(found) > 1:
         raise UserError(
             f"species '{name}' is registered twice, as {' and '.join(sorted(found))}; uninstall one package"
         )
     if not found:
-        known = species_names()
-        raise UserError(f"unknown species '{name}'{did_you_mean(name, known)} (known: {', '.join(known)})")
+        names = species_names()
+        raise UserError(f"unknown species '{name}'{did_you_mean(name, names)} (known: {', '.join(names)})")
     return _registered_folder(*found.values())
 
 

@@ -6,12 +6,11 @@ that the rest of the package needs (feet, strike sites, action ranges) and the s
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mesozoic.errors import UserError
+from mesozoic.errors import UserError, shown
 
 if TYPE_CHECKING:
     import mujoco
@@ -78,39 +77,38 @@ class Species:
         return self.folder / MODEL_FILE
 
     def load_model(self) -> mujoco.MjModel:
-        """Compile the MJCF. The keyframe `home` is the pose that a zero action holds."""
-        import mujoco
+        """Compile the MJCF. The keyframe `home` is the pose that a zero action holds.
 
-        return mujoco.MjModel.from_xml_path(str(self.model_path))
+        Raises:
+            UserError: there is none, or MuJoCo does not take it.
+        """
+        from mesozoic.species.model_file import compile_model
+
+        return compile_model(self.model_path)
 
 
 def load_species(folder: Path) -> Species:
     """Read a species folder.
 
     Raises:
-        UserError: `facts.toml` is missing, is not TOML, or lacks a field.
+        UserError: `facts.toml` is missing, is not TOML, or has a field that is missing, unknown or wrong.
     """
+    from mesozoic.species.facts import read_facts  # here, so that names are known without loading pydantic
+
     path = folder / FACTS_FILE
-    try:
-        facts = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Species(
-            name=facts["name"],
-            title=facts["title"],
-            behaviour=facts["behaviour"],
-            folder=folder,
-            torso=facts["torso"],
-            hip_height=float(facts["hip_height"]),
-            feet=tuple(Foot(foot["name"], tuple(foot["geoms"])) for foot in facts["feet"]),
-            strike_sites=tuple(facts["strike_sites"]),
-            action_scale={key: float(value) for key, value in facts["action_scale"].items()},
-            sizes=tuple(Size(**size) for size in facts["sizes"]),
-            scale=float(facts.get("scale", 1.0)),
-        )
-    except FileNotFoundError:
-        raise UserError(f"species folder {folder} has no {FACTS_FILE}; add one as in the README") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path} is not valid TOML ({error}); correct that line") from None
-    except KeyError as error:
-        raise UserError(f"{path} lacks the field {error}; add it as in the README") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} has a malformed entry ({error}); compare it with the README") from None
+    if not path.exists():
+        raise UserError(f"species folder {shown(str(folder), 120)} has no {FACTS_FILE}; add one as in the README")
+    facts = read_facts(path)
+    return Species(
+        name=facts.name,
+        title=facts.title,
+        behaviour=facts.behaviour,
+        folder=folder,
+        torso=facts.torso,
+        hip_height=facts.hip_height,
+        feet=tuple(Foot(foot.name, tuple(foot.geoms)) for foot in facts.feet),
+        strike_sites=tuple(facts.strike_sites),
+        action_scale=dict(facts.action_scale),
+        sizes=tuple(Size(**size.model_dump()) for size in facts.sizes),
+        scale=facts.scale,
+    )

@@ -25,7 +25,8 @@ from types import FrameType
 from typing import IO
 
 from mesozoic.errors import UserError
-from mesozoic.sweep.trial import FOLDER, RECORD, STOPPED, die_with_parent
+from mesozoic.job.processes import die_with_parent
+from mesozoic.sweep.trial import FOLDER, RECORD, STOPPED
 from mesozoic.sweep.wandb_key import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, sweep_state
 

@@ -6,7 +6,6 @@ module on the PATH under the name `mesozoic`; a sweep file needs to know nothing
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -16,19 +15,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from mesozoic.job.processes import code_of, die_with_parent
+
 RECORD = "MESOZOIC_TRIAL_RECORD"
 """Environment variable: the file that takes a line for every beginning and end of a run."""
 FOLDER = "MESOZOIC_TRIAL_FOLDER"
 """Environment variable: where the run folders go, one for each W&B run."""
 STOPPED = (128 + signal.SIGTERM, 128 + signal.SIGINT)
 """Exit codes of a run that was asked to stop, by W&B's early termination or with its machine: no failures."""
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent(number: int = signal.SIGTERM) -> None:
-    """Have the kernel send `number` to this process when its parent dies; elsewhere than on Linux do nothing."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def command(arguments: list[str], folder: Path | None, run: str | None) -> list[str]:
@@ -72,8 +66,7 @@ def main(arguments: list[str]) -> int:
     child = subprocess.Popen(command(arguments, Path(folder) if folder else None, run), preexec_fn=die_with_parent)
     for early in waiting:
         child.send_signal(early)
-    code = child.wait()
-    code = 128 - code if code < 0 else code
+    code = code_of(child.wait())
     if record:
         write_record(Path(record), run=run, code=code)
     return 0 if code in STOPPED else code

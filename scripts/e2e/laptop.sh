@@ -35,7 +35,7 @@ laptop_venv() {
   fi
   export PATH="$venv/bin:$PATH"
   for command in sky mesozoic; do
-    command -v "$command" >/dev/null || fail "no '$command' in $venv; install there: pip install -e '.[cloud,sweep]'"
+    command -v "$command" >/dev/null || fail "no '$command' in $venv; install there: pip install -c constraints.txt -e '.[cloud,sweep]'"
   done
 }
 

@@ -15,7 +15,7 @@ kill_training() {
   local pids
   wait_until 900 has_checkpoint "$1" || fail "no checkpoint of $1 after 900 s"
   has_result "$1" && fail "$1 ended before it could be killed; give it more steps"
-  pids="$(pgrep -u "$NODE_UID" -f -- "-m mesozoic train .*/$1 " || true)"
+  pids="$(pgrep -u "$NODE_UID" -f -- "-m mesozoic.job.training .*/$1 " || true)"
   [ -n "$pids" ] || fail "no process trains $1"
   # shellcheck disable=SC2086 # one word a process
   kill -KILL $pids

@@ -9,7 +9,7 @@ furnish_uv() {
   uv="$(command -v uv || true)"
   if [ -z "$uv" ]; then
     uv="$E2E_WORK/uv/bin/uv"
-    typed 0 "$E2E_WORK/logs/uv.log" 1800 python3 -m pip install --quiet --no-deps --target "$E2E_WORK/uv" uv
+    typed 0 "$E2E_WORK/logs/uv.log" 1800 python3 -m pip install --quiet --no-deps -c constraints.txt --target "$E2E_WORK/uv" uv
   fi
   cp "$uv" "$1/uv-itself"
   cat >"$1/uv" <<'WRAPPER'

@@ -1,19 +1,34 @@
-"""SkyPilot's side of our interface, as it was seen to behave: clusters come up, jobs end, networks break on demand."""
+"""SkyPilot's side of our interface, as it was seen to behave: clusters come up, jobs end, networks break on demand;
+answers come late or never, are wrong, or say that something was done that was not."""
 
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from mesozoic.cloud.ledger import begin
 from mesozoic.cloud.offer import Placement
-from mesozoic.cloud.sky.client import Cluster, Job, SoldOut, Spent, Unreachable
+from mesozoic.cloud.sky.client import Cluster, Job, Pool, SoldOut, Spent, Unreachable
 from mesozoic.errors import UserError
 
 A10 = Placement("lambda", "us-east-1", "gpu_1x_a10", "A10:1", False, 1, 0.75)
 A100 = Placement("lambda", "us-east-1", "gpu_1x_a100_sxm4", "A100:1", False, 1, 1.29)
+
+
+@dataclass
+class Request:
+    """Something that the server has taken on. It shows, and begins, after `late` looks at anything."""
+
+    id: str
+    name: str
+    late: int
+    begin: Callable[[], None]
+    begun: bool = False
 
 
 class FakeSky:
@@ -21,13 +36,22 @@ class FakeSky:
 
     Attributes:
         there: clusters that exist, half-made ones too.
+        pooled: managed pools that exist.
+        requests: launches that the server works on.
         launching: what happens inside a launch; may raise.
         network: False makes every call fail.
+        late: looks until a request that was accepted shows anywhere.
+        lost: calls that are accepted, and whose answer never comes.
+        deaf: calls that answer well and do nothing.
+        blind: how many of the next listings are empty, whatever there is.
+        limit: idle minutes that a new cluster ends itself after; None: as asked for.
         run: what is on the machine's disk, by run name; None: nothing.
     """
 
     def __init__(self) -> None:
         self.there: dict[str, Cluster] = {}
+        self.pooled: dict[str, Pool] = {}
+        self.requests: list[Request] = []
         self.queue: dict[str, list[Job]] = {}
         self.managed: list[Job] = []
         self.books: list[Spent] = []
@@ -38,21 +62,69 @@ class FakeSky:
         self.downing: Callable[[str], None] = lambda name: None
         self.job_states: list[str] = ["SUCCEEDED"]
         self.network = True
+        self.late = 0
+        self.lost: set[str] = set()
+        self.deaf: set[str] = set()
+        self.blind = 0
+        self.limit: int | None = None
         self.files: dict[str, bytes] | None = {"stage1/models/stage1_final.zip": b"policy"}
         self.calls: list[str] = []
         self.tasks: list[Any] = []
         self._numbers = itertools.count(1)
+        self._made = itertools.count(1)
 
     def _called(self, what: str) -> None:
         self.calls.append(what)
         if not self.network:
             raise Unreachable("SkyPilot does not answer (connection refused); check the network")
 
+    def _time_goes_by(self) -> None:
+        for request in self.requests:
+            if request.late > 0:
+                request.late -= 1
+            elif not request.begun:
+                request.begun = True
+                request.begin()
+
+    def _looked(self, what: str) -> bool:
+        """A listing; False if it shows nothing, whatever there is."""
+        self._called(what)
+        self._time_goes_by()
+        if self.blind:
+            self.blind -= 1
+            return False
+        return True
+
+    def _accept(self, call: str, name: str, begin: Callable[[], None]) -> str:
+        """Take on a request; its answer may be lost."""
+        request = Request(f"request-{name}", name, self.late, begin)
+        self.requests.append(request)
+        if not request.late:
+            request.begun = True
+            begin()
+        if call in self.lost:
+            raise Unreachable("SkyPilot does not answer (read timed out); check the network")
+        return request.id
+
+    def _done(self, name: str) -> None:
+        self.requests = [one for one in self.requests if one.name != name]
+
     def cluster(self, name: str, state: str = "UP", placement: Placement | None = None, **more: Any) -> Cluster:
         """Put a cluster there."""
-        made = Cluster(name, state, 1000.0, 5, True, placement or self.placed, **more)
+        before = self.there.get(name)
+        parts: dict[str, Any] = {
+            "launched_at": time.time(),
+            "autostop_minutes": 5,
+            "identity": before.identity if before else f"hash-{next(self._made)}",
+        }
+        made = Cluster(name, state, autodown=True, placement=placement or self.placed, **{**parts, **more})
         self.there[name] = made
         return made
+
+    def ours(self, name: str, state: str = "UP", **more: Any) -> Cluster:
+        """Put a cluster there that was launched from here."""
+        begin("cluster", name, run_name=name.removeprefix("mesozoic-"))
+        return self.cluster(name, state, **more)
 
     def enabled_clouds(self) -> list[str]:
         self._called("enabled_clouds")
@@ -63,20 +135,27 @@ class FakeSky:
         return [cloud for cloud in clouds if cloud in self.enabled]
 
     def clusters(self, names: Sequence[str] | None = None, refresh: bool = False) -> list[Cluster]:
-        self._called("clusters" + " refresh" * refresh)
-        return [one for one in self.there.values() if names is None or one.name in names]
+        if not self._looked("clusters" + " refresh" * refresh):
+            return []
+        # SkyPilot takes names for patterns.
+        return [one for one in self.there.values() if names is None or any(fnmatch(one.name, name) for name in names)]
 
     def start_launch(self, task: Any, name: str, retry: bool, idle_minutes: int) -> str:
         self._called(f"launch {name} idle={idle_minutes}" + " retry" * retry)
         self.tasks.append(task)
+        return self._accept("launch", name, lambda: self._begin_cluster(name))
+
+    def _begin_cluster(self, name: str) -> None:
         self.cluster(name, "INIT")
-        return f"request-{name}"
 
     def finish_launch(self, request: str) -> tuple[int | None, Any]:
         name = request.removeprefix("request-")
         self._called(f"finish {name}")
         self.launching(name)
         self.cluster(name)
+        if self.limit is not None:
+            self.there[name] = replace(self.there[name], autostop_minutes=self.limit)
+        self._done(name)
         return self._submit(name), None
 
     def _submit(self, name: str) -> int:
@@ -84,8 +163,15 @@ class FakeSky:
         self.queue.setdefault(name, []).append(Job(number, "mesozoic-train", "RUNNING", 1000.0, 1010.0, None))
         return number
 
+    def pending(self, name: str) -> list[str]:
+        self._called(f"pending {name}")
+        self._time_goes_by()
+        return [one.id for one in self.requests if one.name == name and one.begun]
+
     def cancel_request(self, request: str) -> None:
         self._called(f"cancel {request}")
+        if "cancel" not in self.deaf:
+            self.requests = [one for one in self.requests if one.id != request]
 
     def placement(self, handle: Any) -> Placement | None:
         return self.placed
@@ -97,6 +183,7 @@ class FakeSky:
 
     def autodown(self, name: str, idle_minutes: int) -> None:
         self._called(f"autodown {name} {idle_minutes}")
+        self.there[name] = replace(self.there[name], autostop_minutes=idle_minutes)
 
     def jobs(self, name: str) -> list[Job]:
         self._called(f"jobs {name}")
@@ -119,7 +206,8 @@ class FakeSky:
     def down(self, name: str) -> None:
         self._called(f"down {name}")
         self.downing(name)
-        self.there.pop(name, None)
+        if "down" not in self.deaf:
+            self.there.pop(name, None)
 
     def spent(self, days: int) -> list[Spent]:
         self._called(f"spent {days}")
@@ -140,17 +228,47 @@ class FakeSky:
     def launch_managed(self, task: Any, name: str) -> int:
         self._called(f"launch_managed {name}")
         self.tasks.append(task)
-        number = next(self._numbers)
-        self.managed.append(Job(number, name, "PENDING", 1000.0, None, None, managed=True))
-        return number
+        self._accept("launch_managed", name, lambda: self._begin_jobs(name, 1))
+        self._done(name)
+        return self.managed[-1].id
+
+    def _begin_jobs(self, name: str, number: int, pool: str = "") -> None:
+        for _ in range(number):
+            job = Job(next(self._numbers), name, "PENDING", time.time(), None, None, managed=True, pool=pool)
+            self.managed.append(job)
 
     def managed_jobs(self) -> list[Job]:
-        self._called("managed_jobs")
-        return self.managed
+        return list(self.managed) if self._looked("managed_jobs") else []
 
     def cancel_managed(self, ids: Sequence[int]) -> None:
         self._called(f"cancel_managed {list(ids)}")
-        self.managed = [replace(one, state="CANCELLED") if one.id in ids else one for one in self.managed]
+        if "cancel_managed" not in self.deaf:
+            self.managed = [replace(one, state="CANCELLED") if one.id in ids else one for one in self.managed]
+
+    def pools(self) -> list[Pool]:
+        return list(self.pooled.values()) if self._looked("pools") else []
+
+    def apply_pool(self, task: Any, name: str, workers: int) -> None:
+        self._called(f"apply_pool {name} {workers}")
+        self.tasks.append(task)
+        made = Pool(name, "READY", tuple((f"{name}-{number}", "READY") for number in range(1, workers + 1)))
+        self._accept("apply_pool", name, lambda: self.pooled.update({name: made}))
+        self.launching(name)
+        self._done(name)
+
+    def submit_to_pool(self, task: Any, name: str, pool: str, number: int) -> list[int]:
+        self._called(f"submit {number} {name} to {pool}")
+        self.tasks.append(task)
+        self._accept("submit", name, lambda: self._begin_jobs(name, number, pool))
+        self._done(name)
+        return [job.id for job in self.managed if job.name == name]
+
+    def down_pool(self, name: str) -> None:
+        self._called(f"down_pool {name}")
+        if any(job.pool == name and not job.ended for job in self.managed):
+            raise UserError(f"SkyPilot: pool {name} has jobs that run")
+        if "down_pool" not in self.deaf:
+            self.pooled.pop(name, None)
 
     def tail_managed(self, job: int, follow: bool, lines: int) -> int:
         self._called(f"tail_managed {job}")

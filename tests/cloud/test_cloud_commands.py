@@ -14,7 +14,7 @@ from fake_sky import FakeSky
 
 from mesozoic.cli import cloud_options
 from mesozoic.cli.app import main
-from mesozoic.cloud.ledger import write_ledger
+from mesozoic.cloud.ledger import begin, write_ledger
 from mesozoic.cloud.sky.client import Job
 
 Run = Callable[..., int]
@@ -65,8 +65,8 @@ def refused(capsys: pytest.CaptureFixture[str]) -> str:
 
 def changed(sky: FakeSky) -> list[str]:
     """Calls that rent, submit, or end something."""
-    harmless = ("clusters", "jobs", "managed_jobs", "enabled_clouds", "check", "spent", "tail", "download")
-    return [call for call in sky.calls if call.split()[0] not in harmless]
+    looks = ("clusters", "jobs", "managed_jobs", "pools", "pending", "enabled_clouds", "check", "spent")
+    return [call for call in sky.calls if call.split()[0] not in (*looks, "tail", "download")]
 
 
 def test_one_command_does_it_all(on_lambda: FakeSky, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,7 +121,7 @@ def test_nobody_to_ask(on_lambda: FakeSky, run: Run, capsys: pytest.CaptureFixtu
 def test_refused_before_anything_is_rented(
     arguments: list[str], phrase: str, on_lambda: FakeSky, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    on_lambda.cluster(NAME)
+    on_lambda.ours(NAME)
     assert run("launch", *arguments, "--yes") == 2
     assert phrase in refused(capsys)
     assert changed(on_lambda) == []
@@ -142,9 +142,9 @@ def test_refused_before_anything_is_rented(
     ids=" ".join,
 )
 def test_dry_runs(arguments: list[str], on_lambda: FakeSky, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    on_lambda.cluster(NAME)
+    on_lambda.ours(NAME)
     if arguments[0] == "stop":
-        on_lambda.cluster("mesozoic-c", placement=on_lambda.placed.__class__("gcp", "r", "g2", "L4:1", False, 1, 0.4))
+        on_lambda.ours("mesozoic-c", placement=on_lambda.placed.__class__("gcp", "r", "g2", "L4:1", False, 1, 0.4))
     write_ledger("launch", NAME, run_name="a")
     assert run(*arguments) == 0
     assert "dry run: nothing was" in capsys.readouterr().out
@@ -161,7 +161,7 @@ def test_prices_without_an_account(sky: FakeSky, sky_offline, at_checkout, run: 
 
 
 def test_run_again_on_the_cluster(on_lambda: FakeSky, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    on_lambda.cluster(NAME)
+    on_lambda.ours(NAME)
     write_ledger("launch", NAME, file="cloud/train.yaml", run_name="a", envs={"SPECIES": "trex", "RUN_NAME": "a"})
     assert run("exec", "--env", "TIMESTEPS=5000", "--detach") == 0
     (task,) = on_lambda.tasks
@@ -176,7 +176,7 @@ def test_run_again_on_the_cluster(on_lambda: FakeSky, run: Run, capsys: pytest.C
 def test_status_queue_and_logs(sky: FakeSky, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status") == 0
     assert "nothing of this project is rented" in capsys.readouterr().out
-    sky.cluster(NAME)
+    sky.ours(NAME)
     sky.queue[NAME] = [Job(1, "mesozoic-train", "RUNNING", 1000, 1100, None)]
     assert run("status") == 0
     out = capsys.readouterr().out
@@ -194,10 +194,10 @@ def test_status_queue_and_logs(sky: FakeSky, run: Run, capsys: pytest.CaptureFix
 def test_no_such_cluster(sky: FakeSky, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("logs") == 2
     assert "no cluster of this project" in refused(capsys)
-    sky.cluster("mesozoic-trex")
+    sky.ours("mesozoic-trex")
     assert run("logs", "mesozoic-tre") == 2
     assert "did you mean 'mesozoic-trex'" in refused(capsys)
-    sky.cluster("mesozoic-other", "INIT")
+    sky.ours("mesozoic-other", "INIT")
     assert run("logs") == 2
     assert "name one of: mesozoic-trex, mesozoic-other" in refused(capsys)
     assert run("logs", "mesozoic-other") == 2
@@ -205,15 +205,16 @@ def test_no_such_cluster(sky: FakeSky, run: Run, capsys: pytest.CaptureFixture[s
 
 
 def test_down_all(sky: FakeSky, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    for name, state in ((NAME, "UP"), ("mesozoic-half", "INIT"), ("somebody-elses", "UP")):
-        sky.cluster(name, state)
-    sky.managed = [Job(7, "mesozoic-spot", "RUNNING", 1, 2, None, managed=True)]
-    write_ledger("launch", "mesozoic-spot", managed=True)
+    for name, state in ((NAME, "UP"), ("mesozoic-half", "INIT")):
+        sky.ours(name, state)
+    sky.cluster("somebody-elses")
+    begin("managed job", "mesozoic-spot")
+    sky.launch_managed(None, "mesozoic-spot")
     assert run("down", "--all", "--yes") == 0
     out = capsys.readouterr().out
     assert list(sky.there) == ["somebody-elses"]
     assert sky.managed[0].state == "CANCELLED"
-    assert "mesozoic-half is down" in out and "no cluster of this project is left" in out
+    assert "mesozoic-half is down" in out and "no cluster, managed job or pool of this project is left" in out
     assert run("down", NAME, "--all") == 2
 
 

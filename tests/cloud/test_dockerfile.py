@@ -190,6 +190,7 @@ def left_behind(folder: Path) -> str:
 
 
 @pytest.mark.e2e
+@pytest.mark.root
 @needs_root
 def test_steps_execute_in_a_clean_root(tmp_path: Path) -> None:
     """The whole of scripts/check_image.sh: minutes, and package downloads."""
@@ -201,6 +202,7 @@ def test_steps_execute_in_a_clean_root(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.root
 @needs_root
 def test_stopped_half_way_it_leaves_nothing(tmp_path: Path) -> None:
     script = subprocess.Popen(CHECK, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL)

@@ -29,6 +29,7 @@ def left_behind() -> set[str]:
 
 
 @pytest.mark.e2e
+@pytest.mark.root
 @needs_root
 @needs_apt
 @pytest.mark.parametrize("cloud", ["slurm", "lambda"])

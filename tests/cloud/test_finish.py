@@ -13,7 +13,7 @@ from mesozoic.cloud.sky import finish as finishing
 from mesozoic.cloud.sky.bucket import pull_from_bucket
 from mesozoic.cloud.sky.client import Job, Unreachable
 from mesozoic.cloud.sky.finish import GONE, finish, follow
-from mesozoic.cloud.sky.launch import Rented
+from mesozoic.cloud.sky.launch import Submitted
 from mesozoic.cloud.sky.pull import pull
 from mesozoic.cloud.sky.stop import stop
 from mesozoic.errors import UserError
@@ -35,25 +35,25 @@ def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSky:
 
 def test_all_in_one_go(sky: FakeSky) -> None:
     said: list[str] = []
-    assert finish(sky, Rented(NAME, 1, A10), "a", said.append, pull_it=True, down=True) == "SUCCEEDED"
+    assert finish(sky, Submitted(NAME, 1, A10), "a", said.append, pull_it=True, down=True) == "SUCCEEDED"
     assert Path("runs/a/stage1/models/stage1_final.zip").read_bytes() == b"policy"
     assert sky.there == {}
     order = [call.split()[0] for call in sky.calls if call.split()[0] in ("tail", "download", "down")]
     assert order == ["tail", "download", "down"]
     assert "results are in runs/a; now: mesozoic eval runs/a" in said
-    assert "no cluster of this project is left" in said[-1]
+    assert "no cluster, managed job or pool of this project is left" in said[-1]
 
 
 def test_a_failed_run_comes_home_too_and_the_machine_goes(sky: FakeSky) -> None:
     sky.job_states = ["FAILED"]
-    assert finish(sky, Rented(NAME, 1, A10), "a", lambda line: None, pull_it=True, down=True) == "FAILED"
+    assert finish(sky, Submitted(NAME, 1, A10), "a", lambda line: None, pull_it=True, down=True) == "FAILED"
     assert Path("runs/a").is_dir()
     assert sky.there == {}
 
 
 def test_a_run_that_failed_before_it_wrote_anything(sky: FakeSky) -> None:
     sky.job_states, sky.files = ["FAILED_SETUP"], None
-    assert finish(sky, Rented(NAME, 1, A10), "a", lambda line: None, pull_it=True, down=True) == "FAILED_SETUP"
+    assert finish(sky, Submitted(NAME, 1, A10), "a", lambda line: None, pull_it=True, down=True) == "FAILED_SETUP"
     assert not Path("runs/a").exists()
     assert sky.there == {}
 
@@ -61,7 +61,7 @@ def test_a_run_that_failed_before_it_wrote_anything(sky: FakeSky) -> None:
 def test_results_that_cannot_be_had_keep_the_machine(sky: FakeSky) -> None:
     sky.files = None
     with pytest.raises(UserError, match="could not copy"):
-        finish(sky, Rented(NAME, 1, A10), "a", lambda line: None, pull_it=True, down=True)
+        finish(sky, Submitted(NAME, 1, A10), "a", lambda line: None, pull_it=True, down=True)
     assert NAME in sky.there
 
 

@@ -7,12 +7,12 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from mesozoic.job.environment import VARIABLES
 from mesozoic.run.checkpoint import checkpoints, read_manifest
 
 CHECKOUT = Path(__file__).parents[2]
@@ -67,43 +67,35 @@ def node(tmp_path: Path) -> Node:
     return Node(tmp_path)
 
 
-DEFAULTS = ["--seed", "0", "--backend", "auto", "--algorithm", "ppo"]
+def test_the_job_gets_every_knob_untouched(node: Node) -> None:
+    """Text that a shell would take apart included."""
+    knobs = {variable.name: f"{variable.name} $(false) ; '\"` \\ [64, 64]*" for variable in VARIABLES}
+    assert node.train(**knobs).returncode == 0
+    assert node.arguments == ["-m", "mesozoic.job"]
+    assert {name: node.variables[name] for name in knobs} == knobs
+    assert (node.variables["JOB_ID"], node.variables["JOB_MOVES"]) == ("", "")
+    assert node.variables["PYTHONPATH"] == str(CHECKOUT)
 
 
-def test_all_stages_are_a_curriculum(node: Node) -> None:
-    assert node.train(SPECIES="trex").returncode == 0
-    run = f"{node.home}/mesozoic-runs/trex-stageall-seed0"
-    assert node.arguments == ["-m", "mesozoic", "curriculum", "trex", "--output-dir", run, *DEFAULTS]
-    assert "WANDB_RUN_ID" not in node.variables
+def test_the_job_hears_what_a_managed_job_is_called(node: Node) -> None:
+    node.train(SKYPILOT_TASK_ID="sky-managed-1_a-4-0", SKYPILOT_MANAGED_JOB_ID="4")
+    assert (node.variables["JOB_ID"], node.variables["JOB_MOVES"]) == ("sky-managed-1_a-4-0", "3")
 
 
-def test_every_knob(node: Node) -> None:
-    settings = {"STAGE": "2", "TIMESTEPS": "5000", "N_ENVS": "64", "BACKEND": "sb3", "ALGORITHM": "sac", "SEED": "7"}
-    words = " ppo.gamma=0.98\n  env.names=[*]  "
-    done = node.train(SPECIES="trex", OVERRIDES=words, RUN_NAME="mine", RESULTS=f"{node.home}/bucket", **settings)
-    assert done.returncode == 0, done.stderr
-    assert node.arguments[2:] == [
-        *("train", "trex", "--stage", "2", "--output-dir", f"{node.home}/bucket/mine"),
-        *("--seed", "7", "--backend", "sb3", "--algorithm", "sac", "--timesteps", "5000", "--n-envs", "64"),
-        *("--override", "ppo.gamma=0.98", "env.names=[*]"),
-    ]
+@pytest.mark.parametrize("code", [0, 1, 2, 75, 143])
+def test_exit_codes_are_the_jobs_own(node: Node, code: int) -> None:
+    node.python(f'#!/bin/sh\n[ "$1" = -m ] && exit {code}\n')
+    assert node.train().returncode == code
 
 
-@pytest.mark.parametrize(
-    ("knob", "value"),
-    [
-        *[("STAGE", value) for value in ("two", "1 2", "-1", "all;true")],
-        *[("TIMESTEPS", value) for value in ("5e6", "5_000", "-1", "1.5")],
-        *[("N_ENVS", "many"), ("SEED", "x"), ("SKYPILOT_NUM_NODES", "2")],
-        *[("MAX_HOURS", value) for value in ("0", "0.0", "1h", "-1", ".", "inf")],
-        *[("RUN_NAME", value) for value in ("../other", "/absolute", "a b", ".hidden", "-x", "a/b")],
-    ],
-)
-def test_a_bad_knob_is_refused_in_one_sentence(node: Node, knob: str, value: str) -> None:
-    done = node.train(**{"SPECIES": "trex", knob: value})
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and value in done.stderr
-    assert not (node.home / "arguments").exists()
+def test_no_shell_stands_between_the_service_and_the_job(node: Node) -> None:
+    """A signal to the process that was started is a signal to the job."""
+    node.python("#!/bin/bash\ntrap 'echo told; exit 143' TERM\necho started\nwhile :; do sleep 0.1; done\n")
+    job = subprocess.Popen(["bash", TRAIN], env=node.environment(), stdout=subprocess.PIPE, text=True)
+    assert job.stdout is not None and job.stdout.readline() == "started\n"
+    job.send_signal(signal.SIGTERM)
+    assert job.communicate(timeout=PATIENCE)[0] == "told\n"
+    assert job.returncode == 143
 
 
 def test_a_machine_without_mesozoic_says_what_to_run(node: Node) -> None:
@@ -112,94 +104,10 @@ def test_a_machine_without_mesozoic_says_what_to_run(node: Node) -> None:
     assert done.returncode == 2 and "bash cloud/node-setup.sh" in done.stderr
 
 
-@pytest.mark.parametrize(("envs", "sentence"), [
-    ({"SPECIES": "dog"}, "error: unknown species 'dog'"),
-    ({"SPECIES": "trex", "STAGE": "9"}, "error: trex has no stage 9; it has 1, 2, 3"),
-    ({"OVERRIDES": "ppo.gama=1"}, "did you mean 'ppo.gamma'"),
-    ({"BACKEND": "jaxx"}, "error: unknown backend 'jaxx'"),
-])  # fmt: skip
-def test_mesozoic_refuses_the_rest(node: Node, envs: dict[str, str], sentence: str) -> None:
-    node.python(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    done = node.train(**envs)
-    assert done.returncode == 2
-    assert sentence in done.stderr and done.stderr.count("\n") == 1
-
-
-def test_wandb_only_with_a_key(node: Node) -> None:
-    node.train(STAGE="1", WANDB_API_KEY="", WANDB_BASE_URL="", SKYPILOT_TASK_ID="sky-1_a-1-0")
-    assert "--wandb" not in node.arguments
-    assert [name for name in node.variables if name.startswith("WANDB")] == []
-
-
-def test_wandb_goes_on_with_one_run(node: Node) -> None:
-    """After a recovery the task's id is the same, on a new disk; a later job finds it in the run folder."""
-
-    def run_id(task: str, folder: str = "one", stage: str = "1") -> str | None:
-        envs = {"WANDB_API_KEY": "k" * 40, "WANDB_BASE_URL": "http://localhost:1", "SKYPILOT_TASK_ID": task}
-        done = node.train(STAGE=stage, RUN_NAME="x", RESULTS=f"{node.home}/{folder}", **envs)
-        assert "k" * 40 not in done.stdout + done.stderr + " ".join(node.arguments)
-        assert "--wandb" in node.arguments
-        assert (node.variables["WANDB_RESUME"], node.variables["WANDB_RUN_GROUP"]) == ("allow", "x")
-        assert node.variables["WANDB_BASE_URL"] == "http://localhost:1"
-        return node.variables.get("WANDB_RUN_ID")
-
-    first = run_id("sky-1_a-1-0")
-    assert first is not None and first.isalnum()
-    assert run_id("sky-1_a-1-0", "another disk") == first
-    assert run_id("sky-2_a-2-0") == first
-    assert run_id("sky-2_a-2-0", "another run") != first
-    assert run_id("sky-1_a-1-0", "all", stage="all") is None  # three runs, whose ids the run folder keeps
-
-
-@pytest.mark.parametrize("code", [0, 1, 2, 134, 137, 143])
-def test_exit_codes_are_mesozoics_own(node: Node, code: int) -> None:
-    node.python(f'#!/bin/sh\n[ "$1" = -m ] && exit {code}\n')
-    assert node.train().returncode == code
-    assert node.train(MAX_HOURS="1").returncode == code
-
-
-@pytest.mark.parametrize(
-    ("code", "ends"), [(0, [0]), (2, [2]), (137, [137]), (1, [75, 75, 75, 1]), (139, [75] * 3 + [139])]
-)
-def test_a_managed_job_asks_for_another_machine_a_few_times(node: Node, code: int, ends: list[int]) -> None:
-    node.python(f'#!/bin/sh\n[ "$1" = -m ] && exit {code}\nexit 0\n')
-    managed = {"SKYPILOT_MANAGED_JOB_ID": "4", "RESULTS": f"{node.home}/bucket"}
-    assert [node.train(**managed).returncode for _ in ends] == ends
-    again = node.train(**{**managed, "SKYPILOT_MANAGED_JOB_ID": "5"})
-    assert again.returncode == ends[0]
-
-
-SLEEPER = """#!/bin/bash
-[ "$1" = -m ] || exit 0
-trap 'echo saved; exit 143' TERM
-sleep 1
-echo started
-while :; do sleep 0.1; done
-"""
-"""Stands for training; the pause lets those who pass on a signal get ready."""
-
-
-def test_max_hours_ends_the_job_from_inside(node: Node) -> None:
-    node.python(SLEEPER)
-    for managed in ({}, {"SKYPILOT_MANAGED_JOB_ID": "4"}):
-        done = node.train(MAX_HOURS="0.001", **managed)
-        assert done.returncode == 143
-        assert "saved" in done.stdout and "stopped after 0.001 h" in done.stdout
-
-
-@pytest.mark.parametrize(("managed", "code"), [({}, 143), ({"SKYPILOT_MANAGED_JOB_ID": "4"}, 75)])
-@pytest.mark.parametrize("limit", ["", "1"])
-def test_a_machine_that_is_taken_away(node: Node, managed: dict[str, str], code: int, limit: str) -> None:
-    node.python(SLEEPER)
-    envs = node.environment(MAX_HOURS=limit, RESULTS=f"{node.home}/bucket", **managed)
-    job = subprocess.Popen(["bash", TRAIN], env=envs, stdout=subprocess.PIPE, text=True)
-    assert job.stdout is not None
-    for line in job.stdout:
-        if "started" in line:
-            break
-    job.send_signal(signal.SIGTERM)
-    assert "saved" in job.communicate(timeout=PATIENCE)[0]
-    assert job.returncode == code
+def test_several_machines_for_one_training_are_refused(node: Node) -> None:
+    done = node.train(SKYPILOT_NUM_NODES="2")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "num_nodes is 2" in done.stderr
+    assert not (node.home / "arguments").exists()
 
 
 class Machine:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mesozoic.cloud.sky.sky_client import keep_private, one_line
+from mesozoic.cloud.sky.sky_client import keep_private
+from mesozoic.cloud.sky.sky_errors import one_line
 from mesozoic.sweep.wandb_key import wandb_key
 
 KEY = "0123456789abcdef0123456789abcdef01234567"

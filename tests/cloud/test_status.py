@@ -10,7 +10,8 @@ from fake_sky import FakeSky
 
 from mesozoic.cloud.ledger import write_ledger
 from mesozoic.cloud.sky.client import Job, Spent
-from mesozoic.cloud.sky.status import status_rows
+from mesozoic.cloud.sky.inventory import Inventory
+from mesozoic.cloud.sky.status import Row, describe_all
 from mesozoic.errors import UserError
 
 NAME = "mesozoic-a"
@@ -20,8 +21,14 @@ NAME = "mesozoic-a"
 def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSky:
     monkeypatch.setenv("MESOZOIC_CLOUD_HOME", str(tmp_path))
     sky = FakeSky()
-    sky.cluster(NAME)  # launched at 1000
+    sky.cluster(NAME, launched_at=1000.0)
     return sky
+
+
+def status_rows(sky: FakeSky, now: float) -> list[Row]:
+    """What is said about the clusters that are there."""
+    found = describe_all(sky, Inventory(clusters=tuple(sky.there.values())), now)
+    return [Row(**one.details) for one in found]
 
 
 def job(state: str, ended: float | None = None) -> Job:

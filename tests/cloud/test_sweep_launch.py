@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ pytest.importorskip("wandb", reason="needs the extra [sweep]")
 
 from support.wandb_server import API_KEY, WandbServer
 
-from mesozoic.cloud.ledger import launched, read_ledger
+from mesozoic.cloud.ledger import launched, open_launches, read_ledger
 from mesozoic.cloud.sky.client import Cluster, Job
 from mesozoic.cloud.sky.sweep import SweepRequest, launch_sweep
 from mesozoic.cloud.sky.sweep_agents import wait_for_agents
@@ -37,7 +38,7 @@ def server(
     keys.parent.mkdir(exist_ok=True)
     keys.write_text("api_key = test\n")
     monkeypatch.setenv("MESOZOIC_CLOUD_HOME", str(tmp_path))
-    monkeypatch.setattr("mesozoic.cloud.sky.give_back.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("mesozoic.cloud.patience.time.sleep", lambda seconds: None)
     monkeypatch.setattr("mesozoic.sweep.wandb_sweep.PATIENCE_SECONDS", 0.1)
     with WandbServer() as running:
         for name, value in running.environment().items():
@@ -333,55 +334,40 @@ def test_waiting_survives_a_network_that_comes_back(monkeypatch: pytest.MonkeyPa
         wait_for_agents(look, [1], nowhere, lambda line: None, silence=-1.0, sleep=lambda seconds: None)
 
 
-class FakePools:
-    """Managed pools, recorded; `apply` may be told to raise."""
-
-    def __init__(self, sky: FakeSky) -> None:
-        self.sky, self.there, self.calls = sky, list[str](), list[str]()
-        self.error: BaseException | None = None
-
-    def names(self) -> list[str]:
-        return self.there
-
-    def apply(self, task: Any, name: str, workers: int) -> None:
-        self.calls.append(f"apply {name} {workers}")
-        self.there.append(name)
-        self.sky.cluster(f"{name}-1-0")
-        if self.error is not None:
-            raise self.error
-
-    def submit(self, task: Any, name: str, pool: str, number: int) -> list[int]:
-        self.calls.append(f"submit {number} to {pool}")
-        self.sky.managed += [Job(i, name, "SUCCEEDED", 0, 0, 1, managed=True) for i in range(number)]
-        return list(range(number))
-
-    def cancel(self, jobs: Any) -> None:
-        self.calls.append(f"cancel {list(jobs)}")
-
-    def down(self, name: str) -> None:
-        self.calls.append(f"down {name}")
-        self.there.remove(name)
-        self.sky.there.clear()
-
-
 def pool_plan() -> SweepPlan:
     return plan_sweep(request(gpus="A100:8", nodes=2, pool=True))
 
 
+class Pools(FakeSky):
+    """Managed pools whose agents end when somebody looks."""
+
+    def managed_jobs(self) -> list[Job]:
+        self.managed = [replace(one, state="SUCCEEDED") for one in self.managed]
+        return super().managed_jobs()
+
+
 def test_a_pool_is_taken_down_after_its_last_agent(server: WandbServer) -> None:
-    sky = FakeSky()
-    pools = FakePools(sky)
-    result = launch_pool(sky, pool_plan(), lambda line: None, 1.0, pools)  # type: ignore[arg-type]
+    sky = Pools()
+    result = launch_pool(sky, pool_plan(), lambda line: None, 1.0)
     assert (len(result.jobs), result.failed) == (16, ())
-    assert pools.calls == ["apply mesozoic-sweep-1 2", "submit 16 to mesozoic-sweep-1", "down mesozoic-sweep-1"]
+    told = [call for call in sky.calls if call.split()[0] in ("apply_pool", "submit", "down_pool", "cancel_managed")]
+    assert told == [
+        "apply_pool mesozoic-sweep-1 2",
+        "submit 16 mesozoic-sweep-1-agent to mesozoic-sweep-1",
+        "down_pool mesozoic-sweep-1",
+    ]
+    assert open_launches() == {}
 
 
 @pytest.mark.parametrize("error", [UserError("sold out"), KeyboardInterrupt()])
 def test_a_pool_that_fails_is_taken_down(server: WandbServer, error: BaseException) -> None:
     sky = FakeSky()
-    pools = FakePools(sky)
-    pools.error = error
+
+    def fail(name: str) -> None:
+        raise error
+
+    sky.launching = fail
     with pytest.raises(UserError, match="nothing of it is left running; the sweep is cancelled"):
-        launch_pool(sky, pool_plan(), lambda line: None, 1.0, pools)  # type: ignore[arg-type]
-    assert pools.there == [] and sky.there == {}
+        launch_pool(sky, pool_plan(), lambda line: None, 1.0)
+    assert sky.pooled == {} and open_launches() == {}
     assert [sweep.state for sweep in server.sweeps.values()] == ["CANCELED"]

@@ -10,14 +10,11 @@ import pytest
 import yaml
 
 import mesozoic
+from mesozoic.job.exit_codes import AGAIN
 
 CLOUD = Path(__file__).parents[2] / "cloud"
 TRAINING = ("train", "train-docker", "train-managed")
 OURS = (*TRAINING, "sweep-cluster")
-KNOBS = {
-    *("SPECIES", "STAGE", "TIMESTEPS", "N_ENVS", "BACKEND", "ALGORITHM", "SEED", "OVERRIDES"),
-    *("RUN_NAME", "MAX_HOURS", "WANDB_PROJECT", "WANDB_BASE_URL", "RESULTS"),
-}
 BUCKET = {"BUCKET": "some-bucket"}
 
 pytestmark = pytest.mark.skipif(not CLOUD.is_dir(), reason="needs a checkout")
@@ -130,10 +127,9 @@ def test_a_managed_job_survives_its_machine(sky_offline: Any, at_checkout: Path)
     assert mount == loaded.envs["RESULTS"]
     assert (storage.name, storage.mode) == ("some-bucket", StorageMode.MOUNT_CACHED)
     assert storage.persistent
-    script = (CLOUD / "node-train.sh").read_text()
     for one in loaded.resources:
         codes = one.job_recovery["recover_on_exit_codes"]
-        assert codes == [75] and "exit 75" in script
+        assert codes == [AGAIN]
         assert one.job_recovery["max_restarts_on_errors"] == 0  # it would rent again for bad input, and after MAX_HOURS
 
 
@@ -169,23 +165,6 @@ def test_a_sweeps_machine_is_a_trainings_machine() -> None:
     assert "run" not in cluster
     for part in ("resources", "setup", "workdir"):
         assert cluster[part] == reference[part]
-
-
-@pytest.mark.parametrize("name", TRAINING)
-def test_comments_of_the_knobs_do_not_drift(name: str) -> None:
-    def settings(of: str) -> list[str]:
-        lines = text(of)[text(of).index("# The only knobs") :].splitlines()
-        return [line for line in lines if not line.startswith(("  RESULTS", "  BUCKET", "  MAX_HOURS"))]
-
-    assert settings(name) == settings("train")
-
-
-def test_every_knob_is_read_on_the_machine() -> None:
-    envs = content("train")["envs"]
-    assert set(envs) == KNOBS
-    assert all(isinstance(value, str) for value in envs.values())
-    script = (CLOUD / "node-train.sh").read_text(encoding="utf-8")
-    assert [name for name in envs if not re.search(rf"\b{name}\b", script)] == []
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from mesozoic.config import StageConfig, parse_overrides
-from mesozoic.learn.jax_ppo import JaxPPO
+from mesozoic.learn.host_collector import HostCollector
 from mesozoic.learn.policy import Policy
+from mesozoic.learn.ppo.learner import PPO
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
@@ -27,7 +28,7 @@ TINY = (
 )
 
 MakeConfig = Callable[..., StageConfig]
-MakeLearner = Callable[..., tuple[BatchEnv, JaxPPO]]
+MakeLearner = Callable[..., tuple[BatchEnv, PPO]]
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +43,10 @@ def make(species: Species, config: MakeConfig) -> MakeLearner:
 
     def build(
         *overrides: str, seed: int = 0, warm_start: Policy | None = None, stage: StageConfig | None = None
-    ) -> tuple[BatchEnv, JaxPPO]:
+    ) -> tuple[BatchEnv, PPO]:
         stage = config(*overrides) if stage is None else stage
         env = native_env(species, stage.env, stage.stage.n_envs, seed, Stream.TRAIN, random_age=True)
         env.reset()
-        return env, JaxPPO(env, stage, "velociraptor", seed, warm_start)
+        return env, PPO(HostCollector(env), stage, "velociraptor", seed, warm_start)
 
     return build

@@ -7,16 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mesozoic.learn.jax_ppo import JaxPPO
+from mesozoic.learn.ppo.learner import PPO
 from mesozoic.sim.batch_env import BatchEnv
 
-MakeLearner = Callable[..., tuple[BatchEnv, JaxPPO]]
+MakeLearner = Callable[..., tuple[BatchEnv, PPO]]
 
 
-def after_each_update(learner: JaxPPO, name: str, count: int) -> list[np.ndarray]:
+def after_each_update(learner: PPO, name: str, count: int) -> list[np.ndarray]:
     found = []
     for _ in range(count):
-        learner.learn(learner.step + 1)
+        learner.learn()
         found.append(np.asarray(learner.policy().arrays[name]))
     return found
 

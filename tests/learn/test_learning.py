@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mesozoic import task
 from mesozoic.config import StageConfig
-from mesozoic.learn.jax_ppo import JaxPPO
+from mesozoic.learn.host_collector import HostCollector
+from mesozoic.learn.ppo.learner import PPO
 from mesozoic.species.anatomy import Anatomy
 from mesozoic.task import Transition
 
@@ -55,9 +56,7 @@ class OneStepTask:
         )
 
 
-def trained(
-    anatomy: Anatomy, config: Config, reward: Reward, truncates: bool, updates: int
-) -> tuple[JaxPPO, list[dict]]:
+def trained(anatomy: Anatomy, config: Config, reward: Reward, truncates: bool, updates: int) -> tuple[PPO, list[dict]]:
     stage = config(
         "stage.n_envs=16",
         "ppo.n_steps=16",
@@ -71,12 +70,12 @@ def trained(
         "ppo.average_updates=1",
         "jax.mirror=false",
     )
-    learner = JaxPPO(OneStepTask(anatomy, 16, reward, truncates), stage, "velociraptor", seed=0)  # type: ignore[arg-type]
-    return learner, [dict(learner.learn(learner.step + 1)) for _ in range(updates)]
+    learner = PPO(HostCollector(OneStepTask(anatomy, 16, reward, truncates)), stage, "velociraptor", seed=0)  # type: ignore[arg-type]
+    return learner, [dict(learner.learn()) for _ in range(updates)]
 
 
 @pytest.fixture(scope="module")
-def easy(anatomy: Anatomy, config: Config) -> tuple[JaxPPO, list[dict]]:
+def easy(anatomy: Anatomy, config: Config) -> tuple[PPO, list[dict]]:
     """Pays for actions near the goal, and for what the first observation is, which no action changes."""
 
     def reward(observation: NDArray[np.float32], action: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -85,20 +84,20 @@ def easy(anatomy: Anatomy, config: Config) -> tuple[JaxPPO, list[dict]]:
     return trained(anatomy, config, reward, truncates=False, updates=40)
 
 
-def test_actions_move_to_where_the_reward_is(easy: tuple[JaxPPO, list[dict]]) -> None:
+def test_actions_move_to_where_the_reward_is(easy: tuple[PPO, list[dict]]) -> None:
     observation = np.random.default_rng(1).normal(size=(500, easy[0].policy().observation_size)).astype(np.float32)
     off = np.abs(easy[0].policy().act(observation).mean(axis=0) - GOAL)
     assert (off < 0.15).all(), off
 
 
-def test_the_critic_learns_what_the_reward_depends_on(easy: tuple[JaxPPO, list[dict]]) -> None:
+def test_the_critic_learns_what_the_reward_depends_on(easy: tuple[PPO, list[dict]]) -> None:
     explained = [metrics["train/explained_variance"] for metrics in easy[1]]
     assert np.mean(explained[-5:]) > max(0.8, explained[0] + 0.2), explained
     losses = [metrics["train/value_loss"] for metrics in easy[1]]
     assert np.mean(losses[-5:]) < 0.3 * losses[0]
 
 
-def test_episodes_are_counted(easy: tuple[JaxPPO, list[dict]]) -> None:
+def test_episodes_are_counted(easy: tuple[PPO, list[dict]]) -> None:
     first = easy[1][0]
     assert first["rollout/episodes"] == 256
     assert first["rollout/episode_length"] == 1

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from mesozoic.errors import UserError
-from mesozoic.learn.networks import ACTIVATION, ActorCritic
+from mesozoic.learn.normaliser import normalise
 from mesozoic.learn.policy import Policy, check_policy_fits, load_policy
-from mesozoic.learn.ppo_update import normalise
+from mesozoic.learn.ppo.networks import ACTIVATION, ActorCritic
 
 LAYOUT = (("gravity", 3), ("joints", 4))
 
@@ -44,7 +44,7 @@ def test_acts_as_the_flax_network_does() -> None:
     actor = {str(i): {k: policy.arrays[f"actor/{i}/{k}"] for k in ("kernel", "bias")} for i in range(3)}
     observation = np.random.default_rng(1).normal(size=(500, 7)).astype(np.float32)
     observation[:50] *= 1e3  # beyond the clip of normalised observations
-    seen = normalise(observation, policy.arrays["norm/mean"], policy.arrays["norm/std"])
+    seen = normalise(np, observation, policy.arrays["norm/mean"], policy.arrays["norm/std"])
     raw = net.mean({"actor": actor}, seen)
     action = policy.act(observation)
     np.testing.assert_allclose(action, jnp.clip(raw, -1.0, 1.0), atol=1e-5)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mesozoic.config import CurriculumSection, PPOSection, StageConfig
 from mesozoic.learn import schedules
-from mesozoic.learn.jax_ppo import JaxPPO
+from mesozoic.learn.ppo.learner import PPO
 from mesozoic.sim.batch_env import BatchEnv
 
-MakeLearner = Callable[..., tuple[BatchEnv, JaxPPO]]
+MakeLearner = Callable[..., tuple[BatchEnv, PPO]]
 
 shares = st.floats(0.0, 1.0)
 rates = st.floats(1e-6, 1.0)
@@ -154,8 +154,8 @@ RAMP = ("curriculum.ramp_timesteps=128", "curriculum.ramp_start_value=0.25")
 SCHEDULED = ("train/clip_range", "train/ent_coef", "train/learning_rate", "train/ramp")
 
 
-def updates(learner: JaxPPO, count: int) -> list[dict[str, float]]:
-    return [dict(learner.learn(learner.step + 1)) for _ in range(count)]
+def updates(learner: PPO, count: int) -> list[dict[str, float]]:
+    return [dict(learner.learn()) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")

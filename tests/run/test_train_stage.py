@@ -37,8 +37,8 @@ def after_updates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             learner = real(*args)
             learn = learner.learn
 
-            def learn_then(until_step: int) -> Any:
-                metrics = learn(until_step)
+            def learn_then() -> Any:
+                metrics = learn()
                 then(learner)
                 return metrics
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from importlib.metadata import EntryPoint
+import re
 from pathlib import Path
 
 import pytest
+from support.animal_package import copy_animal, install
 
 from mesozoic.errors import UserError
-from mesozoic.species import get_species, load_species, registry, species_names
+from mesozoic.sim.registration import register_envs
+from mesozoic.species import get_species, species_names
 
 
 @pytest.mark.parametrize("name", species_names())
@@ -27,49 +28,71 @@ def test_an_unknown_name_is_told_the_closest() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A species folder of another package: our velociraptor under a new name."""
-    shutil.copytree(get_species("velociraptor").folder, tmp_path / "raptor")
-    facts = tmp_path / "raptor" / "facts.toml"
-    facts.write_text(facts.read_text().replace('name = "velociraptor"', 'name = "raptor"', 1))
-    return tmp_path / "raptor"
+    """A species folder of another package."""
+    return copy_animal(tmp_path / "raptor")
 
 
 def test_another_package_can_bring_an_animal(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "other_animals.py").write_text(f"from pathlib import Path\nFOLDER = Path({str(folder)!r})\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    entry = EntryPoint("raptor", "other_animals:FOLDER", registry.ENTRY_POINT_GROUP)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [entry] if group == "mesozoic.species" else [])
+    monkeypatch.syspath_prepend(install(tmp_path / "site", "raptor", folder, "bringing_one"))
     assert species_names()[-1] == "raptor"
     assert "velociraptor" in species_names()
     assert get_species("raptor").load_model().nu > 0
 
 
-def test_a_built_in_animal_is_not_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = EntryPoint("velociraptor", "nowhere:FOLDER", registry.ENTRY_POINT_GROUP)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [entry])
-    assert species_names().count("velociraptor") == 1
-    assert get_species("velociraptor").folder != folder
-
-
 @pytest.mark.parametrize(
-    ("old", "new", "expected"),
+    ("value", "says"),
     [
-        ("torso = ", "trunk = ", "'torso'"),
-        ("hip_height = 0.50", 'hip_height = "tall"', "hip_height|tall"),
-        ("[action_scale]", "[[action_scale]]", "malformed|action_scale"),
-        ("[[feet]]", "[[feet", "not valid TOML"),
-        ("unit = ", "units = ", "malformed"),
+        ("NUMBER", "is a int; it must be the path of a species folder"),
+        ("NOWHERE", "fails (AttributeError"),
+        ("MISSING", "which is no folder"),
+        ("INSIDE", "facts.toml"),
     ],
 )
-def test_malformed_facts_are_explained(folder: Path, old: str, new: str, expected: str) -> None:
-    facts = folder / "facts.toml"
-    text = facts.read_text()
-    assert old in text
-    facts.write_text(text.replace(old, new, 1))
-    with pytest.raises(UserError, match=expected):
-        load_species(folder)
+def test_an_entry_point_that_leads_nowhere_is_told_when_it_is_asked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str, says: str
+) -> None:
+    site = install(tmp_path / "site", "raptor", folder, f"brings_{value.lower()}", value)
+    with (site / f"brings_{value.lower()}.py").open("a") as module:
+        module.write("MISSING = FOLDER / 'gone'\nINSIDE = FOLDER / 'configs'\n")
+    monkeypatch.syspath_prepend(site)
+    assert "raptor" in species_names()
+    with pytest.raises(UserError, match=re.escape(says)) as caught:
+        get_species("raptor")
+    assert len(str(caught.value)) <= 300
 
 
-def test_a_folder_without_facts_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"facts\.toml"):
-        load_species(tmp_path)
+@pytest.mark.parametrize("code", ["import nothing_like_it", "1 / 0", "raise SystemExit(3)", "def", "'\\x00' + 1"])
+def test_a_package_that_cannot_be_imported_is_told_and_hides_no_other_animal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str
+) -> None:
+    module = f"broken_{abs(hash(code))}"
+    site = install(tmp_path / "site", "raptor", folder, module)
+    (site / f"{module}.py").write_text(code + "\n")
+    monkeypatch.syspath_prepend(site)
+    with pytest.raises(UserError, match=rf"entry point '{module}:FOLDER' fails .* mend or uninstall that package"):
+        get_species("raptor")
+    register_envs()
+    assert get_species("trex").name == "trex"
+
+
+def test_two_packages_that_bring_one_name_are_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for module in ("bringing_first", "bringing_second"):
+        monkeypatch.syspath_prepend(install(tmp_path / module, "raptor", folder, module))
+    with pytest.raises(UserError, match="registered twice, as bringing_first:FOLDER and bringing_second:FOLDER"):
+        get_species("raptor")
+
+
+def test_an_animal_is_registered_under_the_name_in_its_facts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(install(tmp_path / "site", "allosaurus", folder, "bringing_other"))
+    with pytest.raises(UserError, match=r"facts\.toml says name = 'raptor'; both must be the same"):
+        get_species("allosaurus")
+
+
+def test_a_built_in_animal_is_not_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(install(tmp_path / "site", "velociraptor", folder, "bringing_ours"))
+    assert species_names().count("velociraptor") == 1
+    assert get_species("velociraptor").folder != folder

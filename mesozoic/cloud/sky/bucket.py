@@ -12,7 +12,7 @@ from mesozoic.cloud.ledger import launched
 from mesozoic.cloud.names import check_name
 from mesozoic.cloud.sky.client import CloudClient
 from mesozoic.cloud.sky.pull import claim
-from mesozoic.cloud.sky.sky_client import one_line
+from mesozoic.cloud.sky.sky_errors import one_line
 from mesozoic.errors import UserError
 
 _COPY: dict[str, tuple[str, Callable[[str, str], list[str]]]] = {

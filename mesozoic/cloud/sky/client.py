@@ -40,6 +40,8 @@ class Cluster:
     autodown: bool
     placement: Placement | None
     handle: Any = field(default=None, repr=False, compare=False)
+    identity: str = ""
+    """Tells it from an earlier or a later cluster of the same name."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,20 @@ class Job:
     managed: bool = False
     resources: str = ""
     recoveries: int = 0
+    pool: str = ""
 
     @property
     def ended(self) -> bool:
         return self.state in (MANAGED_ENDED if self.managed else JOB_ENDED)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A managed pool: its workers wait for managed jobs until the pool is taken down. `workers`: name and state."""
+
+    name: str
+    state: str
+    workers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +106,9 @@ class CloudClient(Protocol):
         Raises:
             SoldOut: no offer could be had.
         """
+
+    def pending(self, name: str) -> list[str]:
+        """Launches of a cluster, managed job or pool of that name that SkyPilot still works on; their requests."""
 
     def cancel_request(self, request: str) -> None:
         """Stop a launch that is under way."""
@@ -132,3 +147,14 @@ class CloudClient(Protocol):
     def cancel_managed(self, ids: Sequence[int]) -> None: ...
 
     def tail_managed(self, job: int, follow: bool, lines: int) -> int: ...
+
+    def pools(self) -> list[Pool]: ...
+
+    def apply_pool(self, task: Any, name: str, workers: int) -> None:
+        """Make a pool of that many machines."""
+
+    def submit_to_pool(self, task: Any, name: str, pool: str, number: int) -> list[int]:
+        """Give a pool that many managed jobs of one name; their ids."""
+
+    def down_pool(self, name: str) -> None:
+        """Ask for the end of a pool and its workers; does not wait for it."""

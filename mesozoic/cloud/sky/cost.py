@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mesozoic.cloud.estimate import OVERHEAD_HOURS, duration, paid_hours
-from mesozoic.cloud.ledger import is_ours, read_ledger
+from mesozoic.cloud.ledger import was_ours
 from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import CLOUDS, LaunchRequest
 from mesozoic.cloud.sky.client import CloudClient
@@ -82,8 +82,7 @@ def _footnotes(request: LaunchRequest, placement: Placement) -> list[str]:
 
 def spent_table(client: CloudClient, days: int) -> list[str]:
     """Lines of a table: what each cluster of this project has cost, by SkyPilot's books."""
-    ledger = read_ledger()
-    books = [one for one in client.spent(days) if is_ours(one.name, ledger)]
+    books = [one for one in client.spent(days) if was_ours(one.name, one.launched_at)]
     if not books:
         return [f"nothing was rented for this project in the last {days} days"]
     lines = [f"{'cluster':<36} {'hours':>7} {'$':>8}  machine"]

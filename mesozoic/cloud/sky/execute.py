@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mesozoic.cloud.estimate import IDLE_MINUTES
-from mesozoic.cloud.ledger import launched, write_ledger
+from mesozoic.cloud.ledger import launched, read_ledger, write_ledger
 from mesozoic.cloud.request import TASK_FILE, LaunchRequest
 from mesozoic.cloud.sky.client import CloudClient, Cluster
-from mesozoic.cloud.sky.launch import Rented, read_request
+from mesozoic.cloud.sky.launch import Submitted, read_request
 from mesozoic.cloud.sky.task import one_machine, settings_of, task_on
 from mesozoic.errors import UserError
 from mesozoic.run.spec import DEFAULT_SPECIES
@@ -62,12 +62,11 @@ def plan_again(
 
 
 def _number(cluster: Cluster) -> int:
-    from mesozoic.cloud.ledger import read_ledger
+    told = ("launch", "exec")
+    return 1 + sum(line["cluster"] == cluster.name and line.get("event") in told for line in read_ledger())
 
-    return 1 + sum(line["cluster"] == cluster.name and line.get("event") == "launch" for line in read_ledger())
 
-
-def run_again(client: CloudClient, again: Again) -> Rented:
+def run_again(client: CloudClient, again: Again) -> Submitted:
     """Submit the job, and make sure that the cluster still ends itself.
 
     Raises:
@@ -82,7 +81,7 @@ def run_again(client: CloudClient, again: Again) -> Rented:
         raise UserError(f"'{name}' has ended itself meanwhile; type 'mesozoic cloud launch' for a new one") from None
     client.autodown(name, IDLE_MINUTES)
     write_ledger(
-        "launch",
+        "exec",
         name,
         file=str(request.task_file),
         envs={key: value for key, value in request.envs.items() if value},
@@ -93,4 +92,4 @@ def run_again(client: CloudClient, again: Again) -> Rented:
     )
     if job is None:
         raise UserError(f"SkyPilot submitted no job to '{name}'; see 'mesozoic cloud queue {name}'")
-    return Rented(name, job, again.cluster.placement)
+    return Submitted(name, job, again.cluster.placement)

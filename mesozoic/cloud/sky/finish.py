@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from mesozoic.cloud.sky.client import CloudClient, Job, Unreachable
-from mesozoic.cloud.sky.give_back import hand_back
-from mesozoic.cloud.sky.launch import Rented
+from mesozoic.cloud.sky.launch import Submitted
+from mesozoic.cloud.sky.provider import SkyProvider
 from mesozoic.cloud.sky.pull import pull, report_pulled
 from mesozoic.cloud.sky.targets import find_cluster
+from mesozoic.cloud.undo import hand_back
 from mesozoic.errors import UserError
 
 Say = Callable[[str], None]
@@ -86,7 +87,7 @@ def _numbered(jobs: Sequence[Job], name: str, number: int) -> Job:
     raise UserError(f"'{name}' has no job {number}")
 
 
-def finish(client: CloudClient, rented: Rented, run_name: str, say: Say, pull_it: bool, down: bool) -> str:
+def finish(client: CloudClient, rented: Submitted, run_name: str, say: Say, pull_it: bool, down: bool) -> str:
     """Follow the job, then pull and give back as asked; the state it ended in.
 
     A run that failed is pulled as well: its checkpoints are worth having. A machine whose results could not be pulled
@@ -106,5 +107,5 @@ def finish(client: CloudClient, rented: Rented, run_name: str, say: Say, pull_it
                 raise
             say(str(error))  # a job that failed early has nothing to bring home
     if down:
-        hand_back(client, rented.name, say)
+        hand_back(SkyProvider(client), rented.name, say)
     return state

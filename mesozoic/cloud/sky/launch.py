@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mesozoic.cloud.estimate import IDLE_MINUTES, explain
-from mesozoic.cloud.ledger import write_ledger
+from mesozoic.cloud.ledger import begin, write_ledger
 from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import LaunchRequest, make_request
-from mesozoic.cloud.signals import end_by_interrupt, ended_by
 from mesozoic.cloud.sky.client import CloudClient, SoldOut
-from mesozoic.cloud.sky.give_back import PATIENCE, undo_launch
 from mesozoic.cloud.sky.offers import find_offers, narrow
 from mesozoic.cloud.sky.preflight import Preflight, clouds_to_plan
+from mesozoic.cloud.sky.provider import SkyProvider
 from mesozoic.cloud.sky.task import one_machine, settings_of, task_for
+from mesozoic.cloud.undo import PATIENCE, undone_on_failure
 from mesozoic.errors import UserError
 
 Say = Callable[[str], None]
@@ -101,7 +101,7 @@ def make_plan(request: LaunchRequest, dry_run: bool = False) -> Plan:
 
 
 @dataclass(frozen=True)
-class Rented:
+class Submitted:
     """A cluster that is up, and the job that was submitted to it."""
 
     name: str
@@ -137,7 +137,7 @@ def check_access(client: CloudClient, offers: Sequence[Offer]) -> None:
     )
 
 
-def rent(client: CloudClient, plan: Plan, say: Say, patience: float = PATIENCE) -> Rented:
+def rent(client: CloudClient, plan: Plan, say: Say, patience: float = PATIENCE) -> Submitted:
     """Launch the cluster and submit the job; on any failure or Ctrl-C take everything down again.
 
     Raises:
@@ -148,29 +148,39 @@ def rent(client: CloudClient, plan: Plan, say: Say, patience: float = PATIENCE) 
     refuse_existing(client, name)
     check_access(client, plan.offers)
     _remember(plan)
-    running: str | None = None
-    with end_by_interrupt():
-        try:
-            running = client.start_launch(plan.task, name, request.retry, IDLE_MINUTES)
-            job, handle = client.finish_launch(running)
-        except SoldOut as error:
-            problem = undo_launch(client, name, running, _sold_out(plan.offers, error), say, patience)
-            raise problem from None
-        except UserError as error:
-            raise undo_launch(client, name, running, str(error), say, patience) from None
-        except KeyboardInterrupt as interrupt:
-            problem = undo_launch(client, name, running, "interrupted", say, patience)
-            raise ended_by(interrupt, problem) from None
-        except BaseException as error:
-            say(str(undo_launch(client, name, running, type(error).__name__, say, patience)))
-            raise
+    with undone_on_failure(SkyProvider(client), name, say, patience, lambda error: why(plan.offers, error)):
+        job, placement = bring_up(client, plan.task, name, request.retry, plan.offers, say)
+    return Submitted(name, job, placement)
+
+
+def bring_up(
+    client: CloudClient, task: Any, name: str, retry: bool, offers: Sequence[Offer], say: Say
+) -> tuple[int | None, Placement | None]:
+    """Ask for a cluster that the ledger knows, wait until its first job is submitted, and see that it ends itself.
+
+    Raises:
+        UserError: it failed, and something of it may be there.
+    """
+    running = client.start_launch(task, name, retry, IDLE_MINUTES)
+    write_ledger("asked", name, request=running)
+    job, handle = client.finish_launch(running)
     placement = client.placement(handle)
-    say(which_was_taken(plan.offers, placement))
-    write_ledger("up", name, placement=str(placement), price=placement.price if placement else None, job=job)
-    return Rented(name, job, placement)
+    say(which_was_taken(offers, placement))
+    price = placement.price if placement else None
+    write_ledger("up", name, placement=str(placement), price=price, job=job, identity=_limited(client, name))
+    return job, placement
 
 
-def rent_managed(client: CloudClient, plan: Plan, say: Say) -> int:
+def _limited(client: CloudClient, name: str) -> str:
+    """See that a new cluster has its own idle limit, whatever it found on the machine; the identity of the cluster."""
+    for cluster in client.clusters([name]):
+        if cluster.autostop_minutes != IDLE_MINUTES or not cluster.autodown:
+            client.autodown(name, IDLE_MINUTES)
+        return cluster.identity
+    raise UserError(f"SkyPilot says that {name} is up, and does not list it")
+
+
+def rent_managed(client: CloudClient, plan: Plan, say: Say, patience: float = PATIENCE) -> int:
     """Submit a managed job; its id. SkyPilot finds, and after a pre-emption finds again, the machine for it.
 
     Raises:
@@ -182,7 +192,9 @@ def rent_managed(client: CloudClient, plan: Plan, say: Say) -> int:
             raise UserError(f"a managed job '{name}' is {job.state} already; give another --name")
     check_access(client, plan.offers)
     _remember(plan)
-    number = client.launch_managed(plan.task, name)
+    with undone_on_failure(SkyProvider(client), name, say, patience, lambda error: why(plan.offers, error)):
+        number = client.launch_managed(plan.task, name)
+        write_ledger("up", name, job=number)
     say(f"managed job {number} ({name}) is submitted")
     return number
 
@@ -190,8 +202,8 @@ def rent_managed(client: CloudClient, plan: Plan, say: Say) -> int:
 def _remember(plan: Plan) -> None:
     """Into the ledger before the launch: a machine that is half made must be found as well."""
     request, first = plan.request, plan.offers[0]
-    write_ledger(
-        "launch",
+    begin(
+        "managed job" if request.managed else "cluster",
         request.name,
         file=str(request.task_file),
         envs={name: value for name, value in request.envs.items() if value},
@@ -215,7 +227,10 @@ def which_was_taken(offers: Sequence[Offer], taken: Placement | None) -> str:
     return f"rented: {taken}{price}" + (f"; not available: {passed}" if before else "")
 
 
-def _sold_out(offers: Sequence[Offer], error: SoldOut) -> str:
+def why(offers: Sequence[Offer], error: BaseException) -> str:
+    """Why a launch failed, in words."""
+    if not isinstance(error, SoldOut):
+        return str(error)
     tried = ", ".join(_without_region(placement) for placement, _ in _kinds(offers)[:SHOWN])
     return (
         f"sold out or refused: {tried}; last answer: {str(error).rstrip('.')}; try --retry-until-up, another --gpus"

@@ -12,7 +12,8 @@ from typing import Any
 from mesozoic.cloud.limits import affordable
 from mesozoic.cloud.offer import Offer
 from mesozoic.cloud.request import CLOUDS, LaunchRequest
-from mesozoic.cloud.sky.sky_client import describe, import_sky, one_line, plain_errors
+from mesozoic.cloud.sky.sky_client import describe
+from mesozoic.cloud.sky.sky_errors import import_sky, one_line, plain_errors
 from mesozoic.errors import UserError, did_you_mean
 
 

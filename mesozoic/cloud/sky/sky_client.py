@@ -1,82 +1,18 @@
-"""SkyPilot behind our interface: the only module that imports it, and the one that turns its errors into sentences."""
+"""SkyPilot behind our interface: clusters and their jobs, each call with a time limit and errors of one sentence."""
 
 from __future__ import annotations
 
-import os
-import re
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mesozoic.cloud.offer import Placement
-from mesozoic.cloud.sky.client import Cluster, Job, SoldOut, Spent, Unreachable
-from mesozoic.errors import UserError
-
-INSTALL = 'pip install -c constraints.txt -e ".[cloud]"'
-_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_LONGEST = 400
-
-
-def import_sky() -> Any:
-    """The module `sky`, with its telemetry off.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    os.environ.setdefault("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
-    try:
-        import sky
-    except ModuleNotFoundError as error:
-        if error.name != "sky":
-            raise
-        raise UserError(f"SkyPilot is not installed; in the checkout, type: {INSTALL}") from None
-    return sky
-
-
-def one_line(error: object) -> str:
-    """An error as one line without colours and without secrets, cut to a readable length."""
-    from mesozoic.sweep.wandb_key import wandb_key
-
-    text = " ".join(_COLOUR.sub("", str(error)).split()) or type(error).__name__
-    key = wandb_key()
-    if key:
-        text = text.replace(key, "***")
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
-
-
-def translate(error: BaseException) -> UserError:
-    """What an error of SkyPilot means to the user."""
-    from sky import exceptions
-
-    text = one_line(error)
-    if isinstance(error, UserError):
-        return error
-    if isinstance(error, exceptions.ResourcesUnavailableError):
-        reasons = [one_line(one) for one in error.failover_history]
-        return SoldOut(reasons[-1] if reasons else text)
-    names = {kind.__name__ for kind in type(error).__mro__}
-    if names & {"ApiServerConnectionError", "ConnectionError", "RequestException", "HTTPError", "NetworkError"}:
-        return Unreachable(f"SkyPilot does not answer ({text}); check the network and 'sky api status', then try again")
-    if isinstance(error, exceptions.ClusterDoesNotExist):
-        return UserError(f"{text.rstrip('.')}; 'mesozoic cloud status' lists what there is")
-    if isinstance(error, exceptions.NoCloudAccessError):
-        return UserError("no cloud is set up for SkyPilot; 'mesozoic cloud check' says what to type for each")
-    return UserError(f"SkyPilot: {text}")
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn whatever SkyPilot raises inside into a `UserError` of one sentence."""
-    try:
-        yield
-    except (UserError, KeyboardInterrupt, GeneratorExit):
-        raise
-    except SystemExit as error:
-        raise UserError(f"SkyPilot gave up ({one_line(error)}); the lines above say why") from None
-    except Exception as error:
-        raise translate(error) from error
+from mesozoic.cloud.sky.client import Cluster, Job, Spent
+from mesozoic.cloud.sky.deadline import CHANGING, LOOKING, within
+from mesozoic.cloud.sky.managed_client import ManagedClient
+from mesozoic.cloud.sky.sky_errors import import_sky, plain_errors
 
 
 def describe(resources: Any, nodes: int = 1) -> Placement:
@@ -103,30 +39,42 @@ def keep_private() -> None:
             folder.chmod(mode & ~0o077)
 
 
-class SkyClient:
+def _launches(request: Any, name: str) -> bool:
+    """Whether a request of SkyPilot's server makes a cluster, managed job or pool of that name."""
+    what = str(request.name).removeprefix("sky.")
+    if what in ("jobs.launch", "jobs.pool_apply"):
+        return f'"{name}"' in str(request.request_body or "").replace("\\", "")
+    return what in ("launch", "start") and request.cluster_name == name
+
+
+class SkyClient(ManagedClient):
     """The real `CloudClient`. Its first call starts SkyPilot's API server if none runs."""
 
     def __init__(self) -> None:
         keep_private()
-        self._sky = import_sky().client.sdk  # `sky.check` may be the module of that name
-        self._jobs = import_sky().jobs
+        super().__init__()
+
+    def _asked(self, what: str, request: Callable[[], Any], seconds: float = LOOKING) -> Any:
+        """The answer to one of SkyPilot's requests."""
+        with plain_errors():
+            return within(seconds, what, lambda: self._sky.get(request()))
 
     def enabled_clouds(self) -> list[str]:
-        with plain_errors():
-            return [str(cloud).lower() for cloud in self._sky.get(self._sky.enabled_clouds())]
+        found = self._asked("enabled clouds", lambda: self._sky.enabled_clouds())
+        return [str(cloud).lower() for cloud in found]
 
     def check(self, clouds: Sequence[str]) -> list[str]:
-        with plain_errors():
-            result = self._sky.get(self._sky.check(tuple(clouds), verbose=False))
+        result = self._asked("check", lambda: self._sky.check(tuple(clouds), verbose=False))
         found = [cloud for workspace in result.values() for cloud in workspace]
         return [str(cloud).lower() for cloud in found]
 
     def clusters(self, names: Sequence[str] | None = None, refresh: bool = False) -> list[Cluster]:
-        with plain_errors():
-            modes = import_sky().StatusRefreshMode
-            chosen = None if names is None else list(names)
-            request = self._sky.status(chosen, refresh=modes.FORCE if refresh else modes.AUTO)
-            return [self._cluster(record) for record in self._sky.get(request)]
+        modes = import_sky().StatusRefreshMode
+        mode = modes.FORCE if refresh else modes.AUTO
+        chosen = None if names is None else list(names)
+        records = self._asked("status", lambda: self._sky.status(chosen, refresh=mode))
+        # SkyPilot takes names for patterns.
+        return [self._cluster(record) for record in records if chosen is None or record["name"] in chosen]
 
     def _cluster(self, record: Any) -> Cluster:
         handle = record["handle"]
@@ -138,6 +86,7 @@ class SkyClient:
             autodown=bool(record["to_down"]),
             placement=self.placement(handle),
             handle=handle,
+            identity=str(record.get("cluster_hash") or ""),
         )
 
     def placement(self, handle: Any) -> Placement | None:
@@ -163,9 +112,13 @@ class SkyClient:
             job, handle = self._sky.stream_and_get(request)
             return job, handle
 
-    def cancel_request(self, request: str) -> None:
+    def pending(self, name: str) -> list[str]:
         with plain_errors():
-            self._sky.get(self._sky.api_cancel([request], silent=True))
+            requests = within(LOOKING, "requests", self._sky.api_status)
+        return [str(one.request_id) for one in requests if _launches(one, name)]
+
+    def cancel_request(self, request: str) -> None:
+        self._asked("cancel", lambda: self._sky.api_cancel([request], silent=True), CHANGING)
 
     def execute(self, task: Any, name: str) -> int | None:
         with plain_errors():
@@ -173,12 +126,10 @@ class SkyClient:
             return None if job is None else int(job)
 
     def autodown(self, name: str, idle_minutes: int) -> None:
-        with plain_errors():
-            self._sky.get(self._sky.autostop(name, idle_minutes, down=True))
+        self._asked("autostop", lambda: self._sky.autostop(name, idle_minutes, down=True), CHANGING)
 
     def jobs(self, name: str) -> list[Job]:
-        with plain_errors():
-            records = self._sky.get(self._sky.queue(name))
+        records = self._asked("queue", lambda: self._sky.queue(name))
         return [
             Job(
                 id=int(record["job_id"]),
@@ -193,25 +144,21 @@ class SkyClient:
         ]
 
     def cancel_jobs(self, name: str, ids: Sequence[int] | None) -> None:
-        with plain_errors():
-            chosen = None if ids is None else list(ids)
-            self._sky.get(self._sky.cancel(name, all=ids is None, job_ids=chosen))
+        chosen = None if ids is None else list(ids)
+        self._asked("cancel", lambda: self._sky.cancel(name, all=ids is None, job_ids=chosen), CHANGING)
 
     def tail(self, name: str, job: int | None, follow: bool, lines: int) -> int:
         with plain_errors():
             return int(self._sky.tail_logs(name, job, follow, lines) or 0)
 
     def stop(self, name: str) -> None:
-        with plain_errors():
-            self._sky.get(self._sky.stop(name))
+        self._asked("stop", lambda: self._sky.stop(name), CHANGING)
 
     def down(self, name: str) -> None:
-        with plain_errors():
-            self._sky.get(self._sky.down(name))
+        self._asked("down", lambda: self._sky.down(name), CHANGING)
 
     def spent(self, days: int) -> list[Spent]:
-        with plain_errors():
-            records = self._sky.get(self._sky.cost_report(days))
+        records = self._asked("cost report", lambda: self._sky.cost_report(days))
         return [
             Spent(
                 name=record["name"],
@@ -234,43 +181,5 @@ class SkyClient:
                 node.rsync(f"{source}/", f"{target}/", up=False, stream_logs=False, max_retry=3)
 
     def stores(self, bucket: str) -> list[str]:
-        with plain_errors():
-            records = self._sky.get(self._sky.storage_ls())
+        records = self._asked("buckets", lambda: self._sky.storage_ls())
         return [str(kind.value) for record in records if record["name"] == bucket for kind in record["store"]]
-
-    def launch_managed(self, task: Any, name: str) -> int:
-        with plain_errors():
-            ids, _ = self._sky.stream_and_get(self._jobs.launch(task, name=name))
-            return int(ids[0] if isinstance(ids, list) else ids)
-
-    def managed_jobs(self) -> list[Job]:
-        from sky import exceptions
-
-        with plain_errors():
-            try:
-                found = self._sky.get(self._jobs.queue_v2(refresh=False))
-            except exceptions.ClusterNotUpError:
-                return []  # no jobs controller, so no managed jobs
-        records = found[0] if isinstance(found, tuple) else found
-        return [
-            Job(
-                id=int(record["job_id"]),
-                name=record["job_name"] or "",
-                state=record["status"].value,
-                submitted_at=float(record["submitted_at"] or 0),
-                started_at=record.get("start_at"),
-                ended_at=record.get("end_at"),
-                managed=True,
-                resources=record.get("cluster_resources") or record.get("resources") or "",
-                recoveries=int(record.get("recovery_count") or 0),
-            )
-            for record in records
-        ]
-
-    def cancel_managed(self, ids: Sequence[int]) -> None:
-        with plain_errors():
-            self._sky.get(self._jobs.cancel(job_ids=list(ids)))
-
-    def tail_managed(self, job: int, follow: bool, lines: int) -> int:
-        with plain_errors():
-            return int(self._jobs.tail_logs(job_id=job, follow=follow, tail=lines or None) or 0)

@@ -1,14 +1,14 @@
-"""What is rented now: age, state, idle time, price, money spent and when it ends itself."""
+"""What is rented now, in words and figures: age, state, idle time, price, money spent and when it ends itself."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
-from mesozoic.cloud.ledger import launched
-from mesozoic.cloud.sky.client import CloudClient, Cluster, Job, Spent
-from mesozoic.cloud.sky.give_back import our_clusters
+from mesozoic.cloud.ledger import Launch, launched
+from mesozoic.cloud.providers import Rented
+from mesozoic.cloud.sky.client import CloudClient, Cluster, Job, Pool, Spent
+from mesozoic.cloud.sky.inventory import Inventory
 from mesozoic.errors import UserError
 
 
@@ -27,16 +27,96 @@ class Row:
     ends_itself: str
     warning: str
 
-    def to_json(self) -> dict[str, Any]:
-        return dict(self.__dict__)
 
-
-def status_rows(client: CloudClient, refresh: bool = False, now: float | None = None) -> list[Row]:
-    """One row for each cluster of this project."""
+def describe_all(client: CloudClient, found: Inventory, now: float | None = None) -> list[Rented]:
+    """All of this project that is there or may be, clusters first."""
     moment = time.time() if now is None else now
-    clusters = our_clusters(client, refresh)
-    books = _books(client) if clusters else {}
-    return [_row(client, cluster, books.get(cluster.name), moment) for cluster in clusters]
+    books = _books(client) if found.clusters else {}
+    rows = [_row(client, cluster, books.get(cluster.name), moment) for cluster in found.clusters]
+    return [
+        *(_cluster(row) for row in rows),
+        *(_managed(job) for job in found.jobs),
+        *(_pool(pool) for pool in found.pools),
+        *(_unseen(launch, moment) for launch in found.unseen),
+    ]
+
+
+def _cluster(row: Row) -> Rented:
+    price = "price unknown" if row.price is None else f"${row.price:.2f}/h"
+    spent = "" if row.spent is None else f", about ${row.spent:.2f} spent"
+    idle = "" if row.idle is None else f", idle {span(row.idle)}" if row.idle else ", busy"
+    jobs = f", jobs: {row.jobs}" if row.jobs else ""
+    text = f"{row.machine}; {span(row.age)} old{idle}{jobs}; {price}{spent}; ends itself: {row.ends_itself}"
+    return Rented(row.name, "clusters", row.state, text, details=dict(row.__dict__), warning=row.warning)
+
+
+def _managed(job: Job) -> Rented:
+    where = f" of pool {job.pool}" if job.pool else ""
+    text = (
+        f"{job.resources or 'no machine yet'}{where}; {job.recoveries} recoveries; gives its machine back when it ends"
+    )
+    details = {
+        "id": job.id,
+        "name": job.name,
+        "state": job.state,
+        "recoveries": job.recoveries,
+        "pool": job.pool,
+        "resources": job.resources,
+    }
+    return Rented(job.name, "managed_jobs", job.state, text, what=f"managed job {job.id}", details=details)
+
+
+def _pool(pool: Pool) -> Rented:
+    workers = ", ".join(f"{name} ({state})" for name, state in pool.workers) or "no workers yet"
+    warning = (
+        ""
+        if pool.state == "SHUTTING_DOWN"
+        else f"its workers wait for jobs for ever; type: mesozoic cloud down {pool.name}"
+    )
+    details = {"name": pool.name, "state": pool.state, "workers": [list(worker) for worker in pool.workers]}
+    return Rented(pool.name, "pools", pool.state, workers, what="pool", details=details, warning=warning)
+
+
+def _unseen(launch: Launch, now: float) -> Rented:
+    ago = span(max(0.0, now - launch.time))
+    return Rented(
+        launch.name,
+        "unseen",
+        "ASKED FOR",
+        f"asked for {ago} ago; SkyPilot lists nothing of that name (yet)",
+        what=launch.kind,
+        details={"name": launch.name, "state": "ASKED FOR", "kind": launch.kind, "asked_at": launch.time},
+        warning=f"unless its launch still runs, type: mesozoic cloud down {launch.name}",
+    )
+
+
+def beside(found: Inventory) -> list[str]:
+    """What else the user should know of, and that is not ended from here."""
+    lines = [
+        f"note: {one.name} is gone: it ended itself, was ended by somebody or was taken away" for one in found.gone
+    ]
+    lines += [
+        f"note: {one.name} ({one.state}) was not launched from here; if it is yours, end it with: sky down {one.name}"
+        for one in found.strangers
+    ]
+    lines += [
+        f"note: {one.name} ({one.state}), SkyPilot's own, is paid for beside managed jobs and pools;"
+        f" {ends_itself(one)}; end it with: sky down {one.name}"
+        for one in found.controllers
+    ]
+    return lines
+
+
+def span(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 20 min` or `2 d 4 h`."""
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return f"{int(seconds)} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // (24 * 60)} d {minutes // 60 % 24} h"
 
 
 def _books(client: CloudClient) -> dict[str, Spent]:

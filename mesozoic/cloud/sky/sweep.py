@@ -6,19 +6,18 @@ Read `launch_sweep` first; `sweep_plan.py` is what comes before it, `agent.py` w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from mesozoic.cloud.estimate import IDLE_MINUTES
-from mesozoic.cloud.ledger import write_ledger
-from mesozoic.cloud.signals import end_by_interrupt, ended_by
-from mesozoic.cloud.sky.client import CloudClient, SoldOut
+from mesozoic.cloud.signals import ended_by
+from mesozoic.cloud.sky.client import CloudClient
 from mesozoic.cloud.sky.finish import follow
-from mesozoic.cloud.sky.give_back import PATIENCE, hand_back, undo_launch
-from mesozoic.cloud.sky.launch import check_access, refuse_existing, which_was_taken
+from mesozoic.cloud.sky.launch import bring_up, check_access, refuse_existing, why
+from mesozoic.cloud.sky.provider import SkyProvider
 from mesozoic.cloud.sky.pull import pull
-from mesozoic.cloud.sky.sweep_agents import Say, SweepResult, cancelled, wait_for_agents
-from mesozoic.cloud.sky.sweep_plan import CLUSTER_FILE, SweepPlan, SweepRequest, agent_task, plan_sweep
+from mesozoic.cloud.sky.sweep_agents import Say, SweepResult, begin_for, cancelled, wait_for_agents
+from mesozoic.cloud.sky.sweep_plan import SweepPlan, SweepRequest, agent_task, plan_sweep
 from mesozoic.cloud.sky.targets import find_cluster
+from mesozoic.cloud.undo import PATIENCE, hand_back, undone_on_failure
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_key import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, create_sweep
@@ -65,10 +64,8 @@ def launch_sweep(
         return launch_pool(client, plan, say, patience)
     refuse_existing(client, plan.name)
     key = wandb_key() or ""
-    with end_by_interrupt():
-        sweep = create_sweep(plan.file.config, key, plan.project, plan.entity)
-        say(f"sweep {sweep.path} created: {sweep.url}")
-        jobs = _bring_up(client, plan, sweep, say, patience)
+    sweep = create_sweep(plan.file.config, key, plan.project, plan.entity)
+    jobs = _bring_up(client, plan, sweep, say, patience)
     say_how_to_go_on(plan.name, sweep, jobs, say)
     if not request.wait:
         return SweepResult(plan.name, sweep, jobs)
@@ -77,25 +74,12 @@ def launch_sweep(
 
 def _bring_up(client: CloudClient, plan: SweepPlan, sweep: Sweep, say: Say, patience: float) -> tuple[int, ...]:
     """The machines, set up, and their agents; the numbers of the agents' jobs. Undone as a whole if a part fails."""
-    name, first = plan.name, plan.offers[0].placement
-    running: str | None = None
-    try:
-        write_ledger(
-            "launch",
-            name,
-            file=str(CLUSTER_FILE),
-            run_name=f"sweep-{sweep.id}",
-            sweep=sweep.path,
-            managed=False,
-            max_hours=plan.request.max_hours,
-            offer=str(first),
-            price=first.price,
-        )
-        running = client.start_launch(plan.task, name, plan.request.retry_until_up, IDLE_MINUTES)
-        setup, handle = client.finish_launch(running)
-        placement = client.placement(handle)
-        say(which_was_taken(plan.offers, placement))
-        write_ledger("up", name, placement=str(placement), price=placement.price if placement else None)
+    name, offers = plan.name, plan.offers
+    begin_for(sweep, "cluster", name, plan)
+    provider = SkyProvider(client)
+    with undone_on_failure(provider, name, say, patience, lambda error: why(offers, error), lambda: cancelled(sweep)):
+        say(f"sweep {sweep.path} created: {sweep.url}")
+        setup, _ = bring_up(client, plan.task, name, plan.request.retry_until_up, offers, say)
         if setup is not None and follow(client, name, setup, say) != "SUCCEEDED":
             raise UserError("the machine could not be set up; the lines above say why")
         task = agent_task(plan, sweep.path, find_cluster(client, name))
@@ -106,30 +90,6 @@ def _bring_up(client: CloudClient, plan: SweepPlan, sweep: Sweep, say: Say, pati
                 raise UserError("SkyPilot submitted no job for an agent")
             jobs.append(job)
         return tuple(jobs)
-    except BaseException as error:
-        undo(client, plan, sweep, running, error, say, patience)
-
-
-def undo(
-    client: CloudClient,
-    plan: SweepPlan,
-    sweep: Sweep,
-    running: str | None,
-    error: BaseException,
-    say: Say,
-    patience: float,
-) -> NoReturn:
-    """Take the machines down and cancel the sweep, then raise what is to be said about it."""
-    known = isinstance(error, UserError | KeyboardInterrupt)
-    reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
-    if isinstance(error, SoldOut):
-        reason = f"sold out or refused: {reason.rstrip('.')}; try --retry-until-up, another GPU or another --infra"
-    problem = undo_launch(client, plan.name, running, reason.rstrip("."), say, patience)
-    ending = f"{problem}; {cancelled(sweep)}"
-    if not known:
-        say(ending)
-        raise error
-    raise ended_by(error, UserError(ending)) from None
 
 
 def say_how_to_go_on(name: str, sweep: Sweep, jobs: Sequence[int], say: Say) -> None:
@@ -168,5 +128,5 @@ def _finish(client: CloudClient, plan: SweepPlan, sweep: Sweep, jobs: Sequence[i
                 raise
             say(str(error))  # agents that failed at once have nothing to bring home
     if plan.request.down:
-        hand_back(client, name, say)
+        hand_back(SkyProvider(client), name, say)
     return failed

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mesozoic.cloud.ledger import Kind, begin
 from mesozoic.cloud.sky.client import Job, Unreachable
 from mesozoic.cloud.sky.finish import SILENCE
+from mesozoic.cloud.sky.sweep_plan import CLUSTER_FILE, SweepPlan
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_key import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, cancel_sweep, sweep_state
@@ -25,6 +27,28 @@ class SweepResult:
     sweep: Sweep | None = None
     jobs: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
+
+
+def begin_for(sweep: Sweep, kind: Kind, name: str, plan: SweepPlan) -> None:
+    """Into the ledger, before anything is asked for.
+
+    Raises:
+        UserError: it cannot be written; the sweep is cancelled then.
+    """
+    first = plan.offers[0].placement
+    try:
+        begin(
+            kind,
+            name,
+            file=str(CLUSTER_FILE),
+            run_name=f"sweep-{sweep.id}",
+            sweep=sweep.path,
+            max_hours=plan.request.max_hours,
+            offer=str(first),
+            price=first.price,
+        )
+    except UserError as error:
+        raise UserError(f"{error}; {cancelled(sweep)}") from None
 
 
 def cancelled(sweep: Sweep) -> str:

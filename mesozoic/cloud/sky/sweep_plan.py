@@ -176,7 +176,7 @@ def _machines(machine: LaunchRequest, request: SweepRequest) -> tuple[Any, list[
 
 def _cores_for_each_agent(task: Any, agents: int) -> None:
     """Ask for `agents` times the cores that the file asks for one: physics runs there, whatever the GPU."""
-    from mesozoic.cloud.sky.sky_client import plain_errors
+    from mesozoic.cloud.sky.sky_errors import plain_errors
 
     with plain_errors():
         found = [
@@ -187,7 +187,7 @@ def _cores_for_each_agent(task: Any, agents: int) -> None:
 
 def agent_task(plan: SweepPlan, sweep_path: str, cluster: Cluster | None = None) -> Any:
     """The task of one agent: one of the machine's GPUs, or none on a machine that was asked for without."""
-    from mesozoic.cloud.sky.sky_client import import_sky, plain_errors
+    from mesozoic.cloud.sky.sky_errors import import_sky, plain_errors
 
     hours = plan.request.max_hours
     envs = {"SWEEP_ID": sweep_path, "SLOTS": str(plan.gpus.count), "MAX_HOURS": "" if hours is None else f"{hours:g}"}

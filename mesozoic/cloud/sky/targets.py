@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from mesozoic.cloud.ledger import is_ours, read_ledger
-from mesozoic.cloud.names import PREFIX
+from mesozoic.cloud.ledger import open_launches, read_ledger
+from mesozoic.cloud.names import PREFIX, plain_name
 from mesozoic.cloud.sky.client import CloudClient, Cluster, Job
-from mesozoic.cloud.sky.give_back import our_clusters
 from mesozoic.errors import UserError, did_you_mean
+
+
+def our_clusters(client: CloudClient) -> list[Cluster]:
+    """Clusters that were launched from here, half-made ones too."""
+    launches = open_launches()
+    found = client.clusters()
+    return [one for one in found if (launch := launches.get(one.name)) and launch.is_this(one.identity)]
 
 
 def find_cluster(client: CloudClient, name: str | None, up: bool = True) -> Cluster:
@@ -21,9 +27,10 @@ def find_cluster(client: CloudClient, name: str | None, up: bool = True) -> Clus
     if name is None:
         cluster = _only(our_clusters(client))
     else:
+        plain_name(name)
         found = client.clusters([name]) or client.clusters([PREFIX + name])
         if not found:
-            near = did_you_mean(name, [one.name for one in our_clusters(client)]) or ";"
+            near = did_you_mean(name, [one.name for one in client.clusters()]) or ";"
             raise UserError(f"no cluster '{name}'{near} 'mesozoic cloud status' lists what there is")
         cluster = found[0]
     if up and cluster.state != "UP":
@@ -42,18 +49,15 @@ def _only(clusters: list[Cluster]) -> Cluster:
     return clusters[0]
 
 
-def our_managed_jobs(client: CloudClient) -> list[Job]:
-    """Managed jobs of this project, newest first."""
-    ledger = read_ledger()
-    found = [job for job in client.managed_jobs() if is_ours(job.name, ledger)]
-    return sorted(found, key=lambda job: job.id, reverse=True)
-
-
 def find_managed(client: CloudClient, name: str) -> Job | None:
-    """The newest managed job of that name; None if the name is not one of a managed job."""
-    if not any(line.get("managed") and line["cluster"] in (name, PREFIX + name) for line in read_ledger()):
+    """The newest managed job of that name, with or without our prefix; None if none was launched from here.
+
+    Raises:
+        UserError: it is no name.
+    """
+    names = {plain_name(name), PREFIX + name}
+    ours = {line["cluster"] for line in read_ledger() if line.get("managed") or line.get("kind") == "managed job"}
+    if not names & ours:
         return None
-    for job in our_managed_jobs(client):
-        if job.name in (name, PREFIX + name):
-            return job
-    return None
+    found = [job for job in client.managed_jobs() if job.name in names & ours]
+    return max(found, key=lambda job: job.id, default=None)

@@ -11,7 +11,7 @@ from mesozoic.cloud.estimate import IDLE_MINUTES
 from mesozoic.cloud.request import Gpus, LaunchRequest
 from mesozoic.cloud.sky.accelerators import canonical_name, with_canonical_names
 from mesozoic.cloud.sky.client import Cluster
-from mesozoic.cloud.sky.sky_client import import_sky, plain_errors
+from mesozoic.cloud.sky.sky_errors import import_sky, plain_errors
 from mesozoic.errors import UserError, did_you_mean
 from mesozoic.sweep.wandb_key import wandb_key
 

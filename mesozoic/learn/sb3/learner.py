@@ -16,17 +16,28 @@ from mesozoic import task
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
 from mesozoic.learn import schedules
-from mesozoic.learn.episodes import EpisodeTracker
-from mesozoic.learn.learner import State
+from mesozoic.learn.learner import Diverged, Metrics, State
 from mesozoic.learn.policy import Policy, check_learner
 from mesozoic.learn.sb3.archive import native_archive
 from mesozoic.learn.sb3.normalisation import Normalisation
-from mesozoic.learn.sb3.torch_state import generator_state, module_state, set_generator_state, set_module_state
+from mesozoic.learn.sb3.torch_state import (
+    generator_state,
+    module_state,
+    optimiser_state,
+    set_generator_state,
+    set_module_state,
+    set_optimiser_state,
+)
 from mesozoic.learn.sb3.vec_env import BatchVecEnv
+from mesozoic.learn.tally import Sums, Tally, begin_tally, count, episode_metrics
 from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.native_env import training_env
+from mesozoic.species import Species
 from mesozoic.task import Transition
 
-SAME_NETWORK = "set net_arch to what the policy was trained with"
+
+class _NotFiniteError(Exception):
+    """What it says, of a control step, is not finite."""
 
 
 class SB3Learner(ABC):
@@ -49,7 +60,9 @@ class SB3Learner(ABC):
         blocks = task.observation_layout(env.anatomy)
         standardise = np.repeat([block.standardise for block in blocks], [block.size for block in blocks])
         self._layout = task.layout_of(env.anatomy)
-        self._episodes = EpisodeTracker(env.n)
+        self._tally = begin_tally(np, env.n)
+        self._terms: Sums = {}
+        self._ended: Sums = {}
         self._seen: list[NDArray[np.float32]] = []
         vec_env = BatchVecEnv(env, self._observe)
         self._normalisation = Normalisation(vec_env, standardise, self._gamma())
@@ -60,31 +73,47 @@ class SB3Learner(ABC):
             self._warm_start(warm_start)
         self._schedule()
 
+    @classmethod
+    def for_stage(
+        cls, species: Species, config: StageConfig, seed: int, warm_start: Policy | None, physics: str
+    ) -> SB3Learner:
+        """A learner with the training environment of a stage, on the native engine."""
+        if physics != "native":
+            raise ValueError(f"no environment for physics {physics}")
+        return cls(training_env(species, config, seed), config, species.name, seed, warm_start)
+
     @property
     def step(self) -> int:
         """Environment steps taken so far, over all worlds."""
         return int(self._model.num_timesteps)
 
-    def learn(self, until_step: int) -> dict[str, float]:
-        """Collect and update until `until_step`, in whole rollouts."""
-        plan = self._config.curriculum
-        while self.step < until_step:
-            self._env.ramp = schedules.ramp_share(plan, self.step)
-            self._look()
-            self._model.learn(self._chunk(), reset_num_timesteps=False, log_interval=None)
-            self._normalisation.observations.update(np.concatenate(self._seen))
-            self._normalisation.apply()
-            self._seen.clear()
-            self._after()
-            self._schedule()
+    def learn(self) -> Metrics:
+        """One rollout and the updates on it; see `Learner`."""
+        before, ramp = self.step, schedules.ramp_share(self._config.curriculum, self.step)
+        self._env.ramp = np.float32(ramp)
+        self._look()
+        kept = self._weights()
+        broken = self._learn_chunk()
         logged = {name: float(value) for name, value in self._model.logger.name_to_value.items()}
         self._model.logger.name_to_value.clear()
         metrics = {name: value for name, value in logged.items() if name.startswith("train/")}
-        return {**metrics, "train/ramp": self._env.ramp, **self._episodes.pop()}
+        if what := broken or self._not_finite(metrics):
+            self._set_weights(kept)
+            self._model.num_timesteps = before
+            for one in (self._seen, self._terms, self._ended):
+                one.clear()
+            raise Diverged(before, float(self._model.learning_rate), what)
+        self._normalisation.update(np.concatenate(self._seen))
+        self._after()
+        self._schedule()
+        episodes = episode_metrics(self.step - before, self._terms, self._ended)
+        for one in (self._seen, self._terms, self._ended):
+            one.clear()
+        return {**metrics, "train/ramp": ramp, **episodes}
 
     def policy(self) -> Policy:
         """The current policy, portable, with SB3's own archive inside and the `VecNormalize` beside it."""
-        mean, std = self._normalisation.observations.shift_and_scale()
+        mean, std = self._normalisation.shift_and_scale()
         arrays: dict[str, NDArray[Any]] = {"norm/mean": mean, "norm/std": std, **self._arrays()}
         state = self._normalisation.state()
         arrays |= {f"normaliser/{name}": np.asarray(value) for name, value in state["observations"].items()}
@@ -107,7 +136,8 @@ class SB3Learner(ABC):
         return {
             "step": self.step,
             "n_updates": int(model._n_updates),
-            "episodes": self._episodes.state(),
+            "env": self._env.state(),
+            "tally": {name: value.copy() for name, value in self._tally._asdict().items()},
             "policy": module_state(model.policy),
             "normalisation": self._normalisation.state(),
             "last_episode_starts": np.array(model._last_episode_starts),
@@ -119,7 +149,8 @@ class SB3Learner(ABC):
         """Continue from what `state()` returned."""
         model = self._model
         model.num_timesteps, model._n_updates = int(state["step"]), int(state["n_updates"])
-        self._episodes.set_state(state["episodes"])
+        self._env.set_state(state["env"])
+        self._tally = Tally(**{name: np.array(value) for name, value in state["tally"].items()})
         set_module_state(model.policy, state["policy"])
         self._normalisation.set_state(state["normalisation"])
         model._last_episode_starts = np.array(state["last_episode_starts"])
@@ -184,7 +215,7 @@ class SB3Learner(ABC):
         needed = {f"{kind}/{part}" for kind in ("normaliser", "reward") for part in parts}
         if missing := needed - policy.arrays.keys():
             raise UserError(f"the policy lacks {min(missing)}, so it can act but not be trained on; train a new one")
-        self._normalisation.observations.set_state({part: policy.arrays[f"normaliser/{part}"] for part in parts})
+        self._normalisation.set_moments({part: policy.arrays[f"normaliser/{part}"] for part in parts})
         self._normalisation.set_reward_scale({part: policy.arrays[f"reward/{part}"] for part in parts})
         self._normalisation.apply()
         self._load_weights(policy)
@@ -196,46 +227,45 @@ class SB3Learner(ABC):
             update_learning_rate(optimiser, rate)
 
     def _observe(self, transition: Transition) -> None:
-        self._episodes.add(transition)
+        """Count a step; one that is not finite gets into no buffer and no statistics."""
+        if not np.isfinite(transition.reward).all():
+            raise _NotFiniteError("a reward")
+        if not (np.isfinite(transition.observation).all() and np.isfinite(transition.next_observation).all()):
+            raise _NotFiniteError("an observation")
+        self._tally, terms, ended = count(np, self._tally, transition)
+        for total, more in ((self._terms, terms), (self._ended, ended)):
+            for name, value in more.items():
+                total[name] = total.get(name, 0.0) + float(value)
         self._seen.append(transition.observation)
 
+    def _learn_chunk(self) -> str | None:
+        """Collect and update; what PyTorch refused because it is not finite, in words."""
+        try:
+            self._model.learn(self._chunk(), reset_num_timesteps=False, log_interval=None)
+        except _NotFiniteError as error:
+            return str(error)
+        except ValueError:  # of a distribution whose parameters are not numbers
+            if (what := self._not_finite({})) is None:
+                raise
+            return what
+        return None
 
-def linear_arrays(name: str, modules: list[torch.nn.Module]) -> dict[str, NDArray[Any]]:
-    """Weights of the affine maps among `modules` as `name/0/kernel` [in, out], `name/0/bias` [out], ..."""
-    maps = [module for module in modules if isinstance(module, torch.nn.Linear)]
-    arrays: dict[str, NDArray[Any]] = {}
-    for i, module in enumerate(maps):
-        arrays[f"{name}/{i}/kernel"] = module.weight.detach().cpu().numpy().T.copy()
-        arrays[f"{name}/{i}/bias"] = module.bias.detach().cpu().numpy().copy()
-    return arrays
+    def _weights(self) -> State:
+        """What an update changes of networks and optimisers."""
+        return {
+            "policy": module_state(self._model.policy),
+            "optimisers": [optimiser_state(o) for o in self._optimisers()],
+        }
 
+    def _set_weights(self, kept: State) -> None:
+        set_module_state(self._model.policy, kept["policy"])
+        for optimiser, state in zip(self._optimisers(), kept["optimisers"], strict=True):
+            set_optimiser_state(optimiser, state)
 
-def load_linear(name: str, modules: list[torch.nn.Module], arrays: dict[str, NDArray[Any]]) -> None:
-    """The other way about.
-
-    Raises:
-        UserError: a weight is missing or has another shape.
-    """
-    maps = [module for module in modules if isinstance(module, torch.nn.Linear)]
-    for i, module in enumerate(maps):
-        load_array(f"{name}/{i}/kernel", module.weight.T, arrays)
-        load_array(f"{name}/{i}/bias", module.bias, arrays)
-    if f"{name}/{len(maps)}/kernel" in arrays:
-        raise UserError(f"the policy has more than {len(maps)} layers in its {name}; {SAME_NETWORK}")
-
-
-def load_array(name: str, parameter: torch.Tensor, arrays: dict[str, NDArray[Any]]) -> None:
-    """Copy an array into a parameter.
-
-    Raises:
-        UserError: it is missing or has another shape.
-    """
-    value = arrays.get(name)
-    if value is None or value.shape != tuple(parameter.shape):
-        found = "nothing" if value is None else list(value.shape)
-        raise UserError(
-            f"network parameter {name} should have the shape {list(parameter.shape)}, but there is {found};"
-            f" {SAME_NETWORK}"
-        )
-    with torch.no_grad():
-        parameter.copy_(torch.as_tensor(value))
+    def _not_finite(self, metrics: Metrics) -> str | None:
+        """What the last update left that is not finite, in words."""
+        for name, value in metrics.items():
+            if not np.isfinite(value):
+                return name.removeprefix("train/").replace("_", " ")
+        weights = module_state(self._model.policy).values()
+        return None if all(np.isfinite(value).all() for value in weights) else "a weight"

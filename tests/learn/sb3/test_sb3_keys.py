@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("stable_baselines3")
 
+from support.learners import learn_until
+
 from mesozoic.config.schema import PPOSection, SACSection
 
 Make = Callable[..., tuple[Any, Any]]
@@ -90,18 +92,18 @@ def test_critics_have_the_widths_as_well(make: Make, preset: str, expected: list
 def test_sac_learns_its_entropy_coefficient(make: Make) -> None:
     _, learner = make("sac", "sac.ent_coef=auto")
     assert learner._model.log_ent_coef.item() == 0.0
-    learner.learn(160)
+    learn_until(learner, 160)
     assert learner._model.log_ent_coef.item() != 0.0
     assert learner._model.ent_coef_optimizer.param_groups[0]["lr"] == pytest.approx(3e-4)
 
 
 def test_sac_takes_gradient_steps_after_every_train_freq_steps(make: Make) -> None:
     _, learner = make("sac", "sac.gradient_steps=3", "sac.train_freq=2")
-    learner.learn(64)
+    learn_until(learner, 64)
     assert learner._model._n_updates == 0, "as many as learning_starts are not enough"
-    learner.learn(65)
+    learn_until(learner, 65)
     assert (learner.step, learner._model._n_updates) == (80, 3)
-    learner.learn(81)
+    learn_until(learner, 81)
     assert (learner.step, learner._model._n_updates) == (96, 6)
 
 
@@ -115,7 +117,7 @@ def followed(learner: Any, chunk: int, read: Callable[[Any], float]) -> list[flo
         seen.append(float(read(learner._model)))
 
     learner._model.train = watch
-    learner.learn(learner.step + 5 * chunk + 1)
+    learn_until(learner, learner.step + 5 * chunk + 1)
     del learner._model.train
     return seen
 
@@ -156,7 +158,7 @@ def test_the_clip_range_is_small_during_the_warm_up(make: Make) -> None:
 
 def test_exploration_is_learned_or_falls(make: Make) -> None:
     _, learned = make("ppo", "ppo.log_std_init=-1.0")
-    learned.learn(128)
+    learn_until(learned, 128)
     values = learned.policy().arrays["log_std"]
     assert len(set(values.tolist())) > 1 and np.abs(values + 1.0).max() < 0.5
 
@@ -171,15 +173,15 @@ def test_the_ramp_reaches_the_environment(make: Make, algorithm: str, chunk: int
     env, learner = make(algorithm, *ramp, stage=2)
     shares = []
     for _ in range(6):
-        shares.append(learner.learn(learner.step + 1)["train/ramp"])
+        shares.append(learn_until(learner, learner.step + 1)["train/ramp"])
         assert env.ramp == shares[-1]
     assert shares == pytest.approx([min(1.0, 0.2 + 0.8 * i * chunk / 128) for i in range(6)])
 
 
 def test_a_small_target_kl_ends_updates_early(make: Make) -> None:
     _, cautious = make("ppo", "ppo.target_kl=1e-9", "ppo.n_epochs=5")
-    cautious.learn(1)
+    learn_until(cautious, 1)
     assert cautious._model._n_updates == 1
     _, free = make("ppo", "ppo.n_epochs=5")
-    free.learn(1)
+    learn_until(free, 1)
     assert free._model._n_updates == 5

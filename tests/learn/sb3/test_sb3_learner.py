@@ -11,6 +11,8 @@ import pytest
 
 pytest.importorskip("stable_baselines3")
 
+from support.learners import learn_until
+
 from mesozoic.learn.policy import Policy
 from mesozoic.run.checkpoint import load_state, save_checkpoint
 
@@ -33,7 +35,7 @@ CASES = {
 
 
 def updates(learner: Any, count: int, algorithm: str) -> dict[str, float]:
-    return dict(learner.learn(learner.step + (count - 1) * CHUNK[algorithm] + 1))
+    return learn_until(learner, learner.step + (count - 1) * CHUNK[algorithm] + 1)
 
 
 def files(policy: Policy) -> tuple[bytes, dict[str, bytes]]:
@@ -57,11 +59,11 @@ def flat(state: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def test_learns_in_whole_rollouts(make: Make, algorithm: str) -> None:
     env, learner = make(algorithm)
     assert learner.step == 0
-    learner.learn(1)
+    learn_until(learner, 1)
     assert learner.step == CHUNK[algorithm] == learner.policy().info["step"]
-    learner.learn(learner.step)
+    learn_until(learner, learner.step)
     assert learner.step == CHUNK[algorithm], "already there"
-    learner.learn(2 * CHUNK[algorithm] + 1)
+    learn_until(learner, 2 * CHUNK[algorithm] + 1)
     assert learner.step == 3 * CHUNK[algorithm]
     policy = learner.policy()
     assert (policy.species, policy.stage, policy.hidden) == ("velociraptor", 1, (16, 16))

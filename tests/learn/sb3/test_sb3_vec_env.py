@@ -13,10 +13,11 @@ pytest.importorskip("stable_baselines3")
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecCheckNan, VecMonitor
+from support.learners import learn_until
 
 from mesozoic import task
 from mesozoic.config import StageConfig
-from mesozoic.learn.normaliser import CLIP, Normaliser
+from mesozoic.learn.normaliser import CLIP
 from mesozoic.learn.sb3.normalisation import Normalisation
 from mesozoic.learn.sb3.vec_env import BatchVecEnv
 from mesozoic.sim.batch_env import BatchEnv
@@ -122,9 +123,9 @@ def test_normalises_as_the_portable_policy_and_leaves_commands_alone(worlds: Cal
     raw = (3.0 + 2.0 * rng.normal(size=(500, env.observation_size))).astype(np.float32)
     assert (normalisation.venv.normalize_obs(raw) == np.clip(raw, -CLIP, CLIP)).all(), "nothing was seen yet"
     raw[:, np.flatnonzero(~asked)[0]] = 0.25  # never changes: its deviation is at the floor
-    normalisation.observations.update(raw)
+    normalisation.update(raw)
     normalisation.apply()
-    mean, std = normalisation.observations.shift_and_scale()
+    mean, std = normalisation.shift_and_scale()
     seen = normalisation.venv.normalize_obs(raw)
     assert seen.dtype == np.float32
     np.testing.assert_allclose(seen, np.clip((raw - mean) / std, -CLIP, CLIP), atol=1e-5)
@@ -135,8 +136,8 @@ def test_normalises_as_the_portable_policy_and_leaves_commands_alone(worlds: Cal
 def test_one_rollout_has_one_scale(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Statistics change between rollouts only, and the first observation of a rollout is in its scale as well."""
     _, learner = make("ppo")
-    learner.learn(1)
-    mean, std = learner._normalisation.observations.shift_and_scale()
+    learn_until(learner, 1)
+    mean, std = learner._normalisation.shift_and_scale()
     raw: list[np.ndarray] = [learner._env.observation.copy()]
     step = BatchEnv.step
 
@@ -146,7 +147,7 @@ def test_one_rollout_has_one_scale(make: Make, monkeypatch: pytest.MonkeyPatch) 
         return result
 
     monkeypatch.setattr(BatchEnv, "step", watch)
-    learner.learn(65)
+    learn_until(learner, 65)
     fed = learner._model.rollout_buffer.observations.reshape(8, 8, -1).swapaxes(0, 1)  # SB3 flattens it by world
     expected = np.clip((np.array(raw[:8]) - mean) / std, -CLIP, CLIP)
     np.testing.assert_allclose(fed, expected, atol=1e-5)
@@ -155,7 +156,7 @@ def test_one_rollout_has_one_scale(make: Make, monkeypatch: pytest.MonkeyPatch) 
 def test_ended_by_time_is_worth_what_would_have_come(make: Make) -> None:
     """SAC's buffer keeps the last observation of an episode, and whether only the time was up."""
     _, learner = make("sac", "env.max_episode_steps=6", "env.fall_tilt=120", "env.fall_height=0.1")
-    learner.learn(128)
+    learn_until(learner, 128)
     state = learner.state()["buffer"]
     done, by_time = state["dones"] == 1.0, state["timeouts"] == 1.0
     assert by_time.any() and (done[by_time]).all()
@@ -167,10 +168,10 @@ def test_ended_by_time_is_worth_what_would_have_come(make: Make) -> None:
 
 def test_the_statistics_are_those_of_the_observations(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
-    update = Normaliser.update
-    monkeypatch.setattr(Normaliser, "update", lambda self, batch: (seen.append(batch), update(self, batch))[1])
+    update = Normalisation.update
+    monkeypatch.setattr(Normalisation, "update", lambda self, batch: (seen.append(batch), update(self, batch))[1])
     _, learner = make("sac")
-    learner.learn(96)
+    learn_until(learner, 96)
     assert [len(batch) for batch in seen] == [32, 32, 32]
     everything = np.concatenate(seen)
-    np.testing.assert_allclose(learner._normalisation.observations.mean, everything.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(learner._normalisation.moments.mean, everything.mean(axis=0), atol=1e-5)

@@ -11,6 +11,8 @@ import pytest
 
 pytest.importorskip("stable_baselines3")
 
+from support.learners import learn_until
+
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
 from mesozoic.learn.kinds import find_kind
@@ -29,7 +31,7 @@ def files(make: Make, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
     found = {}
     for algorithm in ("ppo", "sac"):
         _, learner = make(algorithm)
-        learner.learn(192)
+        learn_until(learner, 192)
         found[algorithm] = folder / f"{algorithm}.zip"
         save_policy(found[algorithm], learner.policy())
     return found
@@ -57,18 +59,18 @@ def test_acts_as_the_policy_does(
 @pytest.mark.parametrize("algorithm", ["ppo", "sac"])
 def test_from_a_file_learns_as_from_memory(make: Make, files: dict[str, Path], algorithm: str) -> None:
     _, source = make(algorithm)
-    source.learn(192)
+    learn_until(source, 192)
     made = []
     for policy in (load_policy(files[algorithm]), source.policy()):
         _, learner = make(algorithm, seed=5, warm_start=policy)
-        learner.learn(192)
+        learn_until(learner, 192)
         made.append(learner.policy().to_bytes())
     assert made[0] == made[1]
 
 
 def test_another_stage_goes_on_from_it(make: Make, files: dict[str, Path]) -> None:
     env, learner = make("ppo", stage=2, warm_start=load_policy(files["ppo"]))
-    learner.learn(128)
+    learn_until(learner, 128)
     assert learner.policy().stage == 2 and learner.policy().observation_size == env.observation_size
 
 
@@ -76,11 +78,11 @@ def test_sac_explores_with_the_policy_it_was_given(make: Make, files: dict[str, 
     """Instead of falling over with random actions until its buffer holds `learning_starts` transitions."""
     _, fresh = make("sac", seed=5)
     space = fresh.state()["generators"]["space"]
-    fresh.learn(64)
+    learn_until(fresh, 64)
     random = fresh.state()["generators"]
     assert random["space"] != space, "these came from the action space"
     _, warm = make("sac", seed=5, warm_start=load_policy(files["sac"]))
-    warm.learn(64)
+    learn_until(warm, 64)
     assert warm.state()["generators"]["space"] == space
     assert warm.state()["generators"]["torch"].tobytes() != random["torch"].tobytes()
 
@@ -100,13 +102,13 @@ def test_sac_keeps_its_targets_and_its_entropy_coefficient(make: Make, files: di
 @pytest.mark.parametrize("algorithm", ["ppo", "sac"])
 def test_a_resumed_run_that_began_from_a_policy(make: Make, files: dict[str, Path], algorithm: str) -> None:
     env, learner = make(algorithm, seed=5, warm_start=load_policy(files[algorithm]))
-    learner.learn(1)
+    learn_until(learner, 1)
     state = {"env": env.state(), "learner": learner.state()}
-    learner.learn(192)
+    learn_until(learner, 192)
     new_env, new = make(algorithm, seed=5, warm_start=load_policy(files[algorithm]))
     new_env.set_state(state["env"])
     new.set_state(state["learner"])
-    new.learn(192)
+    learn_until(new, 192)
     assert new.policy().to_bytes() == learner.policy().to_bytes()
 
 

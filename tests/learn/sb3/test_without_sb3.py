@@ -48,7 +48,7 @@ EVERYTHING = """
                     yield from modules(found)
 
     names = list(modules(mesozoic))
-    assert {"mesozoic.learn.kinds", "mesozoic.learn.jax_ppo", "mesozoic.run.train_stage"} <= set(names), names
+    assert {"mesozoic.learn.kinds", "mesozoic.learn.ppo.learner", "mesozoic.run.train_stage"} <= set(names), names
     loaded = [name for name in sys.modules if name.partition(".")[0] in ("torch", "stable_baselines3")]
     assert not loaded, loaded
 """

@@ -7,22 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.learners import learn_until
 
 from mesozoic.errors import UserError
-from mesozoic.learn.jax_ppo import JaxPPO
 from mesozoic.learn.policy import Policy, load_policy
+from mesozoic.learn.ppo.learner import PPO
 from mesozoic.run.checkpoint import load_state, save_checkpoint
 from mesozoic.sim.batch_env import BatchEnv
 
-MakeLearner = Callable[..., tuple[BatchEnv, JaxPPO]]
+MakeLearner = Callable[..., tuple[BatchEnv, PPO]]
 
 
-def updates(learner: JaxPPO, count: int) -> dict[str, float]:
-    return dict(learner.learn(learner.step + (count - 1) * learner.rollout_steps + 1))
+def updates(learner: PPO, count: int) -> dict[str, float]:
+    return learn_until(learner, learner.step + (count - 1) * learner.rollout_steps + 1)
 
 
 @pytest.fixture(scope="module")
-def trained(make: MakeLearner) -> tuple[BatchEnv, JaxPPO]:
+def trained(make: MakeLearner) -> tuple[BatchEnv, PPO]:
     """Two updates old. Tests here only look at it."""
     env, learner = make()
     updates(learner, 2)
@@ -30,7 +31,7 @@ def trained(make: MakeLearner) -> tuple[BatchEnv, JaxPPO]:
 
 
 @pytest.fixture(scope="module")
-def policy_file(trained: tuple[BatchEnv, JaxPPO], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def policy_file(trained: tuple[BatchEnv, PPO], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("policy") / "p.zip"
     path.write_bytes(trained[1].policy().to_bytes())
     return path
@@ -39,15 +40,15 @@ def policy_file(trained: tuple[BatchEnv, JaxPPO], tmp_path_factory: pytest.TempP
 def test_learns_in_whole_rollouts(make: MakeLearner) -> None:
     _, learner = make()
     assert learner.rollout_steps == 64
-    learner.learn(1)
+    learn_until(learner, 1)
     assert learner.step == 64
-    learner.learn(64)
+    learn_until(learner, 64)
     assert learner.step == 64, "already there"
-    learner.learn(65)
+    learn_until(learner, 65)
     assert learner.step == 128
 
 
-def test_the_seed_decides_the_policy(make: MakeLearner, trained: tuple[BatchEnv, JaxPPO]) -> None:
+def test_the_seed_decides_the_policy(make: MakeLearner, trained: tuple[BatchEnv, PPO]) -> None:
     _, again = make()
     updates(again, 2)
     assert again.policy().to_bytes() == trained[1].policy().to_bytes()
@@ -79,16 +80,14 @@ def test_policies_and_states_do_not_change_when_learning_goes_on(make: MakeLearn
     _, learner = make()
     updates(learner, 1)
     policy, state = learner.policy(), learner.state()
-    before, weights = policy.to_bytes(), {name: array.copy() for name, array in state["params"].items()}
-    moments = {name: array.copy() for name, array in state["optimiser"].items()}
+    before, kept = policy.to_bytes(), {name: array.copy() for name, array in state["train"].items()}
     updates(learner, 2)
     assert policy.to_bytes() == before
-    assert all((state["params"][name] == array).all() for name, array in weights.items())
-    assert all((state["optimiser"][name] == array).all() for name, array in moments.items())
+    assert all((state["train"][name] == array).all() for name, array in kept.items())
     assert learner.policy().to_bytes() != before
 
 
-def test_the_policy_describes_the_animal_it_was_trained_for(trained: tuple[BatchEnv, JaxPPO]) -> None:
+def test_the_policy_describes_the_animal_it_was_trained_for(trained: tuple[BatchEnv, PPO]) -> None:
     env, learner = trained
     policy = learner.policy()
     assert (policy.species, policy.stage, policy.hidden) == ("velociraptor", 1, (16, 16))
@@ -97,7 +96,7 @@ def test_the_policy_describes_the_animal_it_was_trained_for(trained: tuple[Batch
 
 
 def test_a_warm_start_acts_as_the_policy_does(
-    make: MakeLearner, trained: tuple[BatchEnv, JaxPPO], policy_file: Path
+    make: MakeLearner, trained: tuple[BatchEnv, PPO], policy_file: Path
 ) -> None:
     observation = np.random.default_rng(0).normal(size=(50, trained[0].observation_size)).astype(np.float32)
     _, learner = make(seed=5, warm_start=load_policy(policy_file))
@@ -108,7 +107,7 @@ def test_a_warm_start_acts_as_the_policy_does(
 
 
 def test_a_warm_start_from_a_file_learns_as_one_from_memory(
-    make: MakeLearner, trained: tuple[BatchEnv, JaxPPO], policy_file: Path
+    make: MakeLearner, trained: tuple[BatchEnv, PPO], policy_file: Path
 ) -> None:
     _, from_file = make(seed=5, warm_start=load_policy(policy_file))
     _, from_memory = make(seed=5, warm_start=trained[1].policy())
@@ -144,7 +143,7 @@ def test_without_an_end_the_learning_rate_stays(make: MakeLearner) -> None:
     assert [updates(learner, 1)["train/learning_rate"] for _ in range(3)] == pytest.approx([1e-3] * 3)
 
 
-def test_a_small_target_kl_ends_updates_early(make: MakeLearner, trained: tuple[BatchEnv, JaxPPO]) -> None:
+def test_a_small_target_kl_ends_updates_early(make: MakeLearner, trained: tuple[BatchEnv, PPO]) -> None:
     _, cautious = make("ppo.target_kl=1e-7")
     _, free = make()
     assert updates(free, 1)["train/gradient_steps"] == 4

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import optax
 
 from mesozoic.config import JaxSection, PPOSection
-from mesozoic.learn.gae import advantages
-from mesozoic.learn.networks import ActorCritic, Params
-from mesozoic.learn.normaliser import CLIP
+from mesozoic.learn.normaliser import Moments, merge_moments, no_moments, normalise, shift_and_scale
+from mesozoic.learn.ppo.gae import advantages
+from mesozoic.learn.ppo.networks import ActorCritic, Params
+from mesozoic.learn.rollout import Rollout, Stats
 from mesozoic.task.mirror import Mirror
 
 VALUE_MEMORY = 0.02
@@ -30,36 +31,48 @@ class ValueScale(NamedTuple):
     count: jax.Array
 
 
-class Rollout(NamedTuple):
-    """What was collected. `rewards` contain the bootstrap of truncated episodes.
+class TrainState(NamedTuple):
+    """All that an update changes, a tree of arrays.
 
-    observations [T, n, nobs], last_observation [n, nobs], actions and noise [T, n, nu],
-    rewards and done [T, n].
+    Attributes:
+        params: of actor and critic; ema: of the actor, averaged over the last updates; opt_state: Optax's.
+        scale: of the returns; moments: of the observations.
     """
 
-    observations: Any
-    last_observation: Any
-    actions: Any
-    noise: Any
-    rewards: Any
-    done: Any
+    params: Params
+    ema: Params
+    opt_state: Any
+    scale: ValueScale
+    moments: Moments
 
 
 class Hyperparameters(NamedTuple):
-    """Scheduled hyperparameters of one update."""
+    """What varies from one update to the next, float32 scalars: arguments, not constants, of the compiled update.
 
-    learning_rate: float
-    ent_coef: float
-    clip_range: float
+    `log_std` counts only where it is scheduled; `ema_share` is the weight of the newest actor in the average.
+    """
+
+    learning_rate: Any
+    ent_coef: Any
+    clip_range: Any
+    log_std: Any
+    ema_share: Any
+
+
+def begin_training(net: ActorCritic, ppo: PPOSection, key: jax.Array) -> TrainState:
+    """Fresh parameters and statistics."""
+    params = net.init(key, ppo.log_std_init)
+    return with_params(ppo, params, initial_value_scale(), no_moments(jnp, net.observations))
+
+
+def with_params(ppo: PPOSection, params: Params, scale: ValueScale, moments: Moments) -> TrainState:
+    """The state of a training that begins with `params`."""
+    ema = jax.tree.map(jnp.copy, params["actor"])  # the update consumes its arguments
+    return TrainState(params, ema, make_optimiser(ppo).init(params), scale, moments)
 
 
 def initial_value_scale() -> ValueScale:
     return ValueScale(jnp.zeros(()), jnp.ones(()), jnp.zeros(()))
-
-
-def normalise(observation: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:
-    """Standardise and clip observations [..., nobs]."""
-    return jnp.clip((observation - mean) / std, -CLIP, CLIP)
 
 
 def log_likelihood(mean: jax.Array, log_std: jax.Array, action: jax.Array) -> jax.Array:
@@ -74,14 +87,19 @@ def make_optimiser(ppo: PPOSection) -> optax.GradientTransformation:
 
 
 def make_update(
-    net: ActorCritic, ppo: PPOSection, jax_options: JaxSection, mirrors: tuple[Mirror, Mirror] | None = None
-) -> Callable[..., Any]:
-    """Compile-ready `update(params, opt_state, scale, norm, rollout, key, hyper)`.
+    net: ActorCritic,
+    ppo: PPOSection,
+    jax_options: JaxSection,
+    standardise: Any,
+    mirrors: tuple[Mirror, Mirror] | None = None,
+) -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
+    """Compile-ready `update(train, rollout, stats, key, hyper) -> (train, metrics)`.
 
-    It returns new parameters, optimiser state and value scale, and a dictionary of metrics. All
-    epochs run in one `lax.scan`; once the policy has moved past `target_kl` the rest is skipped.
+    All epochs run in one `lax.scan`; once the policy has moved past `target_kl` the rest is skipped. If anything
+    in the outcome is not finite, the state stays as it was and the metric `finite` is 0.
 
     Args:
+        standardise: [nobs] bool, observations to be shifted and scaled.
         mirrors: mirror images of observations and of actions; with them, each epoch sees every sample
             or its mirror image.
     """
@@ -108,8 +126,8 @@ def make_update(
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy,
-            "approx_kl": jnp.average(ratio - 1.0 - log_ratio, weights=sample["original"]),
-            "clip_fraction": jnp.average(jnp.abs(ratio - 1.0) > hyper.clip_range, weights=sample["original"]),
+            "approx_kl": _mean_of(ratio - 1.0 - log_ratio, sample["original"]),
+            "clip_fraction": _mean_of(jnp.abs(ratio - 1.0) > hyper.clip_range, sample["original"]),
         }
 
     def rescale(scale: ValueScale, returns: jax.Array) -> ValueScale:
@@ -130,9 +148,9 @@ def make_update(
         symmetric policy: what worked on one side is learned on the other (Mittal et al. 2024, "Symmetry
         considerations for learning task symmetric robot policies")."""
         seen, done = mirrors
-        size = rollout.rewards.size
-        observation = normalise(rollout.observations[..., seen.source] * seen.sign, *norm)
-        action = rollout.actions[..., done.source] * done.sign
+        size = rollout.reward.size
+        observation = normalise(jnp, rollout.observation[..., seen.source] * seen.sign, *norm)
+        action = rollout.action[..., done.source] * done.sign
         return {
             **samples,
             "observation": observation.reshape(size, -1),
@@ -141,26 +159,23 @@ def make_update(
         }
 
     def update(
-        params: Params,
-        opt_state: Any,
-        scale: ValueScale,
-        norm: tuple[jax.Array, jax.Array],
-        rollout: Rollout,
-        key: jax.Array,
-        hyper: Hyperparameters,
-    ) -> tuple[Params, Any, ValueScale, dict[str, jax.Array]]:
-        seen = normalise(rollout.observations, *norm)
+        train: TrainState, rollout: Rollout, stats: Stats, key: jax.Array, hyper: Hyperparameters
+    ) -> tuple[TrainState, dict[str, jax.Array]]:
+        params, scale = scheduled_exploration(ppo, train.params, hyper.log_std), train.scale
+        norm = shift_and_scale(jnp, train.moments, standardise)
+        seen, beyond = (normalise(jnp, o, *norm) for o in (rollout.observation, rollout.next_observation))
         spread = jnp.sqrt(scale.var) + 1e-6
-        values = net.value(params, seen) * spread + scale.mean
-        last_value = net.value(params, normalise(rollout.last_observation, *norm)) * spread + scale.mean
-        gains = advantages(rollout.rewards, values, last_value, rollout.done, ppo.gamma, ppo.gae_lambda)
-        returns = gains + values
+        value, next_value = (net.value(params, o) * spread + scale.mean for o in (seen, beyond))
+        gains = advantages(
+            rollout.reward, value, next_value, rollout.terminated, rollout.truncated, ppo.gamma, ppo.gae_lambda
+        )
+        returns = gains + value
         scale = rescale(scale, returns)
         old = jnp.sum(-0.5 * (rollout.noise**2 + LOG_2PI) - params["log_std"], axis=-1)
-        size = rollout.rewards.size
+        size = rollout.reward.size
         samples = {
             "observation": seen.reshape(size, -1),
-            "action": rollout.actions.reshape(size, -1),
+            "action": rollout.action.reshape(size, -1),
             "log_likelihood": old.reshape(size),
             "advantage": gains.reshape(size),
             "original": jnp.ones(size),
@@ -191,12 +206,34 @@ def make_update(
 
             return jax.lax.cond(carry[2], go, skip, carry)
 
-        (params, opt_state, _), infos = jax.lax.scan(one, (params, opt_state, jnp.array(True)), order)
+        (params, opt_state, _), infos = jax.lax.scan(one, (params, train.opt_state, jnp.array(True)), order)
         ran = infos.pop("ran")
         info = {name: value.sum() / ran.sum() for name, value in infos.items()}
-        unexplained = jnp.var(returns - values) / (jnp.var(returns) + 1e-8)
-        info |= {"gradient_steps": ran.sum(), "explained_variance": 1.0 - unexplained}
-        info["action_std"] = jnp.exp(params["log_std"]).mean()
-        return params, opt_state, scale, info
+        unexplained = jnp.var(returns - value) / (jnp.var(returns) + 1e-8)
+        info |= {"gradient_steps": ran.sum(), "skipped_steps": ran.size - ran.sum()}
+        info |= {"explained_variance": 1.0 - unexplained, "action_std": jnp.exp(params["log_std"]).mean()}
+        ema = jax.tree.map(lambda old, new: old + hyper.ema_share * (new - old), train.ema, params["actor"])
+        moments = merge_moments(jnp, train.moments, stats.steps, stats.obs_mean, stats.obs_var)
+        after = TrainState(params, ema, opt_state, scale, moments)
+        finite = _all_finite((after, info, rollout))
+        after = jax.tree.map(lambda new, old: jnp.where(finite, new, old), after, train)
+        return after, {**info, "finite": finite}
 
     return update
+
+
+def scheduled_exploration(ppo: PPOSection, params: Params, log_std: jax.Array) -> Params:
+    """The parameters with `log_std`, where exploration is scheduled and not learned."""
+    if ppo.log_std_end is None:
+        return params
+    return {**params, "log_std": jnp.full_like(params["log_std"], log_std)}
+
+
+def _mean_of(values: jax.Array, weights: jax.Array) -> jax.Array:
+    """Weighted mean; 0 where all weights are 0, as in a minibatch of mirror images only."""
+    return jnp.sum(values * weights) / jnp.maximum(jnp.sum(weights), 1.0)
+
+
+def _all_finite(tree: Any) -> jax.Array:
+    floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in floats]))

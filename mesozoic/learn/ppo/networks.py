@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from mesozoic.learn.normaliser import normalise
 
 ACTIVATION = "elu"
 Params = dict[str, Any]
@@ -53,3 +55,25 @@ class ActorCritic:
     def value(self, params: Params, observation: jax.Array) -> jax.Array:
         """Standardised value [...] for normalised observations [..., nobs]."""
         return self.critic.apply({"params": params["critic"]}, observation)[..., 0]
+
+
+class GaussianActor(NamedTuple):
+    """Everything that acting takes, as a tree of arrays.
+
+    Attributes:
+        params: of the actor's network; log_std: [nu].
+        mean, std: [nobs], of the observations.
+    """
+
+    params: Params
+    log_std: Any
+    mean: Any
+    std: Any
+
+
+def act(actor: GaussianActor, observation: jax.Array, noise: jax.Array) -> jax.Array:
+    """Actions [..., nu], not clipped, for observations [..., nobs] and standard normal noise [..., nu]."""
+    widths = [actor.params[name]["bias"].shape[0] for name in sorted(actor.params, key=int)]
+    net = MLP(tuple(widths[:-1]), widths[-1], output_scale=0.01)
+    seen = normalise(jnp, observation, actor.mean, actor.std)
+    return net.apply({"params": actor.params}, seen) + jnp.exp(actor.log_std) * noise

@@ -1,0 +1,135 @@
+"""What of this project is there: the ledger's launches beside what SkyPilot lists. Ends nothing, notes what it saw."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mesozoic.cloud.ledger import CLOCKS_DIFFER, Launch, open_launches, write_ledger
+from mesozoic.cloud.names import PREFIX
+from mesozoic.cloud.sky.client import CloudClient, Cluster, Job, Pool, Spent
+from mesozoic.errors import UserError
+
+CONTROLLERS = ("sky-jobs-controller-", "sky-serve-controller-")
+LOOK_AGAIN = 5.0
+"""Seconds before a second look at what SkyPilot no longer lists."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """One look at everything.
+
+    Attributes:
+        jobs: managed jobs that have not ended.
+        unseen: asked for from here, and SkyPilot lists nothing of the name yet.
+        gone: were there at the last look; ended by themselves or by somebody else since.
+        strangers: clusters with our prefix that were not launched from here.
+        controllers: machines of SkyPilot's own, beside managed jobs and pools.
+    """
+
+    clusters: tuple[Cluster, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    unseen: tuple[Launch, ...] = ()
+    gone: tuple[Launch, ...] = ()
+    strangers: tuple[Cluster, ...] = ()
+    controllers: tuple[Cluster, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Lists:
+    """What SkyPilot lists; managed jobs and pools only where something of the kind was launched."""
+
+    clusters: Sequence[Cluster]
+    jobs: Sequence[Job]
+    pools: Sequence[Pool]
+
+    def of(self, launch: Launch) -> tuple[Cluster | Job | Pool, ...]:
+        """What there is of a launch, jobs that have ended too."""
+        if launch.kind == "pool":
+            return tuple(one for one in self.pools if one.name == launch.name)
+        if launch.kind == "managed job":
+            since = launch.time - CLOCKS_DIFFER
+            return tuple(job for job in self.jobs if job.name == launch.name and (job.submitted_at or since) >= since)
+        return tuple(one for one in self.clusters if one.name == launch.name and launch.is_this(one.identity))
+
+
+def take_inventory(client: CloudClient, refresh: bool = False) -> Inventory:
+    """Look at everything that may be ours; twice at what is no longer listed, because one answer may be wrong.
+
+    Args:
+        refresh: ask the clouds themselves.
+
+    Raises:
+        UserError: SkyPilot does not answer.
+    """
+    launches = open_launches()
+    lists = _look(client, launches, refresh)
+    if any(one.seen and not one.gone and not lists.of(one) for one in launches.values()):
+        time.sleep(LOOK_AGAIN)
+        lists = _look(client, launches, refresh=True)
+    alive = {name: _alive(lists.of(launch)) for name, launch in launches.items()}
+    there = {name: found for name, found in alive.items() if found}
+    missing = [launch for name, launch in launches.items() if name not in there]
+    ended = _ended(client, lists, missing)
+    _note(launches, there, ended)
+    things = [thing for found in there.values() for thing in found]
+    ours = {one.name for one in things if isinstance(one, Cluster)}
+    return Inventory(
+        clusters=tuple(one for one in lists.clusters if one.name in ours),
+        jobs=tuple(sorted((one for one in things if isinstance(one, Job)), key=lambda job: -job.id)),
+        pools=tuple(one for one in things if isinstance(one, Pool)),
+        unseen=tuple(one for one in missing if one not in ended),
+        gone=tuple(one for one in ended if not one.gone),
+        strangers=tuple(one for one in lists.clusters if one.name.startswith(PREFIX) and one.name not in ours),
+        controllers=tuple(one for one in lists.clusters if one.name.startswith(CONTROLLERS)),
+    )
+
+
+def _look(client: CloudClient, launches: Mapping[str, Launch], refresh: bool) -> _Lists:
+    kinds = {one.kind for one in launches.values() if not one.gone}
+    return _Lists(
+        clusters=client.clusters(refresh=refresh),
+        jobs=client.managed_jobs() if kinds & {"managed job", "pool"} else [],
+        pools=client.pools() if "pool" in kinds else [],
+    )
+
+
+def _alive(things: Sequence[Cluster | Job | Pool]) -> tuple[Cluster | Job | Pool, ...]:
+    return tuple(one for one in things if not (isinstance(one, Job) and one.ended))
+
+
+def _ended(client: CloudClient, lists: _Lists, missing: Sequence[Launch]) -> list[Launch]:
+    """Those of the missing ones that were there and are not any more."""
+    unsure = [one for one in missing if not one.seen and not lists.of(one)]
+    books = _books(client) if any(one.kind == "cluster" for one in unsure) else []
+    return [one for one in missing if one not in unsure or _in_the_books(one, books)]
+
+
+def _books(client: CloudClient) -> list[Spent]:
+    try:
+        return client.spent(30)
+    except UserError:
+        return []  # then it counts as not seen yet
+
+
+def _in_the_books(launch: Launch, books: Sequence[Spent]) -> bool:
+    """Whether SkyPilot remembers that this cluster was there and has ended."""
+    since = launch.time - CLOCKS_DIFFER
+    return any(one.name == launch.name and not one.alive and one.launched_at >= since for one in books)
+
+
+def _note(
+    launches: Mapping[str, Launch],
+    there: Mapping[str, tuple[Cluster | Job | Pool, ...]],
+    ended: Sequence[Launch],
+) -> None:
+    for name, things in there.items():
+        launch, first = launches[name], things[0]
+        identity = first.identity if isinstance(first, Cluster) else ""
+        if not launch.seen or launch.gone or (identity and not launch.identity):
+            write_ledger("seen", name, identity=identity)
+    for launch in ended:
+        if not launch.gone:
+            write_ledger("gone", launch.name)

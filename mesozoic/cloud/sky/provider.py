@@ -1,0 +1,95 @@
+"""SkyPilot as a provider: everything that was launched through it, and how each kind of thing is ended for sure."""
+
+from __future__ import annotations
+
+from mesozoic.cloud.ledger import Launch, open_launches, write_ledger
+from mesozoic.cloud.patience import Patience
+from mesozoic.cloud.providers import Rented
+from mesozoic.cloud.sky.client import CloudClient
+from mesozoic.cloud.sky.inventory import Inventory, take_inventory
+from mesozoic.cloud.sky.status import beside, describe_all
+from mesozoic.errors import UserError
+
+SURE = 2
+"""Looks in a row that must find nothing before something counts as gone: one answer may be wrong."""
+SURE_UNANSWERED = 5
+"""The same for a request whose answer was lost: SkyPilot may have taken it and not begun yet."""
+BETWEEN = 5.0
+"""Seconds between two of these looks."""
+ENDING = 600.0
+"""Seconds after which the end of something counts as not confirmed."""
+
+
+class SkyProvider:
+    """Everything of this project that was launched through SkyPilot."""
+
+    def __init__(self, client: CloudClient, ending: float = ENDING) -> None:
+        self.client = client
+        self._ending = ending
+        self._found = Inventory()
+
+    def ours(self, refresh: bool = False) -> list[Rented]:
+        self._found = take_inventory(self.client, refresh)
+        return describe_all(self.client, self._found)
+
+    def beside(self) -> list[str]:
+        return beside(self._found)
+
+    def end(self, name: str) -> None:
+        launch = open_launches().get(name)
+        if launch is None:
+            raise UserError(f"'{name}' was not launched from here; 'mesozoic cloud status' lists what was")
+        time = Patience(self._ending, first=BETWEEN, longest=BETWEEN)
+        wanted = SURE if launch.seen or launch.request else SURE_UNANSWERED
+        quiet = 0
+        while True:
+            quiet = 0 if self._end_once(launch) else quiet + 1
+            if quiet >= wanted:
+                for ended in {name, agents_of(name)} if launch.kind == "pool" else {name}:
+                    write_ledger("down", ended)
+                return
+            if not time.wait():
+                raise UserError(f"still there after {time.used / 60:.0f} min of ending it")
+
+    def _end_once(self, launch: Launch) -> bool:
+        """Tell everything of a launch to end; False if there is nothing of it, not even a request."""
+        requests = self.client.pending(launch.name)
+        for request in requests:
+            self.client.cancel_request(request)
+        if launch.kind == "cluster":
+            return self._end_cluster(launch) or bool(requests)
+        if launch.kind == "managed job":
+            return self._end_jobs(launch.name) or bool(requests)
+        # The jobs of a pool end first: it does not end while they run.
+        busy = self._end_jobs(agents_of(launch.name))
+        return self._end_pool(launch.name) or busy or bool(requests)
+
+    def _end_cluster(self, launch: Launch) -> bool:
+        """Down with the cluster of that name, unless it is a later one that somebody else gave the name to."""
+        for refresh in (False, True):  # the cloud is asked only about what SkyPilot no longer lists
+            for cluster in self.client.clusters([launch.name], refresh=refresh):
+                if launch.is_this(cluster.identity):
+                    self.client.down(launch.name)
+                    return True
+        return False
+
+    def _end_jobs(self, name: str) -> bool:
+        alive = [job.id for job in self.client.managed_jobs() if job.name == name and not job.ended]
+        if alive:
+            self.client.cancel_managed(alive)
+        return bool(alive)
+
+    def _end_pool(self, name: str) -> bool:
+        there = [pool for pool in self.client.pools() if pool.name == name]
+        for pool in there:
+            if pool.state == "FAILED_CLEANUP":
+                workers = ", ".join(worker for worker, _ in pool.workers)
+                raise UserError(f"SkyPilot could not end the pool's workers ({workers}); look at the cloud's console")
+            if pool.state != "SHUTTING_DOWN":
+                self.client.down_pool(name)
+        return bool(there)
+
+
+def agents_of(pool: str) -> str:
+    """Name of the managed jobs that a pool was made for."""
+    return f"{pool}-agent"

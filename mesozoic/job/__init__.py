@@ -1,0 +1,1 @@
+"""What a job does on any rented machine: environment variables -> training, deadline, exit code. Knows no renter."""

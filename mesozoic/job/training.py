@@ -1,0 +1,106 @@
+"""The training process of a job: checks everything, then trains the stages in the run folder until time is over.
+
+Started by the supervisor as `python -m mesozoic.job.training RUN --events FD [--left SECONDS]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mesozoic.errors import Interrupted, UserError, sentences_of, shown
+from mesozoic.job.environment import Job, in_job_words, read_job
+from mesozoic.job.events import Events
+from mesozoic.job.exit_codes import BAD_INPUT
+from mesozoic.job.record import summary
+from mesozoic.job.wandb_names import keep_run_id
+from mesozoic.run.spec import RunSpec
+
+FULL_OR_CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
+    """Train the stages that the job asks for, and return what each `metrics.json` says.
+
+    Raises:
+        UserError: bad input; nothing was written.
+        Interrupted: a signal came, or `left` seconds are over; a checkpoint was written.
+    """
+    from mesozoic.run.curriculum import RESULTS_FILE, run_curriculum
+    from mesozoic.run.problems import notes, resolve
+    from mesozoic.run.train_stage import train_stage
+
+    wanted = placed(job)
+    stages = resolve(wanted)
+    for note in notes(wanted, stages):
+        print(f"note: {note}", flush=True)
+    for stage in stages:
+        keep_run_id(job, stage.config.stage.number)
+    if left is not None:
+        timer = threading.Timer(left, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.daemon = True
+        timer.start()
+    events.send(title=wanted.species)
+    if wanted.stage is not None:
+        return [train_stage(stage, job.run, wandb=job.wandb) for stage in stages]
+    results = run_curriculum(stages, job.run, wandb=job.wandb)
+    print(f"results {job.run / RESULTS_FILE}", flush=True)
+    return results
+
+
+def placed(job: Job) -> RunSpec:
+    """The training, with the path of the policy that it begins from: in the folder of the run folders, else here.
+
+    Raises:
+        UserError: it is in neither.
+    """
+    load = job.spec.load
+    if load is None:
+        return job.spec
+    for place in (job.run.parent, Path.cwd()):
+        if (place / load).exists():
+            return replace(job.spec, load=place / load)
+    raise UserError(
+        f"LOAD={shown(str(load))} is neither in {job.run.parent} nor in {Path.cwd()} on this machine; give a policy"
+        " file or run folder that is there (what .gitignore names is not copied to a machine)"
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train what the environment asks for; the exit code of the training."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run")
+    parser.add_argument("--events", type=int, required=True)
+    parser.add_argument("--left", type=float)
+    options = parser.parse_args(arguments)
+    events = Events(options.events)
+    try:
+        for result in train(read_job(os.environ), events, options.left):
+            events.send(result=summary(result))
+    except UserError as error:
+        return _fail("\n".join(f"error: {in_job_words(one)}" for one in sentences_of(error)), error.exit_code)
+    except Interrupted as error:
+        return _fail(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno not in FULL_OR_CLOSED:
+            raise
+        where = f" at {error.filename}" if error.filename else ""
+        return _fail(f"error: {error.strerror}{where}; make room, then run the same job to go on", BAD_INPUT)
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,37 @@
+"""Which W&B run a stage of a job logs to: one and the same, however often the job is run again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from mesozoic.files import write_json
+from mesozoic.job.environment import SECRET, Job
+from mesozoic.run.folder import StageFolder
+from mesozoic.run.sinks.wandb_sink import RUN_FILE
+
+OPTIONAL = (SECRET, "WANDB_BASE_URL", "WANDB_PROJECT")
+
+
+def wandb_environment(job: Job, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the training process: what W&B reads of it names this job's runs, or is not there."""
+    # An empty variable is not the same as none to W&B.
+    kept = {name: value for name, value in environment.items() if value or name not in OPTIONAL}
+    if job.wandb:
+        kept = {"WANDB_RUN_GROUP": job.run.name, **kept, "WANDB_RESUME": "allow"}
+    if job.spec.stage is None:
+        kept.pop("WANDB_RUN_ID", None)  # each stage is a run of its own: one run cannot count its steps three times
+    return kept
+
+
+def run_id(job_id: str, stage: int) -> str:
+    """The W&B run of a stage: the same on every machine that the job is moved to."""
+    return hashlib.sha256(f"{job_id}/{stage}".encode()).hexdigest()[:16]
+
+
+def keep_run_id(job: Job, stage: int) -> None:
+    """Write the run's id into the stage's folder, unless an earlier job has; without a lasting job id do nothing."""
+    file = StageFolder(job.run, stage).path / RUN_FILE
+    if job.wandb and job.job_id and not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, {"id": run_id(job.job_id, stage)})

@@ -1,0 +1,1 @@
+"""PPO in JAX: one learner for environments on the host and on a device."""

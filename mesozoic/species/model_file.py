@@ -1,0 +1,70 @@
+"""Compiles an animal's MJCF, or says in one sentence what is wrong with the file."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from mesozoic.errors import UserError, shown
+from mesozoic.files import read_text
+
+if TYPE_CHECKING:
+    import mujoco
+
+MODEL_LIMIT = 10_000_000
+"""Bytes of MJCF."""
+COUNTS = ("width", "height", "count", "nrow", "ncol")
+MOST = 8192
+"""Of rows, columns, pixels or copies: what asks for more fills the memory."""
+
+
+def compile_model(path: Path) -> mujoco.MjModel:
+    """Compile the MJCF at `path`.
+
+    Raises:
+        UserError: it cannot be read, is not XML, names files that are none, or MuJoCo does not take it.
+    """
+    import mujoco
+
+    where = shown(str(path), 120)
+    _check_xml(path, where)
+    try:
+        return mujoco.MjModel.from_xml_path(str(path))
+    except (ValueError, mujoco.FatalError) as error:
+        said = " ".join(str(error).replace(str(path), path.name).split())
+        raise UserError(f"{where} is no model that MuJoCo takes ({shown(said, 140)}); correct it") from None
+
+
+def _check_xml(path: Path, where: str) -> None:
+    """What MuJoCo would wait for, or fill the memory with, instead of refusing it."""
+    text = read_text(path, MODEL_LIMIT)
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise UserError(f"{where} declares a document type or entities; MJCF has none, so remove them")
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise UserError(f"{where} is not valid XML ({shown(str(error), 100)}); correct that line") from None
+    for element in root.iter():
+        tag = shown(element.tag, 30)
+        for key in COUNTS:
+            number = element.get(key, "")
+            if number.strip().isdigit() and (len(number) > 9 or int(number) > MOST):
+                raise UserError(f'{where}: <{tag} {key}="{shown(number, 20)}"> is more than {MOST}; lower it')
+        name = element.get("file")
+        if name is not None and not _plain_or_missing(path, root, name):
+            raise UserError(f'{where}: <{tag} file="{shown(name, 60)}"> is no plain file; put one there')
+
+
+def _plain_or_missing(path: Path, root: ElementTree.Element, name: str) -> bool:
+    """Whether a file that a model names is a plain one, or not there, in whichever folder MuJoCo looks for it."""
+    compilers = root.findall(".//compiler")
+    folders = {one.get(key) or "" for one in compilers for key in ("assetdir", "meshdir", "texturedir")}
+    for folder in {"", *folders}:
+        try:
+            if not stat.S_ISREG((path.parent / folder / name).stat().st_mode):
+                return False
+        except (OSError, ValueError):
+            continue
+    return True
