@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from mesozoic.cloud.names import check_name, unique_name
 from mesozoic.cloud.secrets import refuse_secrets
-from mesozoic.errors import Problems, UserError, did_you_mean, shown
-from mesozoic.run.spec import DEFAULT_SPECIES, RunSpec
+from mesozoic.errors import UserError, did_you_mean
+from mesozoic.job.environment import read_job
 
 if TYPE_CHECKING:
     from mesozoic.run.stage_spec import StageSpec
@@ -127,49 +127,6 @@ class LaunchRequest:
         return self.envs["RUN_NAME"]
 
 
-def training_of(settings: Mapping[str, str]) -> RunSpec:
-    """What a machine with these settings would train; empty ones are as the machine understands them.
-
-    Raises:
-        UserError: a sentence for each that is not of its kind. Whether it can be trained, `run/problems.py` says.
-    """
-    from mesozoic.config import split_overrides
-
-    wrong: list[str] = []
-
-    def number(name: str, default: int) -> int:
-        text = settings.get(name) or str(default)
-        if not re.fullmatch(r"[0-9]{1,18}", text):
-            wrong.append(
-                f"{name} '{shown(text)}' is not a whole number; give digits only, for example --env {name}=256"
-            )
-            return default
-        return int(text)
-
-    stage: int | None = None
-    if (settings.get("STAGE") or "all") != "all":
-        stage = number("STAGE", 1)
-    overrides: list[str] = []
-    try:
-        overrides = split_overrides(settings.get("OVERRIDES", ""))
-    except UserError as error:
-        wrong.append(str(error))
-    for name, path in (("TIMESTEPS", "curriculum.timesteps"), ("N_ENVS", "stage.n_envs")):
-        if settings.get(name):
-            overrides.append(f"{path}={number(name, 1)}")
-    seed = number("SEED", 0)
-    if wrong:
-        raise Problems(wrong)
-    return RunSpec(
-        species=settings.get("SPECIES") or DEFAULT_SPECIES,
-        stage=stage,
-        seed=seed,
-        backend=settings.get("BACKEND") or "auto",
-        algorithm=settings.get("ALGORITHM") or "ppo",
-        overrides=tuple(overrides),
-    )
-
-
 def make_request(
     envs: Mapping[str, str],
     *,
@@ -192,8 +149,11 @@ def make_request(
     An option wins over the same thing in `envs`, that over the task file's `settings`, and that over the default.
 
     Raises:
-        UserError: one of them cannot be.
+        UserError: one of them cannot be, or the machine would refuse the training once it is paid for; a sentence
+            for each thing that is wrong with it.
     """
+    from mesozoic.run.problems import resolve
+
     if managed and retry:
         raise UserError("a managed job waits for a machine by itself; leave --retry-until-up out")
     given = {**envs, **{name: value for name, value in (("SPECIES", species), ("STAGE", stage)) if value}}
@@ -201,10 +161,9 @@ def make_request(
     if limit is not None:
         given["MAX_HOURS"] = f"{limit:g}"
     known = {**(settings or {}), **given}
-    if limit is None and known.get("MAX_HOURS"):
-        limit = positive(_number(known["MAX_HOURS"]), "--max-hours")
-    species, stage = known.get("SPECIES") or DEFAULT_SPECIES, known.get("STAGE") or "all"
-    training = _check_training(known)
+    job = read_job({**known, "RUN_NAME": "run"})  # its name is checked below
+    training = resolve(job.spec, here=False)
+    species, stage = job.spec.species, "all" if job.spec.stage is None else str(job.spec.stage)
     cluster = check_name(name or unique_name(f"{species}-{stage}"), "--name")
     run_name = check_name(known.get("RUN_NAME") or cluster.removeprefix("mesozoic-"), "RUN_NAME")
     return LaunchRequest(
@@ -218,26 +177,8 @@ def make_request(
         retry=retry,
         max_hourly_cost=positive(max_hourly_cost, "--max-hourly-cost"),
         max_cost=positive(max_cost, "--max-cost"),
-        max_hours=limit,
+        max_hours=job.max_hours,
         envs={**given, "SPECIES": species, "STAGE": stage, "RUN_NAME": run_name},
         training=training,
         name=cluster,
     )
-
-
-def _check_training(settings: Mapping[str, str]) -> tuple[StageSpec, ...]:
-    """The stages that the machine will train; refuses what it would refuse once it is paid for.
-
-    Raises:
-        UserError: a sentence for each thing that is wrong.
-    """
-    from mesozoic.run.problems import resolve
-
-    return resolve(training_of(settings), here=False)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"MAX_HOURS '{text}' is not a number of hours; type for example --max-hours 2.5") from None
