@@ -44,12 +44,7 @@ def parse_gpus(text: str) -> Gpus:
         UserError: it is none of these.
     """
     name, _, count = text.strip().partition(":")
-    if (
-        not name
-        or (count and not re.fullmatch("[0-9]{1,4}", count))
-        or text.strip().endswith(":")
-        or count.strip("0") == "" != count
-    ):
+    if not name or text.strip().endswith(":") or not re.fullmatch(r"[1-9][0-9]{0,3}|", count):
         raise UserError(f"--gpus '{text}' is not GPU[:N] with N of at least 1; type for example --gpus A100:1 or CPU:8")
     return Gpus("CPU" if name.upper() == "CPU" else name, int(count or 1))
 

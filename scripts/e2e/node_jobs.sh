@@ -41,3 +41,11 @@ gone() {
   [ -z "$(squeue -h)" ] && ! pgrep -u "$NODE_UID" -f -- "-m mesozoic" >/dev/null &&
     ! compgen -G "$NODE_HOME/.sky_clusters/*" >/dev/null
 }
+
+# idle_limit CLUSTER: minutes after which the cluster's daemon ends it, by the setting that it keeps on the node.
+idle_limit() {
+  local folder
+  folder="$(compgen -G "/tmp/$1-*" | head -n 1)" # SkyPilot keeps the state of each cluster in one of its own
+  node "SKY_RUNTIME_DIR=$folder $folder/skypilot-runtime/bin/python -c 'from sky.skylet import autostop_lib
+print(autostop_lib.get_autostop_config().autostop_idle_minutes)'" | tail -n 1
+}

@@ -19,7 +19,9 @@ def test_gpus(text: str, meaning: tuple[str, int]) -> None:
     assert gpus.is_cpu == (meaning[0] == "CPU")
 
 
-@pytest.mark.parametrize("text", ["", ":2", "A100:", "A100:0", "A100:two", "A100:-1", "A100:²", "A100:99999"])
+@pytest.mark.parametrize(
+    "text", ["", ":2", "A100:", "A100:0", "A100:two", "A100:-1", "A100:²", "A100:1e3", "A100:99999999999"]
+)
 def test_gpus_that_are_none(text: str) -> None:
     with pytest.raises(UserError, match=r"--gpus '.*' is not GPU\[:N\].*--gpus A100:1"):
         parse_gpus(text)

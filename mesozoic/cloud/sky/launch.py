@@ -15,6 +15,7 @@ from mesozoic.cloud.sky.client import CloudClient, SoldOut
 from mesozoic.cloud.sky.offers import find_offers, narrow
 from mesozoic.cloud.sky.preflight import Preflight, clouds_to_plan
 from mesozoic.cloud.sky.provider import SkyProvider
+from mesozoic.cloud.sky.quota import quota_sentence, quota_sentences, refuse_without_quota
 from mesozoic.cloud.sky.task import one_machine, settings_of, task_for
 from mesozoic.cloud.undo import PATIENCE, undone_on_failure
 from mesozoic.errors import UserError
@@ -147,6 +148,8 @@ def rent(client: CloudClient, plan: Plan, say: Say, patience: float = PATIENCE) 
     request, name = plan.request, plan.request.name
     refuse_existing(client, name)
     check_access(client, plan.offers)
+    if request.retry:
+        refuse_without_quota(plan.offers)
     _remember(plan)
     with undone_on_failure(SkyProvider(client), name, say, patience, lambda error: why(plan.offers, error)):
         job, placement = bring_up(client, plan.task, name, request.retry, plan.offers, say)
@@ -191,6 +194,7 @@ def rent_managed(client: CloudClient, plan: Plan, say: Say, patience: float = PA
         if job.name == name and not job.ended:
             raise UserError(f"a managed job '{name}' is {job.state} already; give another --name")
     check_access(client, plan.offers)
+    refuse_without_quota(plan.offers)
     _remember(plan)
     with undone_on_failure(SkyProvider(client), name, say, patience, lambda error: why(plan.offers, error)):
         number = client.launch_managed(plan.task, name)
@@ -232,6 +236,11 @@ def why(offers: Sequence[Offer], error: BaseException) -> str:
     if not isinstance(error, SoldOut):
         return str(error)
     tried = ", ".join(_without_region(placement) for placement, _ in _kinds(offers)[:SHOWN])
+    quotas = quota_sentences(error.reasons)
+    if quotas and all(quota_sentence(reason) for reason in error.reasons):
+        return f"no quota for {tried}: {'; '.join(quotas[:3])}; or take another cloud with --infra"
+    if quotas:
+        return f"sold out or refused: {tried}; {'; '.join(quotas[:3])}; or try --retry-until-up or more --infra"
     return (
         f"sold out or refused: {tried}; last answer: {str(error).rstrip('.')}; try --retry-until-up, another --gpus"
         " or more --infra"

@@ -2,7 +2,7 @@
 # Owns the steps on the Lambda-shaped cloud: what Slurm cannot show, because a Slurm node is never sold out or taken away.
 
 # shellcheck disable=SC2034 # read by e2e_cloud.sh
-SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption pool bucket)
+SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption pool pool-killed bucket)
 
 logs="${E2E_WORK:-}/logs"
 train=(mesozoic cloud launch --species trex --stage 1 --infra lambda)
@@ -120,6 +120,28 @@ step_pool() {
   in_wandb 'sweep["state"] == "FINISHED" and len(sweep["agents"]) == 2'
   in_wandb 'len(runs) == 4 and all(run["state"] == "finished" for run in runs)'
   no_machine || fail "$(machines) machines are still rented"
+  pass
+  kill "$WANDB_SERVER"
+}
+
+step_pool_killed() {
+  local sweep="$E2E_WORK/sweep.yaml" log="$logs/pool-killed.log" launcher
+  check "kill -9 of a sweep on a pool: status shows the pool and its agents, down --all leaves nothing"
+  : >"$SHAPED/sold_out"
+  wandb_up "${API_ADDRESS%.*}.254"
+  tiny_sweep "$sweep" 4
+  mesozoic cloud sweep A10 --nodes 2 --pool --infra lambda --sweep "$sweep" --max-hours 1 --yes \
+    --name mesozoic-sweep-killed >"$log" 2>&1 </dev/null &
+  launcher=$!
+  wait_until 1800 noted up mesozoic-sweep-killed-agent || { show "$log" >&2; fail "no agents were submitted"; }
+  kill -KILL "$launcher"
+  wait "$launcher" || true
+  typed 0 "$logs/pool-killed-status.log" 600 mesozoic cloud status
+  contains "$logs/pool-killed-status.log" "pool  mesozoic-sweep-killed"
+  contains "$logs/pool-killed-status.log" "managed job .* mesozoic-sweep-killed-agent"
+  typed 0 "$logs/pool-killed-down.log" 2400 mesozoic cloud down --all --yes
+  contains "$logs/pool-killed-down.log" "no cluster, managed job or pool of this project is left"
+  wait_until 300 no_machine || fail "$(machines) machines are still rented"
   pass
   kill "$WANDB_SERVER"
 }
