@@ -62,12 +62,13 @@ def curriculum(
     from mesozoic.run.curriculum import RESULTS_FILE, run_curriculum
     from mesozoic.run.folder import choose_run_folder
     from mesozoic.run.problems import notes, resolve
+    from mesozoic.run.sinks.table import sinks
 
     stages = resolve(wanted)
     for note in notes(wanted, stages):
         typer.echo(f"note: {note}", err=True)
     run = choose_run_folder(output_dir, log_dir, f"{wanted.species}-curriculum")
-    results = run_curriculum(stages, run, strict=strict, resume=resume, wandb=wandb)
+    results = run_curriculum(stages, run, strict=strict, resume=resume, sinks=sinks(wandb))
     if as_json:
         typer.echo(json.dumps(results, indent=2))
     else:

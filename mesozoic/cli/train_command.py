@@ -51,6 +51,7 @@ def train(
     Run the same command again to continue a run that was stopped or killed.
     """
     from mesozoic.cli.arguments import typed_spec
+    from mesozoic.run.folder import choose_run_folder, start_of
 
     flags = {"timesteps": timesteps, "n-envs": n_envs, "eval-freq": eval_freq, "save-freq": save_freq}
     wanted = typed_spec(
@@ -62,12 +63,12 @@ def train(
         seed=seed,
         backend=backend,
         algorithm=algorithm,
-        load=load,
+        load=start_of(load, output_dir, stage),
     )
     explain_subproc(subproc)
 
-    from mesozoic.run.folder import choose_run_folder
     from mesozoic.run.problems import notes, resolve
+    from mesozoic.run.sinks.table import sinks
     from mesozoic.run.train_stage import train_stage
 
     (spec,) = stages = resolve(wanted)
@@ -75,7 +76,7 @@ def train(
         typer.echo(f"note: {note}", err=True)
     run = choose_run_folder(output_dir, log_dir, f"{wanted.species}-stage{stage}")
     began = time.monotonic()
-    result = train_stage(spec, run, resume=resume, wandb=wandb)
+    result = train_stage(spec, run, resume=resume, sinks=sinks(wandb))
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:

@@ -119,11 +119,11 @@ step_cancel() {
   typed 0 "$logs/exec-cancelled.log" 600 mesozoic cloud exec "$ours" --env RUN_NAME=cancelled --detach
   wait_until 900 has_checkpoint cancelled || fail "no training"
   local before after
-  before="$(basename "$(run_folder cancelled)"/stage1/checkpoints/step-*)"
+  before="$(newest_checkpoint "$(run_folder cancelled)")"
   typed 0 "$logs/cancel.log" 300 mesozoic cloud cancel "$ours" --all --yes
   typed 0 "$logs/queue-cancelled.log" 300 mesozoic cloud queue "$ours"
   contains "$logs/queue-cancelled.log" "CANCELLED"
-  after="$(basename "$(run_folder cancelled)"/stage1/checkpoints/step-*)"
+  after="$(newest_checkpoint "$(run_folder cancelled)")"
   [[ "$after" > "$before" ]] || fail "no checkpoint after $before"
   pass "$after"
 }

@@ -79,7 +79,7 @@ step_network_down() {
   pass
 }
 
-shared_checkpoint() { compgen -G "$SHAPED/nfs/taken/stage1/checkpoints/step-*/manifest.json" >/dev/null; }
+shared_checkpoint() { compgen -G "$SHAPED/nfs/taken/stage1/checkpoints/step-*.checkpoint" >/dev/null; }
 more_rented() { [ "$(rented)" -gt "$1" ]; }
 replaced() { more_rented "$1" && [ "$(machines)" = 1 ]; }
 
@@ -92,7 +92,7 @@ step_pre_emption() {
     --env OVERRIDES=curriculum.save_freq=20000
   wait_until 2400 shared_checkpoint || fail "no checkpoint"
   before="$(rented)"
-  say "taking the machine away at checkpoint $(basename "$SHAPED"/nfs/taken/stage1/checkpoints/step-*)"
+  say "taking the machine away at checkpoint $(newest_checkpoint "$SHAPED/nfs/taken")"
   take_machine_away
   wait_until 1800 replaced "$before" || fail "no other machine was rented"
   typed 0 "$logs/managed-status.log" 600 mesozoic cloud status
