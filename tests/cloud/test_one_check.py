@@ -17,7 +17,7 @@ from mesozoic.run.problems import problems
 from mesozoic.run.spec import RunSpec
 from mesozoic.sweep.wandb_file import read_sweep
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
