@@ -282,6 +282,21 @@ def test_a_later_cluster_of_another_project_is_left_alone(sky: FakeSky, run: Run
     assert f"{NAME} (UP) was not launched from here" in run("status")[1]
 
 
+def test_a_later_managed_job_of_another_project_is_left_alone(sky: FakeSky, run: Run) -> None:
+    launch(sky, managed=True)
+    sky.cancel_managed([sky.managed[0].id])
+    later = sky.launch_managed(None, NAME)
+    for command in (["down", "--all"], ["down", NAME], ["cancel", NAME]):
+        run(*command, "--yes")
+        assert {job.id: job.state for job in sky.managed}[later] == "PENDING"
+
+
+def test_what_another_project_launched_is_not_stopped(sky: FakeSky, run: Run) -> None:
+    sky.cluster("somebody-elses")
+    code, out = run("stop", "somebody-elses", "--yes")
+    assert code == 2 and "was not launched from here" in out and "stop somebody-elses" not in sky.calls
+
+
 def test_after_its_end_a_name_is_free(sky: FakeSky, run: Run) -> None:
     launch(sky)
     assert run("down", NAME, "--yes")[0] == 0

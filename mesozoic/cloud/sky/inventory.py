@@ -50,9 +50,15 @@ class _Lists:
         if launch.kind == "pool":
             return tuple(one for one in self.pools if one.name == launch.name)
         if launch.kind == "managed job":
-            since = launch.time - CLOCKS_DIFFER
-            return tuple(job for job in self.jobs if job.name == launch.name and (job.submitted_at or since) >= since)
+            return jobs_of(launch, self.jobs)
         return tuple(one for one in self.clusters if one.name == launch.name and launch.is_this(one.identity))
+
+
+def jobs_of(launch: Launch, jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """Managed jobs that a launch made: of its name, and none that somebody gave the same name before or later."""
+    since = launch.time - CLOCKS_DIFFER
+    found = [job for job in jobs if job.name == launch.name and (job.submitted_at or since) >= since]
+    return tuple(job for job in found if launch.is_this(str(job.id)))
 
 
 def take_inventory(client: CloudClient, refresh: bool = False) -> Inventory:
@@ -128,6 +134,8 @@ def _note(
     for name, things in there.items():
         launch, first = launches[name], things[0]
         identity = first.identity if isinstance(first, Cluster) else ""
+        if isinstance(first, Job) and not first.pool:  # a pool has several of one name
+            identity = str(first.id)
         if not launch.seen or launch.gone or (identity and not launch.identity):
             write_ledger("seen", name, identity=identity)
     for launch in ended:

@@ -176,7 +176,7 @@ def bring_up(
 
 def _limited(client: CloudClient, name: str) -> str:
     """See that a new cluster has its own idle limit, whatever it found on the machine; the identity of the cluster."""
-    for cluster in client.clusters([name]):
+    for cluster in client.clusters([name]) or client.clusters([name], refresh=True):
         if cluster.autostop_minutes != IDLE_MINUTES or not cluster.autodown:
             client.autodown(name, IDLE_MINUTES)
         return cluster.identity
@@ -198,7 +198,7 @@ def rent_managed(client: CloudClient, plan: Plan, say: Say, patience: float = PA
     _remember(plan)
     with undone_on_failure(SkyProvider(client), name, say, patience, lambda error: why(plan.offers, error)):
         number = client.launch_managed(plan.task, name)
-        write_ledger("up", name, job=number)
+        write_ledger("up", name, job=number, identity=str(number))
     say(f"managed job {number} ({name}) is submitted")
     return number
 
