@@ -257,6 +257,20 @@ def test_a_pool_and_its_agents_are_listed_and_ended(sky: FakeSky, run: Run) -> N
     assert list(sky.there) == ["sky-jobs-controller-1234"]
 
 
+def test_a_controller_that_is_silent_hides_no_cluster(sky: FakeSky, run: Run) -> None:
+    launch(sky)
+    killed_pool(sky)
+    run("status")
+    sky.silent = {"managed_jobs", "pools"}
+    code, out = run("status", "--json")
+    listed = json.loads(out)
+    assert code == 0 and [one["name"] for one in listed["clusters"]] == [NAME]
+    assert {one["name"] for one in listed["unseen"]} == {"mesozoic-sweep-1", "mesozoic-sweep-1-agent"}
+    assert "not everything could be listed" in listed["notes"][0]
+    sky.silent = set()
+    assert len(json.loads(run("status", "--json")[1])["pools"]) == 1  # nothing was taken for gone
+
+
 def test_a_pool_is_ended_by_its_name(sky: FakeSky, run: Run) -> None:
     killed_pool(sky)
     assert run("down", "mesozoic-sweep-1", "--yes")[0] == 0

@@ -92,7 +92,8 @@ def _unseen(launch: Launch, now: float) -> Rented:
 
 def beside(found: Inventory) -> list[str]:
     """What else the user should know of, and that is not ended from here."""
-    lines = [
+    lines = [f"note: not everything could be listed: {reason}" for reason in found.unanswered]
+    lines += [
         f"note: {one.name} is gone: it ended itself, was ended by somebody or was taken away" for one in found.gone
     ]
     lines += [
