@@ -116,7 +116,8 @@ def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str
         found.sentences += _misfits(config, kind, anatomy)
     if kind is not None:
         found.sentences += _widths(kind, list(configs.values()))
-    load = None if spec.load is None else found.attempt(find_policy, spec.load)
+    looked_for = spec.load is not None and (here or spec.load.exists())  # it may lie on the machine that trains only
+    load = found.attempt(find_policy, spec.load) if spec.load is not None and looked_for else None
     policy = None if load is None else found.attempt(load_policy, load)
     if load is not None and policy is not None:
         first = next(iter(configs.values()), None)
