@@ -22,6 +22,7 @@ from mesozoic.cli.options import (
     WandB,
     Worlds,
     explain_subproc,
+    whole_option,
 )
 
 
@@ -29,7 +30,7 @@ def train(
     context: typer.Context,
     arguments: TrainArguments = None,
     stage: Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour, or what the animal has.")] = 1,
-    timesteps: Annotated[int | None, typer.Option(help="Budget in environment steps.")] = None,
+    timesteps: Annotated[int | None, whole_option("Budget in environment steps.")] = None,
     n_envs: Worlds = None,
     seed: TrainSeed = 0,
     backend: Backend = "auto",
@@ -49,9 +50,10 @@ def train(
 
     Run the same command again to continue a run that was stopped or killed.
     """
-    from mesozoic.cli.arguments import stage_flags, typed_spec
+    from mesozoic.cli.arguments import typed_spec
+    from mesozoic.run.folder import choose_run_folder, start_of
 
-    flags = stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
+    flags = {"timesteps": timesteps, "n-envs": n_envs, "eval-freq": eval_freq, "save-freq": save_freq}
     wanted = typed_spec(
         context,
         arguments,
@@ -61,12 +63,12 @@ def train(
         seed=seed,
         backend=backend,
         algorithm=algorithm,
-        load=load,
+        load=start_of(load, output_dir, stage),
     )
     explain_subproc(subproc)
 
-    from mesozoic.run.folder import choose_run_folder
     from mesozoic.run.problems import notes, resolve
+    from mesozoic.run.sinks.table import sinks
     from mesozoic.run.train_stage import train_stage
 
     (spec,) = stages = resolve(wanted)
@@ -74,7 +76,7 @@ def train(
         typer.echo(f"note: {note}", err=True)
     run = choose_run_folder(output_dir, log_dir, f"{wanted.species}-stage{stage}")
     began = time.monotonic()
-    result = train_stage(spec, run, resume=resume, wandb=wandb)
+    result = train_stage(spec, run, resume=resume, sinks=sinks(wandb))
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:
