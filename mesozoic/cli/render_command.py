@@ -29,13 +29,15 @@ def render(
     from mesozoic.run.rendering import render_policy
 
     bars: dict[str, TaskID] = {}
-    with Progress(console=Console(stderr=True)) as progress:
+    progress = Progress(console=Console(stderr=True))
 
-        def show(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                bars[what] = progress.add_task(what)
-            progress.update(bars[what], completed=done, total=total)
+    def show(what: str, done: int, total: int) -> None:
+        progress.start()
+        if what not in bars:
+            bars[what] = progress.add_task(what)
+        progress.update(bars[what], completed=done, total=total)
 
+    try:
         drawn = render_policy(
             policy,
             stage,
@@ -49,6 +51,9 @@ def render(
             overrides=override or [],
             on_frame=show,
         )
+    finally:
+        if bars:
+            progress.stop()
     hit = "" if drawn.struck_at is None else f", hit at {drawn.struck_at:.1f} s"
     typer.echo(f"{drawn.seconds:.1f} s{hit}, ended: {drawn.ended}")
     if drawn.video is not None:

@@ -49,7 +49,7 @@ class Evaluation:
         """Plain values; figures that do not exist are None, because JSON has no NaN."""
         facts = {"species": self.species.name, "stage": self.stage, "seed": self.seed, "stage_passed": self.passed}
         gate = None if self.verdict is None else self.verdict.to_json()
-        plain: dict[str, Any] = _without_nan({**facts, "gate": gate, **self.figures})
+        plain: dict[str, Any] = without_nan({**facts, "gate": gate, **self.figures})
         return plain
 
 
@@ -95,10 +95,10 @@ def evaluate_policy(
     return Evaluation(animal, policy.stage, seed, policy, config, figures, verdict, "; ".join(too_few), run)
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     """Figures that do not exist as None: JSON has neither NaN nor infinity."""
     if isinstance(value, dict):
-        return {key: _without_nan(part) for key, part in value.items()}
+        return {key: without_nan(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_without_nan(part) for part in value]
+        return [without_nan(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
