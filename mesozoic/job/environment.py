@@ -106,7 +106,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
     wrong: list[str] = []
     stage = given["STAGE"]
     if stage != "all" and not WHOLE.fullmatch(stage):
-        wrong.append(f"STAGE={shown(stage)} is no stage; give --env STAGE=all, 1, 2 or 3")
+        wrong.append(f"STAGE={shown(stage)} is no stage; give --env STAGE=all or a number")
     for name, example in (("TIMESTEPS", 2000000), ("N_ENVS", 256), ("SEED", 0)):
         if given[name] and not WHOLE.fullmatch(given[name]):
             wrong.append(

@@ -248,7 +248,7 @@ def test_a_pool_and_its_agents_are_listed_and_ended(sky: FakeSky, run: Run) -> N
     code, out = run("status")
     assert code == 0 and "pool  mesozoic-sweep-1  READY" in out and "mesozoic-sweep-1-2 (READY)" in out
     assert out.count("mesozoic-sweep-1-agent") == 3
-    assert "sky-jobs-controller-1234 (UP), SkyPilot's own, is paid for" in out
+    assert "sky-jobs-controller-1234 (UP) is SkyPilot's own machine for managed jobs and pools, and is paid for" in out
     listed = json.loads(run("status", "--json")[1])
     assert (len(listed["pools"]), len(listed["managed_jobs"])) == (1, 3)
     code, out = run("down", "--all", "--yes")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from support.animal_package import install_example
 
 from mesozoic.cloud.request import make_request, parse_envs, parse_gpus, parse_infra
 from mesozoic.errors import UserError
@@ -90,3 +92,9 @@ def test_a_secret_is_no_env(name: str) -> None:
         parse_envs([f"{name}=s3cr3t"])
     assert "export WANDB_API_KEY" in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
+
+
+def test_an_animal_that_the_machine_would_not_have_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(install_example(tmp_path))
+    with pytest.raises(UserError, match="'stepper' comes from another package, which a rented machine"):
+        make_request({}, species="stepper")
