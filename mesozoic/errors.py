@@ -1,4 +1,4 @@
-"""What ends a command on purpose: a mistake that a user can mend, or a signal."""
+"""What ends a command on purpose: a mistake that a user can mend, a signal, or a limit of time."""
 
 from __future__ import annotations
 
@@ -30,8 +30,18 @@ def sentences_of(error: UserError) -> tuple[str, ...]:
     return error.sentences if isinstance(error, Problems) else (str(error),)
 
 
-class Interrupted(Exception):
-    """Work stopped because of a signal, after saving what there was. Exit with `exit_code`, 128 + signal."""
+class Stopped(Exception):
+    """Work ended early on purpose, after saving what there was; run it again to go on.
+
+    Attributes:
+        exit_code: 75 (`EX_TEMPFAIL`: try again), or 128 + signal if a signal asked for it.
+    """
+
+    exit_code = 75
+
+
+class Interrupted(Stopped):
+    """Work stopped because of a signal. Exit with `exit_code`, 128 + signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -14,6 +15,10 @@ TEXT_LIMIT = 1_000_000
 """Bytes. No text that people write for this package comes near it."""
 
 
+class NotPlain(OSError):
+    """A pipe, a device or a folder where a file should be: it would be read for ever, or not at all."""
+
+
 def read_text(path: Path, limit: int = TEXT_LIMIT) -> str:
     """The text of a plain file of at most `limit` bytes, without the byte order mark that some editors write.
 
@@ -24,11 +29,10 @@ def read_text(path: Path, limit: int = TEXT_LIMIT) -> str:
     """
     place = shown(str(path), 120)
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise UserError(f"{place} is no plain file; put one there")
+        with os.fdopen(open_plain(path), "rb") as file:
             data = file.read(limit + 1)
+    except NotPlain:
+        raise UserError(f"{place} is no plain file; put one there") from None
     except OSError as error:
         raise UserError(f"cannot read {place} ({error.strerror}); check the path") from None
     except ValueError as error:  # a path with a null character
@@ -60,9 +64,80 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Flush a folder's own entries (renames) to disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Flush a folder's own entries (renames) to disk; file systems that cannot do that have nothing to flush."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders
+        return
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.EBADF):
+            raise
     finally:
         os.close(handle)
+
+
+def open_plain(path: Path) -> int:
+    """Open a plain file for reading; returns its descriptor.
+
+    Raises:
+        NotPlain: something else is there. OSError: there is none, or it may not be read.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise NotPlain(errno.EINVAL, "not a plain file", str(path))
+    return handle
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The contents of a plain file of at most `limit` bytes.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+        ValueError: it is larger.
+    """
+    with os.fdopen(open_plain(path), "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"larger than {limit:,} bytes")
+    return data
+
+
+def read_json(path: Path, limit: int = 16 << 20) -> Any:
+    """The JSON in a plain file of at most `limit` bytes.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+        ValueError: it is larger, or no JSON, or nested too deeply.
+    """
+    return parse_json(read_bytes(path, limit))
+
+
+def parse_json(data: bytes) -> Any:
+    """Parse JSON that a stranger may have written.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def uploads_late(folder: Path) -> bool:
+    """Whether what is written there reaches its place some time later, as in a bucket that is mounted with FUSE."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        return False
+    place = str(folder.resolve())
+    kinds: dict[str, str] = {}
+    for line in mounts:
+        _, point, kind = line.split(" ")[:3]
+        point = point.replace("\\040", " ").rstrip("/")
+        if place == point or place.startswith(f"{point}/"):
+            kinds[point] = kind  # a later mount on the same point hides an earlier one
+    return bool(kinds) and kinds[max(kinds, key=len)].startswith("fuse")

@@ -1,7 +1,7 @@
 """The `mesozoic` command: its subcommands, and how errors become exit codes.
 
-Exit codes: 0 done, 1 evaluated but not passed (`--check`) or a rented job that failed, 2 bad input or a full disk,
-128 + signal when interrupted.
+Exit codes: 0 done, 1 evaluated but not passed (`--check`) or a rented job that failed, 2 bad input, a full disk or a
+training that diverged, 75 a limit of time was reached (run it again to go on), 128 + signal when interrupted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mesozoic.cli import (
     species_command,
     train_command,
 )
-from mesozoic.errors import Interrupted, UserError, sentences_of
+from mesozoic.errors import Stopped, UserError, sentences_of
 from mesozoic.version import __version__
 
 app = typer.Typer(
@@ -68,7 +68,7 @@ def main() -> None:
         where = f" at {error.filename}" if error.filename else ""
         advice = "make room or choose another place, then run the same command to go on"
         _fail(f"error: {error.strerror}{where}; {advice}", 2)
-    except Interrupted as error:
+    except Stopped as error:
         _fail(str(error), error.exit_code)
 
 

@@ -55,11 +55,7 @@ def speeds(species: str, table: Path = TABLE) -> list[Speed]:
 
 def budgets(request: LaunchRequest) -> dict[int, int]:
     """Environment steps that each stage may take at most; a stage whose gate passes ends earlier."""
-    from mesozoic.config import parse_overrides
-    from mesozoic.species import load_stage
-
-    overrides = parse_overrides(request.overrides())
-    return {stage: load_stage(request.species, stage, overrides).curriculum.timesteps for stage in request.stages}
+    return {one.config.stage.number: one.config.curriculum.timesteps for one in request.training}
 
 
 def hours_at(speed: Speed, steps: dict[int, int]) -> float | None:
@@ -119,7 +115,15 @@ def total(request: LaunchRequest, placements: Sequence[Placement]) -> str:
     sums = [(one.price or 0.0) * hours for one in placements if (hours := paid_hours(request, one)) is not None]
     dearest = f", ${max(sums):.2f} on the dearest" if max(sums) > sums[0] else ""
     beside = f"{SETUP_MINUTES} min allowed for set-up and {IDLE_MINUTES} min idle"
-    return f"total: at most about ${sums[0]:.2f}{dearest} ({paid - OVERHEAD_HOURS:g} h of training, {beside})"
+    lasts = f"{paid - OVERHEAD_HOURS:g} h of training, {beside}"
+    if request.managed:
+        again = (first.price or 0.0) * SETUP_MINUTES / 60
+        return (
+            f"total: about ${sums[0]:.2f}{dearest} ({lasts}) if no machine is taken away; this is no limit: every"
+            f" recovery costs its set-up, about ${again:.2f}, and the training since the last checkpoint once more"
+        )
+    most = "at most about" if request.max_hours is not None else "about"
+    return f"total: {most} ${sums[0]:.2f}{dearest} ({lasts})"
 
 
 def explain(request: LaunchRequest, placements: Sequence[Placement]) -> list[str]:

@@ -35,6 +35,11 @@ def _within_hourly(offers: list[Offer], limit: float | None) -> list[Offer]:
 def _within_total(offers: list[Offer], request: LaunchRequest) -> list[Offer]:
     if request.max_cost is None:
         return offers
+    if request.managed:
+        raise UserError(
+            "--max-cost cannot be kept by a managed job, which pays for another machine whenever one is taken away;"
+            " leave it out, and limit the training with --max-hours and the price with --max-hourly-cost"
+        )
     totals = [(offer.price * hours, offer) for offer in offers if (hours := paid_hours(request, offer.placement))]
     if not totals:
         raise UserError(

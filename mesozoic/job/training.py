@@ -8,20 +8,19 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mesozoic.errors import Interrupted, UserError, sentences_of, shown
+from mesozoic.errors import Stopped, UserError, sentences_of, shown
 from mesozoic.job.environment import Job, in_job_words, read_job
 from mesozoic.job.events import Events
 from mesozoic.job.exit_codes import BAD_INPUT
 from mesozoic.job.record import summary
-from mesozoic.job.wandb_names import keep_run_id
+from mesozoic.job.reporter import JobReporter
+from mesozoic.job.wandb_names import named_wandb
 from mesozoic.run.spec import RunSpec
 
 FULL_OR_CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -32,26 +31,24 @@ def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
 
     Raises:
         UserError: bad input; nothing was written.
-        Interrupted: a signal came, or `left` seconds are over; a checkpoint was written.
+        Stopped: a signal came, or `left` seconds are over; a checkpoint was written.
     """
     from mesozoic.run.curriculum import RESULTS_FILE, run_curriculum
     from mesozoic.run.problems import notes, resolve
+    from mesozoic.run.sinks.table import FILES
+    from mesozoic.run.stop import TimeLimit
     from mesozoic.run.train_stage import train_stage
 
     wanted = placed(job)
     stages = resolve(wanted)
     for note in notes(wanted, stages):
         print(f"note: {note}", flush=True)
-    for stage in stages:
-        keep_run_id(job, stage.config.stage.number)
-    if left is not None:
-        timer = threading.Timer(left, os.kill, (os.getpid(), signal.SIGTERM))
-        timer.daemon = True
-        timer.start()
-    events.send(title=wanted.species)
+    destinations = {**FILES, **named_wandb(job)}
+    limit = None if left is None else TimeLimit(left / 3600.0)
+    reporter = JobReporter(events)
     if wanted.stage is not None:
-        return [train_stage(stage, job.run, wandb=job.wandb) for stage in stages]
-    results = run_curriculum(stages, job.run, wandb=job.wandb)
+        return [train_stage(one, job.run, sinks=destinations, reporter=reporter, limit=limit) for one in stages]
+    results = run_curriculum(stages, job.run, sinks=destinations, reporter=reporter, limit=limit)
     print(f"results {job.run / RESULTS_FILE}", flush=True)
     return results
 
@@ -87,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
             events.send(result=summary(result))
     except UserError as error:
         return _fail("\n".join(f"error: {in_job_words(one)}" for one in sentences_of(error)), error.exit_code)
-    except Interrupted as error:
+    except Stopped as error:
         return _fail(str(error), error.exit_code)
     except OSError as error:
         if error.errno not in FULL_OR_CLOSED:

@@ -72,6 +72,11 @@ class Policy:
         return tuple(int(self.arrays[f"actor/{i}/bias"].shape[0]) for i in range(self.layers - 1))
 
     @property
+    def finite(self) -> bool:
+        """Whether every weight is a number; only such a policy may be saved, loaded or passed on."""
+        return all(np.isfinite(array).all() for array in self.arrays.values() if array.dtype.kind == "f")
+
+    @property
     def action_size(self) -> int:
         return int(self.arrays[f"actor/{self.layers - 1}/bias"].shape[0])
 
@@ -137,6 +142,8 @@ def load_policy(path: Path) -> Policy:
         )
         if not _complete(policy):
             raise UserError(f"{path} is damaged: its network does not fit its observation layout; use another copy")
+        if not policy.finite:
+            raise UserError(f"{path} holds weights that are not finite, so it cannot act; use another policy")
         return policy
     except FileNotFoundError:
         raise UserError(f"no policy file {path}; give a run folder or a models/*.zip of one") from None

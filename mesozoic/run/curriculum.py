@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mesozoic.files import write_bytes
+from mesozoic.run.display import Reporter
 from mesozoic.run.folder import StageFolder
+from mesozoic.run.sinks import OpenSink
+from mesozoic.run.sinks.table import FILES
 from mesozoic.run.stage_spec import StageSpec
+from mesozoic.run.stop import TimeLimit
 from mesozoic.run.train_stage import train_stage
 
 RESULTS_FILE = "collected_results.csv"
@@ -41,7 +45,13 @@ COLUMNS = (
 
 
 def run_curriculum(
-    stages: Sequence[StageSpec], run: Path, strict: bool = False, resume: bool = True, wandb: bool = False
+    stages: Sequence[StageSpec],
+    run: Path,
+    strict: bool = False,
+    resume: bool = True,
+    sinks: Mapping[str, OpenSink] = FILES,
+    reporter: Reporter | None = None,
+    limit: TimeLimit | None = None,
 ) -> list[dict[str, Any]]:
     """Train the stages in `run`, and return what each `metrics.json` says.
 
@@ -51,14 +61,16 @@ def run_curriculum(
 
     Args:
         stages: in order, as `problems.resolve` made them; each begins from the policy of the one before.
+        sinks, reporter, limit: see `train_stage`; the limit holds for all stages together.
 
     Raises:
-        UserError: files of another run lie there. Interrupted: a signal came; a checkpoint was written.
+        UserError: files of another run lie there.
+        Stopped: a signal came, or the time is over; a checkpoint was written.
     """
     results: list[dict[str, Any]] = []
     load = stages[0].load
     for stage in stages:
-        result = train_stage(replace(stage, load=load), run, resume=resume, wandb=wandb)
+        result = train_stage(replace(stage, load=load), run, resume, sinks, reporter, limit)
         results.append(result)
         write_bytes(run / RESULTS_FILE, results_table(results).encode())
         if strict and not result["stage_passed"]:

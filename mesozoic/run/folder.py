@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -15,6 +13,12 @@ from pathlib import Path
 from mesozoic.errors import UserError
 from mesozoic.files import write_bytes
 from mesozoic.learn.policy import Policy
+from mesozoic.run.lock import Held, file_lock
+
+POLICIES = (r"stage(\d+)_final\.zip", r"best_model\.zip")
+"""Names of policies, the more wanted ones first."""
+SIDECARS = ("vecnormalize.pkl",)
+"""Ends of the names of files that learners put beside a policy."""
 
 
 @dataclass(frozen=True)
@@ -64,32 +68,39 @@ class StageFolder:
             if not os.access(self.path, os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
         except OSError as error:
-            raise UserError(f"cannot write to {self.path} ({error.strerror}); give another --output-dir") from None
+            raise _cannot_write(self.path, error) from None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes out of an existing stage folder; the lock goes with the process.
+        """Keep other processes out of this stage; the lock goes with the process. Makes the run folder.
+
+        The lock lies beside the stage's folder, so that it holds also while that is moved aside.
 
         Raises:
-            UserError: another process is training in it.
+            UserError: another process is training in it, or the run folder cannot be made.
         """
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno in (errno.EAGAIN, errno.EACCES):
-                    raise UserError(
-                        f"another process is training in {self.path}; wait for it, or give another --output-dir"
-                    ) from None
-                # Network file systems may have no locks; then there is nothing to hold.
-            yield
+        try:
+            self.run.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot_write(self.path, error) from None
+        try:
+            with file_lock(self.run / f".stage{self.stage}.lock"):
+                yield
+        except Held:
+            raise UserError(
+                f"another process is training in {self.path}; wait for it, or give another --output-dir"
+            ) from None
+
+    def sweep(self) -> None:
+        """Remove what a killed process left half written; call it with the lock held."""
+        for folder in (self.path, self.models, self.checkpoints):
+            for path in folder.glob(".*.tmp"):
+                path.unlink(missing_ok=True)
 
     def set_aside(self) -> Path | None:
-        """Rename an existing stage folder to a free name, so that a new run loses nothing of it."""
+        """Rename an existing stage folder to a free name, so that a new run loses nothing of it; needs the lock."""
         if not self.path.exists():
             return None
-        with self.locked():
-            pass  # nobody is at work in there
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.old{number}")).exists():
             number += 1
@@ -100,41 +111,100 @@ class StageFolder:
         return aside
 
 
+def _cannot_write(path: Path, error: OSError) -> UserError:
+    return UserError(f"cannot write to {path} ({error.strerror}); give another --output-dir")
+
+
 def save_policy(path: Path, policy: Policy) -> None:
     """Write a policy, and beside it the files that its learner adds: `stage1_final_vecnormalize.pkl`."""
-    for name, content in policy.sidecars.items():
-        write_bytes(path.with_name(f"{path.stem}_{name}"), content)
-    write_bytes(path, policy.to_bytes())
+    save_files(path.parent, policy_files(path.name, policy))
+
+
+def policy_names(stem: str) -> list[str]:
+    """The names that files of a policy `stem` may have."""
+    return [f"{stem}.zip", *(f"{stem}_{end}" for end in SIDECARS)]
+
+
+def policy_files(name: str, policy: Policy) -> dict[str, bytes]:
+    """File name -> contents, of a policy named `name` and what goes beside it; the policy comes last."""
+    stem = name.removesuffix(".zip")
+    return {**{f"{stem}_{end}": content for end, content in policy.sidecars.items()}, name: policy.to_bytes()}
+
+
+def save_files(folder: Path, files: dict[str, bytes]) -> None:
+    """Write files one after the other, each whole or not at all."""
+    for name, content in files.items():
+        write_bytes(folder / name, content)
 
 
 def choose_run_folder(output_dir: Path | None, log_dir: Path | None, name: str) -> Path:
-    """`--output-dir` wins; else `--log-dir`/<name>-<time>; else `runs`/<name>-<time>."""
+    """`--output-dir` wins; else a new folder `--log-dir`/<name>-<time>; else `runs`/<name>-<time>.
+
+    The new folder is made at once, so that two runs begun in the same second have two.
+
+    Raises:
+        UserError: it cannot be made.
+    """
     if output_dir is not None:
         return output_dir
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    return (log_dir or Path("runs")) / f"{name}-{stamp}"
+    parent, stamp = log_dir or Path("runs"), datetime.now().strftime("%Y%m%d-%H%M%S")
+    for end in ("", *(f"-{number}" for number in range(2, 1000))):
+        folder = parent / f"{name}-{stamp}{end}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if not folder.is_dir():
+                break
+        except OSError as error:
+            raise _cannot_write(folder, error) from None
+        else:
+            return folder
+    raise UserError(f"cannot make a folder in {parent}; give --output-dir")
 
 
-def find_policy(path: Path) -> Path:
+def find_policy(path: Path, before: int | None = None) -> Path:
     """The policy file that a file, stage folder or run folder stands for: the last stage's final policy.
+
+    Args:
+        before: of a run folder, consider only stages before this one.
 
     Raises:
         UserError: there is none.
     """
     if not path.is_dir():
         return path
-    for pattern in (
-        "models/stage*_final.zip",
-        "stage*/models/stage*_final.zip",
-        "models/best_model.zip",
-        "stage*/models/best_model.zip",
-    ):
-        found = list(path.glob(pattern))
+    for name in POLICIES:
+        found = _policies(path, name, before)
         if found:
-            return max(found, key=lambda file: _numbers(file.relative_to(path)))
+            return found[max(found)]
     raise UserError(f"{path} holds no policy yet (no models/*.zip); train first, or give the policy file itself")
 
 
-def _numbers(path: Path) -> list[int]:
-    """Numbers in a path, so that stage 10 comes after stage 9."""
-    return [int(number) for number in re.findall(r"[0-9]+", str(path))]
+def start_of(load: Path | None, run: Path | None, stage: int) -> Path | None:
+    """What `--load` means for a stage trained in `run`: itself, unless it is the run folder.
+
+    That stands for the stages before, so that what the command writes does not change what it means. Where there are
+    none, it stands for the earlier try of the same stage, which `--no-resume` sets aside.
+    """
+    if load is None or run is None or not (load.is_dir() and run.is_dir() and load.samefile(run)):
+        return load
+    before = any(_policies(load, name, stage) for name in POLICIES)
+    return find_policy(load, stage if before else stage + 1)
+
+
+def _policies(path: Path, name: str, before: int | None) -> dict[int, Path]:
+    """Stage -> policy, of the files with this name in a stage folder or in the stages of a run folder."""
+    folders = {int(match[1]): path / match[0] for match in _matches(path, r"stage(\d+)")}
+    if (path / "models").is_dir():
+        folders = {0: path}
+    return {
+        stage: folder / "models" / match[0]
+        for stage, folder in folders.items()
+        if before is None or stage < before
+        for match in _matches(folder / "models", name)
+    }
+
+
+def _matches(folder: Path, pattern: str) -> list[re.Match[str]]:
+    names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    return [match for match in (re.fullmatch(pattern, name) for name in names) if match]

@@ -1,51 +1,56 @@
-"""Carries what the training loop reports to disk, to the sinks and to the screen."""
+"""Carries what the training loop reports to disk, to the sinks and to the reporter."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from mesozoic.curriculum.gate import Verdict
+from mesozoic.curriculum.loop import Stop
 from mesozoic.evaluate.episodes import Summary
+from mesozoic.learn.learner import State
 from mesozoic.learn.policy import Policy
-from mesozoic.run.checkpoint import save_checkpoint
-from mesozoic.run.display import Display
-from mesozoic.run.folder import StageFolder, save_policy
-from mesozoic.run.interrupt import Interrupts
-from mesozoic.run.sinks import Sink
+from mesozoic.run.checkpoint import Checkpoints
+from mesozoic.run.display import Reporter
+from mesozoic.run.folder import StageFolder, policy_files, policy_names, save_files
+from mesozoic.run.sinks.guard import Guard
+from mesozoic.run.stop import Stops
 
 
 class RunRecorder:
-    """The `Recorder` of a run on disk.
+    """The `Recorder` of a run on disk, and a part of its checkpoints.
 
     Attributes:
+        sinks: where metrics go.
         seconds: wall time by phase, over all resumed parts of the run.
         trained_steps: steps taken in phase "training" (compilation apart).
     """
 
-    def __init__(
-        self,
-        folder: StageFolder,
-        sinks: Sequence[Sink],
-        display: Display,
-        interrupts: Interrupts,
-        state: Callable[[], dict[str, Any]],
-        manifest: dict[str, Any],
-    ) -> None:
-        self._folder, self._sinks, self._display = folder, sinks, display
-        self._interrupts, self._state, self._manifest = interrupts, state, manifest
+    def __init__(self, folder: StageFolder, reporter: Reporter, stops: Stops, checkpoints: Checkpoints) -> None:
+        self._folder, self._reporter, self._stops, self._checkpoints = folder, reporter, stops, checkpoints
+        self.sinks: Sequence[Guard] = ()
         self.seconds: dict[str, float] = {}
         self.trained_steps = 0
         self._phase, self._since = "starting", time.monotonic()
-        self._last_step: int | None = None
+        self._last_step = 0
+        self._best: dict[str, bytes] = {}
 
-    def state(self) -> dict[str, Any]:
-        return {"seconds": dict(self.seconds), "trained_steps": self.trained_steps}
+    def state(self) -> State:
+        facts = {"seconds": dict(self.seconds), "trained_steps": self.trained_steps, "last_step": self._last_step}
+        return {**facts, "best": dict(self._best)}
 
-    def set_state(self, state: dict[str, Any], step: int) -> None:
+    def set_state(self, state: State) -> None:
+        """Go on; the best policy of that time is put back as it was."""
         self.seconds, self.trained_steps = dict(state["seconds"]), int(state["trained_steps"])
-        self._last_step = step
+        self._last_step = int(state["last_step"])
+        self._best = {str(name): bytes(content) for name, content in state["best"].items()}
+        best = self._folder.best_policy
+        if self._best.keys() - set(policy_names(best.stem)):
+            raise ValueError(f"it holds files of other names than {best.name}")
+        for old in self._folder.models.glob(f"{best.stem}*"):
+            if old.name not in self._best:
+                old.unlink()
+        save_files(self._folder.models, self._best)
 
     @property
     def steps_per_second(self) -> float:
@@ -57,14 +62,14 @@ class RunRecorder:
         now = time.monotonic()
         self.seconds[self._phase] = self.seconds.get(self._phase, 0.0) + now - self._since
         self._phase, self._since = name, now
-        self._display.phase(name)
+        self._reporter.phase(name)
 
     def trained(self, step: int, metrics: Mapping[str, float]) -> None:
         if self._phase == "training":
-            self.trained_steps += step - (self._last_step or 0)
+            self.trained_steps += step - self._last_step
         self._last_step = step
         self.phase(self._phase)  # books the time so far
-        self._display.trained(step, metrics, self.steps_per_second)
+        self._reporter.trained(step, metrics, self.steps_per_second)
         named = {f"stage{self._folder.stage}/{name}": value for name, value in metrics.items()}
         if self.steps_per_second:
             named[f"stage{self._folder.stage}/time/steps_per_second"] = self.steps_per_second
@@ -75,21 +80,31 @@ class RunRecorder:
         named["eval/score"] = summary["score"]
         self._write(step, named)
         judged = f"gate passed, {consecutive} in a row" if verdict.passed else "; ".join(verdict.failures())
-        self._display.say(
+        self._reporter.say(
             f"{step:>11,} steps  success {summary['success']:.2f} (lower bound {summary['success_low']:.2f})"
             f"  length {summary['avg_episode_length']:.0f}  reward {summary['avg_reward']:.1f}  {judged}"
         )
 
+    def certified(self, step: int, summary: Summary, verdict: Verdict) -> None:
+        self._write(step, {f"stage{self._folder.stage}/certification/{name}": v for name, v in summary.items()})
+        judged = "confirmed" if verdict.passed else f"NOT confirmed, training goes on: {'; '.join(verdict.failures())}"
+        self._reporter.say(
+            f"{step:>11,} steps  certification on fresh episodes: success {summary['success']:.2f}"
+            f" (lower bound {summary['success_low']:.2f})  {judged}"
+        )
+
     def best(self, policy: Policy) -> None:
-        save_policy(self._folder.best_policy, policy)
+        self._best = policy_files(self._folder.best_policy.name, policy)
+        save_files(self._folder.models, self._best)
 
-    def checkpoint(self, step: int, progress: dict[str, Any]) -> None:
-        state = {**self._state(), "progress": progress, "recorder": self.state()}
-        save_checkpoint(self._folder.checkpoints, step, state, self._manifest)
+    def checkpoint(self, step: int) -> None:
+        for sink in self.sinks:
+            sink.flush()  # a resumed run writes what comes after this step
+        self._checkpoints.save(step)
 
-    def interrupted(self) -> bool:
-        return self._interrupts.received is not None
+    def stop(self) -> Stop | None:
+        return self._stops.now()
 
     def _write(self, step: int, metrics: Mapping[str, float]) -> None:
-        for sink in self._sinks:
+        for sink in self.sinks:
             sink.write(step, metrics)

@@ -2,215 +2,175 @@
 
 from __future__ import annotations
 
-import json
-import resource
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mesozoic.curriculum.gate import Gate
-from mesozoic.curriculum.loop import Progress, StageLoop
-from mesozoic.errors import Interrupted, Problems, UserError
+from mesozoic.curriculum.loop import StageLoop
+from mesozoic.errors import Problems
 from mesozoic.evaluate.episodes import Summary, baselines, run_episodes
 from mesozoic.files import write_json
+from mesozoic.learn.learner import State
 from mesozoic.learn.policy import Policy, load_policy
-from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest
-from mesozoic.run.display import Display
+from mesozoic.run import existing
+from mesozoic.run.checkpoint import Checkpoints, Saved
+from mesozoic.run.display import Display, Reporter
 from mesozoic.run.folder import StageFolder, save_policy
 from mesozoic.run.interrupt import Interrupts
 from mesozoic.run.problems import stage_problems
 from mesozoic.run.recorder import RunRecorder
-from mesozoic.run.sinks import Sink
-from mesozoic.run.sinks.csv_sink import CsvSink
-from mesozoic.run.sinks.tensorboard_sink import TensorBoardSink
-from mesozoic.run.sinks.wandb_sink import open_wandb
+from mesozoic.run.result import result_of
+from mesozoic.run.sinks import OpenSink, Outcome, Place
+from mesozoic.run.sinks.guard import Guard, close_all
+from mesozoic.run.sinks.table import FILES
 from mesozoic.run.stage_spec import StageSpec
+from mesozoic.run.stop import Stops, TimeLimit, error_of
 from mesozoic.run.versions import cores, versions
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species
 
-BASELINES_KEY = "baselines"
+SEED_BITS = 32
+"""Seeds of trainings are smaller than 2 to this power."""
 
 
-@dataclass(frozen=True)
-class Saved:
-    """A checkpoint that was found, and its manifest."""
-
-    path: Path
-    manifest: dict[str, Any]
-
-
-def train_stage(spec: StageSpec, run: Path, resume: bool = True, wandb: bool = False) -> dict[str, Any]:
+def train_stage(
+    spec: StageSpec,
+    run: Path,
+    resume: bool = True,
+    sinks: Mapping[str, OpenSink] = FILES,
+    reporter: Reporter | None = None,
+    limit: TimeLimit | None = None,
+) -> dict[str, Any]:
     """Train the stage of `spec` in `run`, and return what `metrics.json` says of it.
 
     A run folder that holds a checkpoint of the same configuration is continued, bit for bit; one
     that is finished is only reported.
 
+    Args:
+        resume: else an earlier run in the folder is set aside.
+        sinks: where metrics go, by the name that warnings call them.
+        reporter: tells how it goes; default: a display on standard error.
+        limit: of the time that it may take.
+
     Raises:
         UserError: bad input, or files of another run; nothing was written.
-        Interrupted: a signal came; a checkpoint was written.
+        Diverged: a number became none; a checkpoint of the last finite state was written.
+        Stopped: a signal came, or the time is over; a checkpoint was written.
     """
-    folder = StageFolder(run, spec.config.stage.number)
     if wrong := stage_problems(spec):
         raise Problems(wrong)
-    species = get_species(spec.species)
-    warm_start = None if spec.load is None else load_policy(spec.load)
-    saved = None
-    if resume:
-        finished = _finished(folder, spec)
-        if finished is not None:
-            return finished
-        saved = _find_checkpoint(folder, spec)
-    else:
-        aside = folder.set_aside()
-        if aside is not None:
-            Display("", 1).say(f"the earlier run is kept as {aside}")
-    folder.create()
-    record = {"identity": spec.to_json(), "versions": versions(), "cores": cores()}
-    with folder.locked(), Interrupts() as interrupts:
+    reporter = reporter or Display()
+    folder = StageFolder(run, spec.config.stage.number)
+    with Interrupts() as interrupts, folder.locked():
+        warm_start = None if spec.load is None else load_policy(spec.load)
+        record = {"identity": spec.to_json(), "versions": versions(), "cores": cores()}
+        saved = None
+        if resume:
+            result = existing.finished(folder, spec)
+            if result is not None:
+                return result
+            saved = existing.begun(folder, spec)
+        elif (aside := folder.set_aside()) is not None:
+            reporter.say(f"the earlier run is kept as {aside}")
+        folder.create()
+        folder.sweep()
         write_json(folder.config, {**record, "config": spec.config.model_dump(mode="json")})
-        return _train(spec, folder, species, warm_start, saved, record, interrupts, wandb)
+        return _train(spec, folder, record, warm_start, saved, sinks, reporter, Stops(interrupts, limit))
 
 
 def _train(
     spec: StageSpec,
     folder: StageFolder,
-    species: Species,
+    record: dict[str, Any],
     warm_start: Policy | None,
     saved: Saved | None,
-    record: dict[str, Any],
-    interrupts: Interrupts,
-    wandb: bool,
+    sinks: Mapping[str, OpenSink],
+    reporter: Reporter,
+    stops: Stops,
 ) -> dict[str, Any]:
-    config, seed = spec.config, spec.seed
+    config, seed, plan = spec.config, spec.seed, spec.config.curriculum
+    species = get_species(spec.species)
     learner = spec.kind.make(species, config, seed, warm_start, spec.physics)
-    start = 0
-    state: dict[str, Any] = {}
-    if saved is not None:
-        state = load_state(saved.path)
-        learner.set_state(state["learner"])
-        start = learner.step
-    plan = config.curriculum
+    checkpoints = Checkpoints(folder.checkpoints, record, saved)
+    recorder = RunRecorder(folder, reporter, stops, checkpoints)
+    checkpoints.add("learner", learner)
+    checkpoints.add("recorder", recorder)
+
+    def evaluate(policy: Policy) -> Summary:
+        return run_episodes(policy.act, species, config, seed, Stream.GATE).summary()
+
+    def certify(policy: Policy, number: int) -> Summary:
+        fresh = seed + (number << SEED_BITS)  # a seed of training is below that, so each number has its own episodes
+        return run_episodes(policy.act, species, config, fresh, Stream.CERTIFY).summary()
+
     title = f"{spec.species} stage {config.stage.number} {config.stage.name}"
-    with Display(title, plan.timesteps, start) as display:
-        display.say(f"{title}: {plan.timesteps:,} steps at most, {config.stage.n_envs} worlds, seed {seed}")
-        display.say(f"files: {folder.path}")
-        if saved is not None:
-            _say_resumed(display, saved, start)
-        figures: dict[str, Summary] = state.get(BASELINES_KEY) or baselines(species, config, seed, Stream.GATE)
-        for name, summary in figures.items():
-            display.say(f"{name}: success {summary['success']:.2f}  reward {summary['avg_reward']:.1f}")
-        sinks = _open_sinks(folder, title, record["identity"], start, wandb, display)
-        recorder = RunRecorder(
-            folder,
-            sinks,
-            display,
-            interrupts,
-            state=lambda: {"learner": learner.state(), BASELINES_KEY: figures},
-            manifest=record,
-        )
-        progress = None
-        if saved is not None:
-            recorder.set_state(state["recorder"], start)
-            progress = Progress(**state["progress"])
-            progress.next_save = (start // plan.save_freq + 1) * plan.save_freq
-
-        def evaluate(policy: Policy) -> Summary:
-            return run_episodes(policy.act, species, config, seed, Stream.GATE).summary()
-
-        loop = StageLoop(learner, evaluate, Gate(plan, figures["statue"]), plan, recorder, progress)
-        try:
-            done = loop.run()
-            if not done and interrupts.received is not None:
-                display.say(f"checkpoint at {learner.step:,} steps in {folder.checkpoints}; run again to go on")
-                raise Interrupted(interrupts.received)
-            save_policy(folder.final_policy, learner.policy())
-            recorder.phase("finished")
-            result = _result(spec, folder, record, learner.step, loop.progress, recorder, figures)
-            write_json(folder.metrics, result)
-            return result
-        finally:
-            for sink in sinks:
-                sink.close()
-
-
-def _result(
-    spec: StageSpec,
-    folder: StageFolder,
-    record: dict[str, Any],
-    step: int,
-    progress: Progress,
-    recorder: RunRecorder,
-    figures: dict[str, Summary],
-) -> dict[str, Any]:
-    return {
-        "species": spec.species,
-        "stage": spec.config.stage.number,
-        "stage_name": spec.config.stage.name,
-        "stage_passed": progress.passed,
-        "timesteps": step,
-        "seed": spec.seed,
-        "score": progress.summary["score"],
-        "best_score": progress.best_score,
-        "best_step": progress.best_step,
-        "best_mean_reward": progress.best_mean_reward,
-        "best_mean_episode_length": progress.best_mean_episode_length,
-        "evaluations": progress.evaluations,
-        "evaluation": progress.summary,
-        "gate": progress.verdict,
-        "baselines": figures,
-        "wall_seconds": round(sum(recorder.seconds.values()), 1),
-        "seconds": {name: round(value, 1) for name, value in recorder.seconds.items()},
-        "steps_per_second": round(recorder.steps_per_second, 1),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "final_policy": str(folder.final_policy),
-        "best_policy": str(folder.best_policy),
-        **record,
-    }
-
-
-def _finished(folder: StageFolder, spec: StageSpec) -> dict[str, Any] | None:
-    """The result of a run of this spec that is already over."""
-    if not (folder.metrics.exists() and folder.final_policy.exists()):
-        return None
+    begin = learner.step
+    outcome: Outcome = "failed"
+    reporter.begin(title, plan.timesteps, begin)
     try:
-        result: dict[str, Any] = json.loads(folder.metrics.read_text(encoding="utf-8"))
-        other = dict(result["identity"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder.metrics} is damaged ({error}); remove it or start over with --no-resume") from None
-    spec.check(other, folder.path)
-    return result
+        reporter.say(f"{title}: {plan.timesteps:,} steps at most, {config.stage.n_envs} worlds, seed {seed}")
+        reporter.say(f"files: {folder.path}")
+        if saved is not None:
+            _say_resumed(reporter, saved, begin)
+        measured = _Baselines()
+        checkpoints.add("baselines", measured)
+        measured.measure(species, spec)
+        for name, summary in measured.figures.items():
+            reporter.say(f"{name}: success {summary['success']:.2f}  reward {summary['avg_reward']:.1f}")
+        loop = StageLoop(learner, evaluate, certify, Gate(plan, measured.figures["statue"]), plan, recorder)
+        checkpoints.add("loop", loop)
+        place = Place(
+            stage=folder.stage,
+            folder=folder.path,
+            title=title,
+            config=record["identity"],
+            step=begin,
+            warn=lambda line: reporter.say(f"warning: {line}"),
+            stop=stops.ask,
+        )
+        recorder.sinks = [Guard(name, opens, place) for name, opens in sinks.items()]
+        stop = loop.run()
+        if stop is not None:
+            outcome = "finished" if stop.reason == "pruned" else "preempted"
+            reporter.say(f"checkpoint at {learner.step:,} steps in {folder.checkpoints}; run again to go on")
+            raise error_of(stop)
+        save_policy(folder.final_policy, learner.policy())
+        recorder.phase("finished")
+        result = result_of(spec, folder, record, learner.step, loop.progress, recorder, measured.figures)
+        write_json(folder.metrics, result)
+        outcome = "finished"
+        return result
+    finally:
+        close_all(recorder.sinks, outcome, hurry=lambda: stops.now() is not None)
+        reporter.end()
 
 
-def _find_checkpoint(folder: StageFolder, spec: StageSpec) -> Saved | None:
-    found = checkpoints(folder.checkpoints)
-    if not found:
-        return None
-    manifest = read_manifest(found[-1])
-    spec.check(manifest["identity"], folder.path)
-    return Saved(found[-1], manifest)
+class _Baselines:
+    """Figures of the statue and of random actions, measured once and kept in the checkpoint."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, Summary] = {}
+
+    def state(self) -> State:
+        return dict(self.figures)
+
+    def set_state(self, state: State) -> None:
+        self.figures = {str(name): dict(figures) for name, figures in state.items()}
+
+    def measure(self, species: Species, spec: StageSpec) -> None:
+        if not self.figures:
+            self.figures = baselines(species, spec.config, spec.seed, Stream.GATE)
 
 
-def _say_resumed(display: Display, saved: Saved, step: int) -> None:
-    display.say(f"going on from the checkpoint at {step:,} steps")
+def _say_resumed(reporter: Reporter, saved: Saved, step: int) -> None:
+    for damaged in saved.damaged:
+        reporter.say(f"warning: {damaged}; the one before is whole and is used")
+    reporter.say(f"going on from the checkpoint at {step:,} steps")
     before, now = saved.manifest.get("cores"), cores()
     if before != now:
-        display.say(f"note: begun on {before} cores, now {now}: the result may differ in the last bits")
+        reporter.say(f"note: begun on {before} cores, now {now}: the result may differ in the last bits")
     old, new = saved.manifest.get("versions", {}), versions()
     changed = [f"{name} {old.get(name)} -> {new[name]}" for name in new if old.get(name) != new[name]]
     if changed:
-        display.say(f"note: versions changed ({', '.join(changed)}): the result may differ in the last bits")
-
-
-def _open_sinks(
-    folder: StageFolder, title: str, config: dict[str, Any], step: int, wandb: bool, display: Display
-) -> list[Sink]:
-    sinks: list[Sink] = [
-        CsvSink(folder.path / "training.csv", step),
-        TensorBoardSink(folder.path / "tensorboard", step),
-    ]
-    if wandb:
-        sink = open_wandb(folder.path, title, config, lambda line: display.say(f"warning: {line}"))
-        if sink is not None:
-            sinks.append(sink)
-    return sinks
+        reporter.say(f"note: versions changed ({', '.join(changed)}): the result may differ in the last bits")

@@ -22,6 +22,7 @@ class Stream(IntEnum):
     TRAIN = 0
     GATE = 1
     EVAL = 2
+    CERTIFY = 3
 
 
 def episode_uniforms(

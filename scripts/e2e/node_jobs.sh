@@ -5,7 +5,10 @@
 run_folder() { printf '%s\n' "$NODE_HOME"/.sky_clusters/*/mesozoic-runs/"$1"; }
 
 # has_checkpoint RUN: the training has written a checkpoint.
-has_checkpoint() { compgen -G "$(run_folder "$1")/stage1/checkpoints/step-*/manifest.json" >/dev/null; }
+has_checkpoint() { compgen -G "$(run_folder "$1")/stage1/checkpoints/step-*.checkpoint" >/dev/null; }
+
+# newest_checkpoint FOLDER: its name; the last two are kept.
+newest_checkpoint() { basename "$(compgen -G "$1/stage1/checkpoints/step-*.checkpoint" | sort | tail -n 1)"; }
 
 # has_result RUN: the training has ended by itself.
 has_result() { [ -s "$(run_folder "$1")/stage1/metrics.json" ]; }
@@ -19,7 +22,7 @@ kill_training() {
   [ -n "$pids" ] || fail "no process trains $1"
   # shellcheck disable=SC2086 # one word a process
   kill -KILL $pids
-  say "killed process ${pids//$'\n'/, } on the node at checkpoint $(basename "$(run_folder "$1")"/stage1/checkpoints/step-*)"
+  say "killed process ${pids//$'\n'/, } on the node at checkpoint $(newest_checkpoint "$(run_folder "$1")")"
 }
 
 # resumed_at LOG: the step at which the training in a job's output went on; fails unless it is above 0.
@@ -40,4 +43,12 @@ evaluates() {
 gone() {
   [ -z "$(squeue -h)" ] && ! pgrep -u "$NODE_UID" -f -- "-m mesozoic" >/dev/null &&
     ! compgen -G "$NODE_HOME/.sky_clusters/*" >/dev/null
+}
+
+# idle_limit CLUSTER: minutes after which the cluster's daemon ends it, by the setting that it keeps on the node.
+idle_limit() {
+  local folder
+  folder="$(compgen -G "/tmp/$1-*" | head -n 1)" # SkyPilot keeps the state of each cluster in one of its own
+  node "SKY_RUNTIME_DIR=$folder $folder/skypilot-runtime/bin/python -c 'from sky.skylet import autostop_lib
+print(autostop_lib.get_autostop_config().autostop_idle_minutes)'" | tail -n 1
 }

@@ -3,7 +3,7 @@
 # a second one: SkyPilot 0.14 kills the daemon of a user's other cluster on the same node.
 
 # shellcheck disable=SC2034 # read by e2e_cloud.sh
-SLURM_STEPS=(check sky-launch sky-resume sky-autodown launch resume watch cancel down in-one-go sweep sweep-nodes bad-input)
+SLURM_STEPS=(check sky-launch sky-resume sky-autodown launch resume watch cancel down killed in-one-go sweep sweep-nodes bad-input)
 
 logs="${E2E_WORK:-}/logs"
 plain=e2e-plain   # the cluster launched with SkyPilot's own command
@@ -71,9 +71,18 @@ step_launch() {
   contains "$logs/dry-run.log" "\\\$0\.00/h"
   [ -z "$(squeue -h)" ] || fail "something is in the queue"
   pass
-  check "mesozoic cloud launch --detach brings up a cluster and submits the training"
-  typed 0 "$logs/launch.log" 1800 "${launch[@]}" --detach --yes
+  check "nohup mesozoic cloud launch --detach brings up a cluster and submits the training, also when the terminal closes"
+  local log="$logs/launch.log" launcher status=0
+  nohup "${launch[@]}" --detach --yes >"$log" 2>&1 </dev/null &
+  launcher=$!
+  wait_until 300 noted asked "$ours" || { show "$log" >&2; fail "nothing was asked for"; }
+  kill -HUP "$launcher"
+  wait "$launcher" || status=$?
+  [ "$status" = 0 ] || { show "$log" >&2; fail "exit code $status"; }
   is_up "$ours" || fail "it is not up"
+  pass
+  check "its daemon on the node has its own idle limit, not that of the cluster before it"
+  [ "$(idle_limit "$ours")" = 5 ] || fail "it is $(idle_limit "$ours") min"
   pass
 }
 
@@ -90,11 +99,14 @@ step_resume() {
 
 step_watch() {
   need "$ours" step_launch
+  # A cluster that has been idle since the last step may end itself between two commands.
+  typed 0 "$logs/exec-watched.log" 600 mesozoic cloud exec "$ours" --env RUN_NAME=watched --detach
   check "mesozoic cloud status, queue and logs tell what runs, its price, and when it ends itself"
   typed 0 "$logs/status.log" 300 mesozoic cloud status
   contains "$logs/status.log" "$ours"
   typed 0 "$logs/status.json" 300 mesozoic cloud status --json
   contains "$logs/status.json" '"price": 0'
+  contains "$logs/status.json" "\"name\": \"$ours\""
   typed 0 "$logs/queue.log" 300 mesozoic cloud queue "$ours"
   contains "$logs/queue.log" "mesozoic-train"
   typed 0 "$logs/cost.log" 600 mesozoic cloud cost --spent
@@ -107,11 +119,11 @@ step_cancel() {
   typed 0 "$logs/exec-cancelled.log" 600 mesozoic cloud exec "$ours" --env RUN_NAME=cancelled --detach
   wait_until 900 has_checkpoint cancelled || fail "no training"
   local before after
-  before="$(basename "$(run_folder cancelled)"/stage1/checkpoints/step-*)"
+  before="$(newest_checkpoint "$(run_folder cancelled)")"
   typed 0 "$logs/cancel.log" 300 mesozoic cloud cancel "$ours" --all --yes
   typed 0 "$logs/queue-cancelled.log" 300 mesozoic cloud queue "$ours"
   contains "$logs/queue-cancelled.log" "CANCELLED"
-  after="$(basename "$(run_folder cancelled)"/stage1/checkpoints/step-*)"
+  after="$(newest_checkpoint "$(run_folder cancelled)")"
   [[ "$after" > "$before" ]] || fail "no checkpoint after $before"
   pass "$after"
 }
@@ -123,6 +135,36 @@ step_down() {
   gone || fail "something is left: $(squeue -h)"
   typed 0 "$logs/status-after.log" 300 mesozoic cloud status
   contains "$logs/status-after.log" "nothing of this project is rented"
+  pass
+}
+
+# noted EVENT CLUSTER: the ledger has a line of that kind about it.
+noted() { grep -qs "\"event\": \"$1\", \"cluster\": \"$2\"" "$HOME/.mesozoic/cloud/ledger.jsonl"; }
+
+# killed_launch MOMENT NAME: kill -9 of a launch, once the ledger has a line of that kind about it.
+killed_launch() {
+  local log="$logs/killed-$1.log" launcher
+  mesozoic cloud launch --infra slurm --species trex --stage 1 --name "$2" "${long[@]}" --yes >"$log" 2>&1 </dev/null &
+  launcher=$!
+  wait_until 300 noted "$1" "$2" || { show "$log" >&2; fail "the ledger has no '$1'"; }
+  kill -KILL "$launcher"
+  wait "$launcher" || true
+  typed 0 "$logs/killed-$1-status.log" 600 mesozoic cloud status
+  contains "$logs/killed-$1-status.log" "$2"
+  typed 0 "$logs/killed-$1-down.log" 1800 mesozoic cloud down --all --yes
+  contains "$logs/killed-$1-down.log" "no cluster, managed job or pool of this project is left"
+  gone || fail "something is left: $(squeue -h)"
+  typed 0 "$logs/killed-$1-after.log" 300 mesozoic cloud status
+  contains "$logs/killed-$1-after.log" "nothing of this project is rented"
+}
+
+step_killed() {
+  nothing_runs || typed 0 "$logs/killed-before.log" 600 sky down -a -y
+  check "kill -9 of a launch before its request is answered: status shows it, down --all leaves nothing"
+  killed_launch launch mesozoic-killed-1
+  pass
+  check "kill -9 of a launch while the machine is set up: status shows it, down --all leaves nothing"
+  killed_launch asked mesozoic-killed-2
   pass
 }
 

@@ -133,11 +133,10 @@ def test_corrupt_checkpoint_and_other_configuration(
     assert run(monkeypatch, "train", *TINY, "ppo.gamma=0.9", *out) == 2
     assert "ppo.gamma = 0.99, now it is 0.9" in capsys.readouterr().err
 
-    (checkpoint,) = (tmp_path / "stage1" / "checkpoints").iterdir()
-    arrays = checkpoint / "arrays.npz"
-    damaged = bytearray(arrays.read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    arrays.write_bytes(damaged)
+    for checkpoint in (tmp_path / "stage1" / "checkpoints").iterdir():
+        damaged = bytearray(checkpoint.read_bytes())
+        damaged[len(damaged) // 2] ^= 1
+        checkpoint.write_bytes(damaged)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert run(monkeypatch, "train", *TINY, *out) == 2
     error = capsys.readouterr().err.strip()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from mesozoic.run.checkpoint import checkpoints, read_manifest
+
 COMMAND = [
     *(
         sys.executable,
@@ -72,13 +74,13 @@ def test_killed(uninterrupted: tuple[Path, dict[str, bytes]], tmp_path: Path) ->
     assert sorted(curve(tmp_path)) == sorted(curve(uninterrupted[0]))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_interrupted(number: int, uninterrupted: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
     process = start_and_wait_for_checkpoint(tmp_path)
     os.kill(process.pid, number)
     assert process.wait(timeout=120) == 128 + number
-    (checkpoint,) = (tmp_path / "stage1" / "checkpoints").glob("step-*")
-    assert 2048 <= json.loads((checkpoint / "manifest.json").read_text())["step"] < 12288
+    newest = checkpoints(tmp_path / "stage1" / "checkpoints")[-1]
+    assert 2048 <= read_manifest(newest)["step"] < 12288
     assert finish(tmp_path) == uninterrupted[1]
 
 

@@ -8,8 +8,10 @@ import pytest
 from fake_sky import A10, A100
 
 from mesozoic.cloud import estimate
-from mesozoic.cloud.offer import Placement
+from mesozoic.cloud.limits import affordable
+from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import make_request
+from mesozoic.errors import UserError
 from mesozoic.species import species_names
 
 MEASURED = """
@@ -83,6 +85,21 @@ def test_the_limit_caps_the_measurement(table: Path) -> None:
 def test_setting_up_and_idling_are_paid_for() -> None:
     (_, line) = estimate.explain(request("1", max_hours=2), [A10, A100])
     assert f"${0.75 * 2.25:.2f}, ${1.29 * 2.25:.2f} on the dearest" in line
+
+
+def test_a_limit_is_promised_only_where_it_is_one(table: Path) -> None:
+    """Nothing limits how often a managed job's machine is taken away and another one set up."""
+    assert "total: at most about $" in estimate.explain(request("1", max_hours=2), [A10])[1]
+    assert "total: about $" in estimate.explain(request("1"), [A10])[1]  # measured, but nothing ends it
+    managed = make_request({"TIMESTEPS": "3600000"}, species="trex", stage="1", max_hours=2, managed=True)
+    (_, line) = estimate.explain(managed, [A10])
+    assert "at most" not in line and "this is no limit: every recovery costs its set-up, about $0.12" in line
+
+
+def test_a_managed_job_cannot_keep_a_limit_in_all() -> None:
+    wanted = make_request({}, species="trex", stage="1", max_hours=2, max_cost=5, managed=True)
+    with pytest.raises(UserError, match="--max-cost cannot be kept by a managed job"):
+        affordable([Offer(A10, 30, None)], wanted)
 
 
 def test_ones_own_cluster_costs_nothing() -> None:

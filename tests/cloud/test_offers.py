@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from mesozoic.cloud.request import make_request
@@ -80,14 +85,30 @@ def test_cores_instead_of_gpus() -> None:
 
 
 def test_an_unknown_gpu_gets_a_suggestion() -> None:
-    with pytest.raises(UserError, match=r"no GPU A1O0 is offered on lambda, gcp, aws; did you mean 'A10") as caught:
+    with pytest.raises(UserError, match=r"no GPU A1O0:1 is offered on lambda, gcp, aws; did you mean 'A10") as caught:
         make_plan(make_request({}, gpus="A1O0"), dry_run=True)
     assert "\n" not in str(caught.value)
 
 
 def test_a_number_of_gpus_that_nobody_has() -> None:
-    with pytest.raises(UserError, match="no GPU A100 is offered"):
+    with pytest.raises(UserError, match=r"no GPU A100:7 is offered .*; there it comes as A100:1 or A100:8;"):
         offers("A100:7")
+    with pytest.raises(UserError, match="no GPU H100:1 is offered on aws; it is offered on lambda;"):
+        offers("H100", infra=["aws"])
+
+
+def test_price_lists_that_cannot_be_fetched_are_one_sentence(tmp_path: Path) -> None:
+    """Nothing of SkyPilot's talk with its own server is printed."""
+    keys = tmp_path / ".lambda_cloud" / "lambda_keys"
+    keys.parent.mkdir()
+    keys.write_text("api_key = nobody\n")
+    nowhere = {"HOME": str(tmp_path), "HTTPS_PROXY": "http://127.0.0.1:9", "SKYPILOT_DISABLE_USAGE_COLLECTION": "1"}
+    command = [sys.executable, "-m", "mesozoic", "cloud", "cost", "--gpus", "A100", "--infra", "lambda"]
+    done = subprocess.run(
+        command, env={**os.environ, **nowhere}, capture_output=True, text=True, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 2 and "sky-payload" not in done.stdout + done.stderr
+    assert done.stderr.startswith("error: SkyPilot could not fetch its price lists") and done.stderr.count("\n") == 1
 
 
 def test_a_price_limit_keeps_the_launch_to_what_it_allows() -> None:

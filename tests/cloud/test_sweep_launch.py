@@ -82,6 +82,11 @@ def test_the_plan(server: WandbServer) -> None:
     assert {(one.autostop_config.idle_minutes, one.autostop_config.down) for one in plan.task.resources} == {(5, True)}
 
 
+def test_a_pool_promises_no_limit(server: WandbServer) -> None:
+    text = "\n".join(plan_sweep(request(max_hours=2, pool=True)).lines())
+    assert "total: about $" in text and "this is no limit" in text and "at most about" not in text
+
+
 def test_each_agent_gets_the_cores_of_one_machine(server: WandbServer) -> None:
     assert {one.cpus for one in plan_sweep(request(gpus="A100:8")).task.resources} == {"64+"}
     assert {one.cpus for one in plan_sweep(request(gpus="A100:1")).task.resources} == {"8+"}

@@ -35,6 +35,7 @@ OVERRIDES = (
     "env.friction_range=[0.6, 1.2]",
     f"ppo.n_steps={T}",
     "ppo.batch_size=32",
+    "ppo.net_arch=[16]",
     "curriculum.min_avg_episode_length=0",
 )
 Collected = tuple[Rollout, Stats]
@@ -93,7 +94,7 @@ def test_rollouts_are_those_of_the_host(
         for name, most in (("observation", 2e-2), ("next_observation", 2e-2), ("action", 2e-2), ("reward", 2e-2)):
             apart = np.abs(np.asarray(getattr(mine, name)) - getattr(other, name))
             assert np.median(apart) < most / 100, name
-            assert (apart < most).mean() > 0.99, name
+            assert (apart < most).mean() > 0.95, name
         assert my_stats.steps == other_stats.steps == N * T
         np.testing.assert_allclose(my_stats.obs_mean, other_stats.obs_mean, atol=1e-3)
         np.testing.assert_allclose(my_stats.obs_var, other_stats.obs_var, atol=1e-3, rtol=1e-2)

@@ -137,3 +137,16 @@ def test_paths_that_hold_no_policy_say_what_they_are(tmp_path: Path) -> None:
         file.writestr("readme.txt", "hello")
     with pytest.raises(UserError, match="no mesozoic policy"):
         load_policy(other)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", [*ARRAYS, "critic/0/kernel"])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, name: str, value: float) -> None:
+    """Also those that acting does not use: a training that begins with them would be spoiled."""
+    arrays = {**ARRAYS, "critic/0/kernel": np.ones((3, 1), np.float32)}
+    arrays[name] = arrays[name].copy()
+    arrays[name].flat[-1] = value
+    path = tmp_path / "policy.zip"
+    path.write_bytes(Policy("velociraptor", 1, (("a", 1), ("b", 2)), "elu", arrays, {"step": 1}).to_bytes())
+    with pytest.raises(UserError, match=r"policy\.zip holds weights that are not finite"):
+        load_policy(path)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mesozoic.errors import UserError
-from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest, save_checkpoint
+from mesozoic.run import checkpoint_file
+from mesozoic.run.checkpoint import Checkpoints, checkpoints, load_state, newest, read_manifest, save_checkpoint
+from mesozoic.run.checkpoint_file import Damaged
 
 KEYS = st.text("abcXYZ012/._-", min_size=1, max_size=6)
 DTYPES = st.one_of(
@@ -21,7 +26,7 @@ DTYPES = st.one_of(
     hnp.floating_dtypes(endianness="<", sizes=(16, 32, 64)),
 )  # fmt: skip
 ARRAYS = hnp.arrays(DTYPES, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+SCALARS = st.binary(max_size=9) | st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 STATES = st.dictionaries(
     KEYS,
     st.recursive(ARRAYS | SCALARS, lambda inner: st.dictionaries(KEYS, inner, max_size=3), max_leaves=6),
@@ -58,11 +63,12 @@ def test_the_manifest_holds_what_it_was_given(tmp_path: Path) -> None:
     assert (manifest["step"], manifest["cores"], manifest["identity"]) == (64, 2, {"seed": 1})
 
 
-def test_only_the_newest_stays(tmp_path: Path) -> None:
+def test_the_last_two_stay(tmp_path: Path) -> None:
+    kept: list[Path] = []
     for step in (64, 128, 1_000_000, 999_999_999_999):
-        path = save_checkpoint(tmp_path, step, {"step": step}, {})
-        assert list(tmp_path.iterdir()) == [path]
-        assert load_state(path) == {"step": step}
+        kept = [*kept[-1:], save_checkpoint(tmp_path, step, {"step": step}, {})]
+        assert checkpoints(tmp_path) == kept == sorted(tmp_path.iterdir())
+        assert load_state(kept[-1]) == {"step": step}
 
 
 def test_the_same_step_again_replaces_it(tmp_path: Path) -> None:
@@ -73,51 +79,162 @@ def test_the_same_step_again_replaces_it(tmp_path: Path) -> None:
 
 
 def test_checkpoints_are_listed_oldest_first_and_nothing_else_is(tmp_path: Path) -> None:
-    for name in ("step-000000000128", "step-000000000064", ".step-000000000256.tmp", "step-000000000512.tmp", "step-9"):
-        (tmp_path / name).mkdir()
-    assert [path.name for path in checkpoints(tmp_path)] == ["step-000000000064", "step-000000000128"]
+    names = [f"step-{step:012d}.checkpoint" for step in (64, 128)]
+    for name in (*reversed(names), ".step-000000000256.checkpoint.1.tmp", "step-000000000512", "step-9.checkpoint"):
+        (tmp_path / name).touch()
+    assert [path.name for path in checkpoints(tmp_path)] == names
     assert checkpoints(tmp_path / "none") == []
+    assert newest(tmp_path / "none") is None
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-@given(st.sampled_from(["arrays.npz", "state.json"]), st.integers(0), st.integers(1, 255), st.booleans())
-def test_any_damage_to_the_contents_is_noticed(tmp_path: Path, name: str, place: int, change: int, cut: bool) -> None:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@given(st.integers(0), st.integers(1, 255), st.sampled_from(["change", "cut", "add"]))
+def test_any_damage_is_noticed(tmp_path: Path, place: int, change: int, how: str) -> None:
     path = save_checkpoint(tmp_path, 1, STATE, {})
-    content = bytearray((path / name).read_bytes())
+    content = bytearray(path.read_bytes())
     place %= len(content)
-    content[place] ^= change
-    (path / name).write_bytes(content[:place] if cut else content)
-    with pytest.raises(UserError, match=rf"is damaged \({name} differs.*--no-resume"):
-        read_manifest(path)
+    if how == "change":
+        content[place] ^= change
+    path.write_bytes(content[:place] if how == "cut" else content + bytes(change) * (how == "add"))
+    with pytest.raises(UserError, match=r"is damaged|another format"):
+        load_state(path)
 
 
-@pytest.mark.parametrize("name", ["arrays.npz", "state.json", "manifest.json"])
-def test_a_missing_file_is_noticed(tmp_path: Path, name: str) -> None:
-    path = save_checkpoint(tmp_path, 1, STATE, {})
-    (path / name).unlink()
-    with pytest.raises(UserError, match="is damaged"):
-        read_manifest(path)
+@pytest.mark.parametrize("how", ["empty", "cut", "changed"])
+def test_a_damaged_newest_one_falls_back_to_the_one_before(tmp_path: Path, how: str) -> None:
+    for step in (64, 128):
+        save_checkpoint(tmp_path, step, {"step": step, "w": np.arange(9.0)}, {"seed": 1})
+    last = checkpoints(tmp_path)[-1]
+    content = bytearray(last.read_bytes())
+    content[-1] ^= 1
+    last.write_bytes({"empty": b"", "cut": content[:-9], "changed": bytes(content)}[how])
+    saved = newest(tmp_path)
+    assert saved is not None
+    assert (saved.state["step"], saved.manifest["seed"]) == (64, 1)
+    (said,) = map(str, saved.damaged)
+    assert last.name in said and "is damaged" in said
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe", b'{"format": 1, "sha256": 3}'])
-def test_a_damaged_manifest_is_noticed(tmp_path: Path, content: bytes) -> None:
-    path = save_checkpoint(tmp_path, 1, STATE, {})
-    (path / "manifest.json").write_bytes(content)
-    with pytest.raises(UserError, match="is damaged"):
-        read_manifest(path)
+def test_after_falling_back_the_damaged_one_is_no_more(tmp_path: Path) -> None:
+    for step in (64, 128):
+        save_checkpoint(tmp_path, step, {"step": step}, {})
+    checkpoints(tmp_path)[-1].write_bytes(b"torn")
+    save_checkpoint(tmp_path, 96, {"step": 96}, {})
+    assert [load_state(path)["step"] for path in checkpoints(tmp_path)] == [64, 96]
+
+
+def test_if_none_is_whole_nothing_is_trained_on(tmp_path: Path) -> None:
+    for step in (64, 128):
+        save_checkpoint(tmp_path, step, {"step": step}, {}).write_bytes(b"")
+    with pytest.raises(UserError, match=r"is damaged.*no other is whole.*--no-resume"):
+        newest(tmp_path)
+
+
+def test_checkpoints_of_an_earlier_version_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "step-000000000064").mkdir()
+    with pytest.raises(UserError, match=r"are folders, of an earlier version.*--no-resume"):
+        newest(tmp_path)
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path, 1, STATE, {})
-    manifest = json.loads((path / "manifest.json").read_text())
-    (path / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
-    with pytest.raises(UserError, match="format 99, not 1; use --no-resume"):
+    content = bytearray(path.read_bytes())
+    content[len(checkpoint_file.MAGIC) - 1] = 99
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"another format than 2.*--no-resume"):
         read_manifest(path)
 
 
-@pytest.mark.parametrize("name", ["arrays.npz", "state.json"])
-def test_unreadable_contents_are_a_user_error(tmp_path: Path, name: str) -> None:
+def forged(path: Path, header: bytes, rest: bytes = b"") -> Path:
+    """A file whose header has the right checksum, whatever it says."""
+    length = len(header).to_bytes(8, "little")
+    path.write_bytes(checkpoint_file.MAGIC + length + hashlib.sha256(header).digest() + header + rest)
+    return path
+
+
+def forged_arrays(*arrays: Any) -> bytes:
+    digest = hashlib.sha256(b"").hexdigest()
+    return json.dumps({"manifest": {}, "scalars": {"a": 1}, "arrays": arrays, "sha256": digest}).encode()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b"\xff\xfe",
+        b"[" * 200_000,
+        b'{"a":' * 100_000,
+        b'{"manifest": 3, "scalars": {}, "arrays": []}',
+        b'{"manifest": {}, "scalars": {}, "arrays": 3}',
+        forged_arrays([["x"], "<f8", [10**12]]),
+        forged_arrays([["x"], "<f8", [2**62, 2**62]]),
+        forged_arrays([["x"], "<f8", [-1]]),
+        forged_arrays([["x"], "<f8", [0] * 99]),
+        forged_arrays([["x"], "|O", [0]]),
+        forged_arrays([["x"], "f8,f8", [0]]),
+        forged_arrays([["x"], 3, [0]]),
+        forged_arrays([["a", "b"], "<f8", [0]]),
+        forged_arrays([[], "<f8", [0]]),
+        forged_arrays([[3], "<f8", [0]]),
+        forged_arrays(["x"]),
+    ],
+)
+def test_a_hostile_file_is_one_sentence(tmp_path: Path, header: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(Damaged, match="is damaged") as caught:
+            load_state(forged(tmp_path / "step-000000000001.checkpoint", header))
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_a_huge_file_of_nothing_is_not_read(tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path, 1, STATE, {})
-    (path / name).write_bytes((path / name).read_bytes()[:20])
-    with pytest.raises(UserError, match="is damaged"):
-        load_state(path)
+    os.truncate(path, 1 << 40)
+    with pytest.raises(Damaged):
+        read_manifest(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_or_a_device_is_not_read_for_ever(tmp_path: Path) -> None:
+    pipe, device = tmp_path / "step-000000000001.checkpoint", tmp_path / "step-000000000002.checkpoint"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    for path in (pipe, device):
+        with pytest.raises(Damaged, match="not a plain file"):
+            load_state(path)
+
+
+class Counter:
+    """A part of a run."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def state(self) -> dict[str, Any]:
+        return {"count": self.count}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.count = int(state["count"])
+
+
+def test_parts_are_saved_together_and_brought_back(tmp_path: Path) -> None:
+    first, second = Counter(), Counter()
+    run = Checkpoints(tmp_path, {"seed": 3})
+    run.add("one", first)
+    run.add("two", second)
+    first.count, second.count = 5, 7
+    run.save(64)
+    saved = newest(tmp_path)
+    assert saved is not None and saved.manifest["seed"] == 3
+    again, another = Checkpoints(tmp_path, {}, saved), Counter()
+    again.add("two", another)
+    assert another.count == 7
+    with pytest.raises(UserError, match=r"does not fit this version \(three: KeyError.*--no-resume"):
+        again.add("three", Counter())

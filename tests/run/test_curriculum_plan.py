@@ -12,10 +12,15 @@ import pytest
 from mesozoic.errors import UserError
 from mesozoic.run import curriculum as module
 from mesozoic.run.curriculum import COLUMNS, RESULTS_FILE, results_table
+from mesozoic.run.display import Quiet
 from mesozoic.run.problems import resolve
+from mesozoic.run.sinks.table import sinks_for
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.stage_spec import StageSpec
+from mesozoic.run.stop import TimeLimit
 from mesozoic.species import load_stage, species_names, stage_files
+
+SINKS, QUIET, LIMIT = sinks_for(wandb=True), Quiet(), TimeLimit(2.5)
 
 
 def plan(species: str = "velociraptor", *overrides: str, target: int | None = None) -> tuple[StageSpec, ...]:
@@ -113,11 +118,11 @@ class TestRun:
         """Stages and what they began from; the second is not passed."""
         made: list[tuple[int, Path | None]] = []
 
-        def train_stage(spec: StageSpec, run: Path, resume: bool, wandb: bool) -> dict[str, Any]:
+        def train_stage(spec: StageSpec, run: Path, resume: bool, *told: object) -> dict[str, Any]:
             stage = spec.config.stage.number
             made.append((stage, spec.load))
             run.mkdir(parents=True, exist_ok=True)
-            assert (spec.species, spec.seed, resume, wandb) == ("velociraptor", 5, False, True)
+            assert (spec.species, spec.seed, resume, told) == ("velociraptor", 5, False, (SINKS, QUIET, LIMIT))
             assert (run / RESULTS_FILE).exists() == (stage > 1), "written after every stage"
             return result(stage, passed=stage != 2)
 
@@ -128,7 +133,7 @@ class TestRun:
         self, calls: list[tuple[int, Path | None]], tmp_path: Path
     ) -> None:
         run = tmp_path / "run"
-        results = module.run_curriculum(plan(), run, resume=False, wandb=True)
+        results = module.run_curriculum(plan(), run, False, False, SINKS, QUIET, LIMIT)
         assert calls == [
             (1, None),
             (2, run / "stage1" / "models" / "stage1_final.zip"),
@@ -140,7 +145,7 @@ class TestRun:
     def test_strict_ends_at_a_stage_that_is_not_passed_and_records_it(
         self, calls: list[tuple[int, Path | None]], tmp_path: Path
     ) -> None:
-        results = module.run_curriculum(plan(), tmp_path, strict=True, resume=False, wandb=True)
+        results = module.run_curriculum(plan(), tmp_path, True, False, SINKS, QUIET, LIMIT)
         assert [stage for stage, _ in calls] == [one["stage"] for one in results] == [1, 2]
         rows = list(csv.DictReader((tmp_path / RESULTS_FILE).open(encoding="utf-8")))
         assert [row["stage_passed"] for row in rows] == ["True", "False"]

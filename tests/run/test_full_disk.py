@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mesozoic.files import write_bytes, write_json
-from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest, save_checkpoint
+from mesozoic.run.checkpoint import checkpoints, load_state, newest, save_checkpoint
 
 OLD: dict[str, Any] = {"w": np.arange(5.0), "n": 1}
 NEW: dict[str, Any] = {"w": np.arange(9.0), "n": 2}
@@ -96,25 +96,26 @@ def fail_everywhere(disk: Disk, action: Callable[[], object], check: Callable[[b
 
 
 def test_a_checkpoint_is_there_whichever_write_fails(tmp_path: Path, disk: Disk) -> None:
-    old = save_checkpoint(tmp_path, 64, OLD, {})
+    before, old = (save_checkpoint(tmp_path, step, OLD, {}) for step in (32, 64))
     outcomes = []
 
     def check(succeeded: bool) -> None:
-        newest = checkpoints(tmp_path)[-1]
-        read_manifest(newest)
-        state = load_state(newest)
-        expected = NEW if state["n"] == 2 else OLD
-        assert state["w"].tobytes() == expected["w"].tobytes()
-        assert [path.name for path in tmp_path.iterdir() if path not in checkpoints(tmp_path)] == []
-        assert old in checkpoints(tmp_path) or state["n"] == 2
-        outcomes.append(state["n"])
+        saved = newest(tmp_path)
+        assert saved is not None and not saved.damaged
+        expected = NEW if saved.state["n"] == 2 else OLD
+        assert saved.state["w"].tobytes() == expected["w"].tobytes()
+        assert sorted(tmp_path.iterdir()) == checkpoints(tmp_path), "nothing half written stays"
+        assert old in checkpoints(tmp_path)
+        outcomes.append(saved.state["n"])
         if succeeded:
-            assert checkpoints(tmp_path) == [newest]
-            assert state["n"] == 2
+            assert checkpoints(tmp_path) == [old, saved.path]
+            assert saved.state["n"] == 2
+        else:
+            assert before in checkpoints(tmp_path)
 
     points = fail_everywhere(disk, lambda: save_checkpoint(tmp_path, 128, NEW, {}), check)
-    assert points >= 10, "three files, their flushes and renames, two folders"
-    assert outcomes.count(1) >= 10, "almost every failure comes before the new one is there"
+    assert points >= 5, "header, array, flush, rename, folder"
+    assert outcomes.count(1) >= 4, "almost every failure comes before the new one is there"
 
 
 def test_the_same_step_again_is_as_safe(tmp_path: Path, disk: Disk) -> None:
@@ -122,7 +123,6 @@ def test_the_same_step_again_is_as_safe(tmp_path: Path, disk: Disk) -> None:
 
     def check(succeeded: bool) -> None:
         (only,) = tmp_path.iterdir()
-        read_manifest(only)
         assert load_state(only)["n"] == 2 if succeeded else load_state(only)["n"] in (1, 2)
 
     fail_everywhere(disk, lambda: save_checkpoint(tmp_path, 64, NEW, {}), check)
@@ -130,7 +130,7 @@ def test_the_same_step_again_is_as_safe(tmp_path: Path, disk: Disk) -> None:
 
 def test_after_a_full_disk_saving_works_again(tmp_path: Path, disk: Disk) -> None:
     save_checkpoint(tmp_path, 64, OLD, {})
-    disk.requests, disk.allowed = 0, 5
+    disk.requests, disk.allowed = 0, 2
     with pytest.raises(OSError, match="No space left"):
         save_checkpoint(tmp_path, 128, NEW, {})
     disk.allowed = None

@@ -57,7 +57,7 @@ class Setting(NamedTuple):
     bits: int = 32
 
 
-EXACT = Setting("jax", exact=True, share=1.0, most=2e-3)
+EXACT = Setting("jax", exact=True, share=1.0, most=5e-3)
 DOUBLE = Setting("jax", exact=True, share=1.0, most=1e-4, bits=64)
 TRAINED_ON = Setting("jax", exact=False, share=0.6, most=1e-3)
 WARP = Setting("warp", exact=False, share=0.6, most=1e-3)
@@ -161,6 +161,7 @@ def test_twenty_steps_are_alike(name: str, stage: int) -> None:
     compare(name, stage, EXACT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", [1, 2, 3])
 def test_most_worlds_are_alike_under_the_options_of_training(stage: int) -> None:
     """A falling animal stands on a steep toe, whose contact frame differs."""

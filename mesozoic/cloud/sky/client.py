@@ -24,7 +24,11 @@ class Unreachable(UserError):
 
 
 class SoldOut(UserError):
-    """Every offer was sold out or refused; nothing was rented."""
+    """Every offer was sold out or refused; nothing was rented. `reasons`: what each cloud answered, in order."""
+
+    def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons) or (message,)
 
 
 @dataclass(frozen=True)

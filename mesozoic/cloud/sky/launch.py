@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mesozoic.cloud.estimate import IDLE_MINUTES, explain
 from mesozoic.cloud.ledger import begin, write_ledger
 from mesozoic.cloud.offer import Offer, Placement
-from mesozoic.cloud.request import LaunchRequest
+from mesozoic.cloud.request import LaunchRequest, make_request
 from mesozoic.cloud.sky.client import CloudClient, SoldOut
 from mesozoic.cloud.sky.offers import find_offers, narrow
 from mesozoic.cloud.sky.preflight import Preflight, clouds_to_plan
 from mesozoic.cloud.sky.provider import SkyProvider
-from mesozoic.cloud.sky.task import task_for
+from mesozoic.cloud.sky.quota import quota_sentence, quota_sentences, refuse_without_quota
+from mesozoic.cloud.sky.task import one_machine, settings_of, task_for
 from mesozoic.cloud.undo import PATIENCE, undone_on_failure
 from mesozoic.errors import UserError
 
@@ -74,6 +76,16 @@ def _some(regions: Sequence[str]) -> str:
     return ", ".join(regions[:3]) + more
 
 
+def read_request(envs: Mapping[str, str], *, file: Path | None, managed: bool = False, **options: Any) -> LaunchRequest:
+    """`make_request` with the settings of the task file under those of `envs` and `options`.
+
+    Raises:
+        UserError: the file cannot be read, or something is wrong with the request.
+    """
+    settings = settings_of(LaunchRequest(file=file, managed=managed).task_file)
+    return make_request(envs, settings=settings, file=file, managed=managed, **options)
+
+
 def make_plan(request: LaunchRequest, dry_run: bool = False) -> Plan:
     """Find out what a request can be met with. Rents nothing and talks to no cloud.
 
@@ -85,6 +97,7 @@ def make_plan(request: LaunchRequest, dry_run: bool = False) -> Plan:
     """
     clouds, missing = clouds_to_plan(request.infra, dry_run)
     task = task_for(request)
+    one_machine(task, request.task_file)
     return Plan(request, task, narrow(task, find_offers(task, clouds), clouds, request), missing)
 
 
@@ -135,6 +148,8 @@ def rent(client: CloudClient, plan: Plan, say: Say, patience: float = PATIENCE) 
     request, name = plan.request, plan.request.name
     refuse_existing(client, name)
     check_access(client, plan.offers)
+    if request.retry:
+        refuse_without_quota(plan.offers)
     _remember(plan)
     with undone_on_failure(SkyProvider(client), name, say, patience, lambda error: why(plan.offers, error)):
         job, placement = bring_up(client, plan.task, name, request.retry, plan.offers, say)
@@ -161,7 +176,7 @@ def bring_up(
 
 def _limited(client: CloudClient, name: str) -> str:
     """See that a new cluster has its own idle limit, whatever it found on the machine; the identity of the cluster."""
-    for cluster in client.clusters([name]):
+    for cluster in client.clusters([name]) or client.clusters([name], refresh=True):
         if cluster.autostop_minutes != IDLE_MINUTES or not cluster.autodown:
             client.autodown(name, IDLE_MINUTES)
         return cluster.identity
@@ -179,10 +194,11 @@ def rent_managed(client: CloudClient, plan: Plan, say: Say, patience: float = PA
         if job.name == name and not job.ended:
             raise UserError(f"a managed job '{name}' is {job.state} already; give another --name")
     check_access(client, plan.offers)
+    refuse_without_quota(plan.offers)
     _remember(plan)
     with undone_on_failure(SkyProvider(client), name, say, patience, lambda error: why(plan.offers, error)):
         number = client.launch_managed(plan.task, name)
-        write_ledger("up", name, job=number)
+        write_ledger("up", name, job=number, identity=str(number))
     say(f"managed job {number} ({name}) is submitted")
     return number
 
@@ -220,6 +236,11 @@ def why(offers: Sequence[Offer], error: BaseException) -> str:
     if not isinstance(error, SoldOut):
         return str(error)
     tried = ", ".join(_without_region(placement) for placement, _ in _kinds(offers)[:SHOWN])
+    quotas = quota_sentences(error.reasons)
+    if quotas and all(quota_sentence(reason) for reason in error.reasons):
+        return f"no quota for {tried}: {'; '.join(quotas[:3])}; or take another cloud with --infra"
+    if quotas:
+        return f"sold out or refused: {tried}; {'; '.join(quotas[:3])}; or try --retry-until-up or more --infra"
     return (
         f"sold out or refused: {tried}; last answer: {str(error).rstrip('.')}; try --retry-until-up, another --gpus"
         " or more --infra"

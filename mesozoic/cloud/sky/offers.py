@@ -7,11 +7,13 @@ account: so prices are known before anything is set up.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 from mesozoic.cloud.limits import affordable
 from mesozoic.cloud.offer import Offer
 from mesozoic.cloud.request import CLOUDS, LaunchRequest
+from mesozoic.cloud.sky.deadline import LOOKING, within
 from mesozoic.cloud.sky.sky_client import describe
 from mesozoic.cloud.sky.sky_errors import import_sky, one_line, plain_errors
 from mesozoic.errors import UserError, did_you_mean
@@ -30,7 +32,9 @@ def find_offers(task: Any, clouds: Collection[str] = CLOUDS) -> list[Offer]:
         close: set[str] = set()
         hints: list[str] = []
         for wanted in task.resources:
-            found, fuzzy, hint = _offers_of(wanted, task.num_nodes, clouds)
+            # The price lists may have to be fetched, which SkyPilot waits for without a limit.
+            ask = partial(_offers_of, wanted, task.num_nodes, clouds)
+            found, fuzzy, hint = within(LOOKING, "price lists", ask)
             offers += sorted(found, key=lambda offer: offer.price)
             close |= fuzzy
             hints += hint
@@ -69,27 +73,44 @@ def _offers_of(wanted: Any, nodes: int, clouds: Collection[str]) -> tuple[list[O
 
 
 def _nothing(task: Any, clouds: Collection[str], close: set[str], hints: Sequence[str]) -> UserError:
-    gpus = sorted({name for one in task.resources for name in (one.accelerators or {})})
-    asked = f"GPU {' or '.join(gpus)}" if gpus else "machine of that size"
+    wanted = sorted({(name, count) for one in task.resources for name, count in (one.accelerators or {}).items()})
+    names = [f"{name}:{count:g}" for name, count in wanted]
+    asked = f"GPU {' or '.join(names)}" if names else "machine of that size"
     if any(one.use_spot for one in task.resources):
         asked = f"spot {asked}"
     named = {str(one.cloud).lower() for one in task.resources if one.cloud is not None}
-    where = ", ".join(cloud for cloud in clouds if not named or cloud in named) or "any cloud that is set up"
+    there = [cloud for cloud in clouds if not named or cloud in named]
+    where = ", ".join(there) or "any cloud that is set up"
     why = f" ({hints[0]})" if hints else ""
-    near = did_you_mean(gpus[0], _gpu_names()) if len(gpus) == 1 and not close else ""
+    return UserError(
+        f"no {asked} is offered on {where}{why}{_near(wanted, there, close)} 'mesozoic cloud cost' lists what is"
+    )
+
+
+def _near(wanted: Sequence[tuple[str, float]], there: Sequence[str], close: set[str]) -> str:
+    """What there is instead: other numbers of that GPU, other clouds that have it, or GPUs of a similar name."""
+    known = _gpu_counts()
+    name = wanted[0][0] if len(wanted) == 1 else ""
+    if name in known:
+        here = sorted({count for cloud, count in known[name] if cloud in there})
+        if here:
+            return f"; there it comes as {' or '.join(f'{name}:{count:g}' for count in here)};"
+        elsewhere = sorted({cloud for cloud, _ in known[name]})
+        return f"; it is offered on {', '.join(elsewhere)};"
     if close:
-        near = f"; did you mean {' or '.join(sorted(close)[:4])}?"
-    return UserError(f"no {asked} is offered on {where}{why}{near or ';'} 'mesozoic cloud cost' lists what is")
+        return f"; did you mean {' or '.join(sorted(close)[:4])}?"
+    return (did_you_mean(name, known) if name else "") or ";"
 
 
-def _gpu_names() -> list[str]:
-    """GPUs in the price lists that are at hand."""
+def _gpu_counts() -> dict[str, set[tuple[str, float]]]:
+    """Of each GPU in the price lists that are at hand: clouds, and how many of it a machine of theirs has."""
     from sky import catalog
 
     try:
-        return list(catalog.list_accelerators(gpus_only=True, clouds=[name for name in CLOUDS if name != "slurm"]))
-    except Exception:  # only there to suggest a name
-        return []
+        found = catalog.list_accelerators(gpus_only=True, clouds=[name for name in CLOUDS if name != "slurm"])
+    except Exception:  # only there to suggest something
+        return {}
+    return {name: {(str(one.cloud).lower(), one.accelerator_count) for one in kinds} for name, kinds in found.items()}
 
 
 def _reason(hint: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import stat
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from mesozoic.cloud.offer import Placement
@@ -13,6 +16,8 @@ from mesozoic.cloud.sky.client import Cluster, Job, Spent
 from mesozoic.cloud.sky.deadline import CHANGING, LOOKING, within
 from mesozoic.cloud.sky.managed_client import ManagedClient
 from mesozoic.cloud.sky.sky_errors import import_sky, plain_errors
+
+_PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
 
 
 def describe(resources: Any, nodes: int = 1) -> Placement:
@@ -37,6 +42,16 @@ def keep_private() -> None:
         mode = stat.S_IMODE(folder.stat().st_mode)
         if mode & 0o077:
             folder.chmod(mode & ~0o077)
+
+
+@contextmanager
+def plain_path(folder: Path) -> Iterator[Path]:
+    """Another path to a folder, one that means the same in a shell: SkyPilot hands it to one as it is."""
+    where = gettempdir()
+    with TemporaryDirectory(prefix="mesozoic-pull-", dir=where if _PLAIN.fullmatch(where) else "/tmp") as at:
+        link = Path(at) / "target"
+        link.symlink_to(folder.resolve(), target_is_directory=True)
+        yield link
 
 
 def _launches(request: Any, name: str) -> bool:
@@ -97,15 +112,15 @@ class SkyClient(ManagedClient):
 
     def start_launch(self, task: Any, name: str, retry: bool, idle_minutes: int) -> str:
         with plain_errors():
-            return str(
-                self._sky.launch(
-                    task,
-                    cluster_name=name,
-                    retry_until_up=retry,
-                    idle_minutes_to_autostop=idle_minutes,
-                    down=True,
-                )
+            ask = partial(
+                self._sky.launch,
+                task,
+                cluster_name=name,
+                retry_until_up=retry,
+                idle_minutes_to_autostop=idle_minutes,
+                down=True,
             )
+            return str(within(CHANGING, "launch", ask))
 
     def finish_launch(self, request: str) -> tuple[int | None, Any]:
         with plain_errors():
@@ -173,12 +188,12 @@ class SkyClient(ManagedClient):
 
     def download(self, cluster: Cluster, source: str, target: Path) -> None:
         """Over the connections that SkyPilot itself uses, so that it works wherever SkyPilot does, Slurm included."""
-        with plain_errors():
+        with plain_errors(), plain_path(target) as folder:
             nodes = cluster.handle.get_command_runners()
             if len(nodes) > 1:  # an agent of a sweep may have had no run on one of them
                 nodes = [node for node in nodes if node.run(f"test -d {source}", stream_logs=False) == 0] or nodes[:1]
             for node in nodes:
-                node.rsync(f"{source}/", f"{target}/", up=False, stream_logs=False, max_retry=3)
+                node.rsync(f"{source}/", f"{folder}/", up=False, stream_logs=False, max_retry=3)
 
     def stores(self, bucket: str) -> list[str]:
         records = self._asked("buckets", lambda: self._sky.storage_ls())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -29,6 +30,10 @@ def import_sky() -> Any:
         if error.name != "sky":
             raise
         raise UserError(f"SkyPilot is not installed; in the checkout, type: {INSTALL}") from None
+    from sky.utils import annotations
+
+    annotations.is_on_api_server = False  # else its price lists print what only its server should
+    logging.getLogger("OpenGL").setLevel(logging.WARNING)  # it makes every library's remarks heard, also MuJoCo's
     return sky
 
 
@@ -52,7 +57,9 @@ def translate(error: BaseException) -> UserError:
         return error
     if isinstance(error, exceptions.ResourcesUnavailableError):
         reasons = [one_line(one) for one in error.failover_history]
-        return SoldOut(reasons[-1] if reasons else text)
+        return SoldOut(reasons[-1] if reasons else text, [str(one) for one in error.failover_history])
+    if "skypilot-catalog" in text:
+        return Unreachable("SkyPilot could not fetch its price lists; check the network, then try again")
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"ApiServerConnectionError", "ConnectionError", "RequestException", "HTTPError", "NetworkError"}:
         return Unreachable(f"SkyPilot does not answer ({text}); check the network and 'sky api status', then try again")

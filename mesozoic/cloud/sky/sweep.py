@@ -14,6 +14,7 @@ from mesozoic.cloud.sky.finish import follow
 from mesozoic.cloud.sky.launch import bring_up, check_access, refuse_existing, why
 from mesozoic.cloud.sky.provider import SkyProvider
 from mesozoic.cloud.sky.pull import pull
+from mesozoic.cloud.sky.quota import refuse_without_quota
 from mesozoic.cloud.sky.sweep_agents import Say, SweepResult, begin_for, cancelled, wait_for_agents
 from mesozoic.cloud.sky.sweep_plan import SweepPlan, SweepRequest, agent_task, plan_sweep
 from mesozoic.cloud.sky.targets import find_cluster
@@ -58,6 +59,8 @@ def launch_sweep(
 
         client = SkyClient()
     check_access(client, plan.offers)
+    if request.pool or request.retry_until_up:
+        refuse_without_quota(plan.offers)
     if request.pool:
         from mesozoic.cloud.sky.sweep_pool import launch_pool
 

@@ -114,7 +114,10 @@ class SweepPlan:
         if hours is None:
             return f"total: unknown; ${first.price:.2f} for every hour until the sweep ends, or give --max-hours"
         total = first.price * (hours + OVERHEAD_HOURS)
-        return f"total: at most about ${total:.2f} ({hours:g} h of agents, and setting up and idling)"
+        text = f"${total:.2f} ({hours:g} h of agents, and setting up and idling)"
+        if self.request.pool:
+            return f"total: about {text} if no worker is taken away; this is no limit: each new worker sets up again"
+        return f"total: at most about {text}"
 
 
 def plan_sweep(request: SweepRequest) -> SweepPlan:

@@ -8,9 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mesozoic.files import write_bytes
+from mesozoic.run.sinks import Outcome, Place, Sink
 
 
-class CsvSink:
+def open_csv(place: Place) -> Sink:
+    """The table `training.csv` of a stage."""
+    return CsvSink(place.folder / "training.csv", place.step)
+
+
+class CsvSink(Sink):
     """Appends rows to `path`. A metric not seen before adds a column to the whole table.
 
     Args:
@@ -38,7 +44,7 @@ class CsvSink:
         with self._path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self._columns, lineterminator="\n").writerow({"step": step, **metrics})
 
-    def close(self) -> None:
+    def close(self, outcome: Outcome) -> None:
         """Nothing is held open between rows."""
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:

@@ -1,95 +1,146 @@
-"""Metrics to Weights & Biases. Never stops a run: without the package or a key there is one warning."""
+"""Metrics to Weights & Biases, through a process of its own that can be ended at any time."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import signal
+import subprocess
+import sys
+import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from mesozoic.files import write_json
+from mesozoic.files import read_json, write_json
+from mesozoic.run.sinks import Outcome, Place, Sink
+from mesozoic.run.sinks.redact import redact, scrub
 
 RUN_FILE = "wandb.json"
+PROGRAM = Path(__file__).with_name("wandb_process.py")
+START_SECONDS = 60.0
+"""Given to W&B for its start; until then rows wait."""
 
 
-class WandbSink:
-    """Logs to one W&B run; a resumed training continues the same one. After an error it logs no more."""
+class Unavailable(Exception):
+    """Nothing can be sent to W&B, and why."""
 
-    def __init__(self, run: Any, warn: Callable[[str], None]) -> None:
-        self._run, self._warn = run, warn
+
+class WandbSink(Sink):
+    """Logs to one W&B run; a resumed training continues the same one.
+
+    `project` wins over `WANDB_PROJECT`.
+    `WANDB_MODE`, `WANDB_PROJECT`, `WANDB_ENTITY`, `WANDB_NAME`, `WANDB_BASE_URL` and `WANDB_RUN_ID` hold as usual.
+
+    Raises:
+        Unavailable: the package is missing.
+    """
+
+    def __init__(
+        self, place: Place, seconds: float = START_SECONDS, program: Path = PROGRAM, project: str | None = None
+    ) -> None:
+        if find_spec("wandb") is None:
+            raise Unavailable("the package wandb is not installed; run: pip install 'mesozoic[sweep]'")
+        self._place, self._trouble = place, ""
+        self._lock, self._ended, self._closed = threading.Lock(), threading.Event(), threading.Event()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(program)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C is for the training, which ends this process
+        )
+        begin = {"stage": place.stage, "folder": str(place.folder), "name": place.title, "run_id": _run_id(place)}
+        begin |= {"config": place.config, "pid": os.getpid(), "seconds": seconds, "project": project}
+        self._timer = threading.Timer(seconds, self._too_slow, (seconds,))
+        self._timer.daemon = True
+        self._timer.start()
+        threading.Thread(target=self._listen, args=(self._process.stdout,), name="wandb", daemon=True).start()
+        self._send({"begin": begin})
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        self._attempt(lambda run: run.log({**metrics, "env_step": step}, step=step))
+        """Hand a row over.
 
-    def close(self) -> None:
-        self._attempt(lambda run: run.finish(quiet=True))
+        Raises:
+            Unavailable: it stopped working.
+        """
+        finite = {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+        self._send({"step": step, "metrics": finite})
 
-    def _attempt(self, action: Callable[[Any], None]) -> None:
-        if self._run is None:
-            return
+    def close(self, outcome: Outcome) -> None:
+        """Have W&B finish the run, and wait for it."""
+        self._send({"close": outcome})
+        self._ended.wait()
+        self.abandon()
+        if not self._closed.is_set():
+            raise Unavailable(self._trouble or "it ended too early")
+
+    def abandon(self) -> None:
+        """End the process, and whatever it started, at once."""
+        self._timer.cancel()
+        with self._lock:
+            _kill_family(self._process)
+        scrub(self._place.folder / "wandb")
+
+    def _send(self, message: dict[str, Any]) -> None:
+        pipe: IO[bytes] | None = self._process.stdin
+        assert pipe is not None
         try:
-            action(self._run)
-        except Exception as error:  # its service died, its disk is full: training goes on
-            self._run = None
-            self._warn(f"--wandb: stopped working ({_reason(error)}), so nothing more is sent; training goes on")
+            if self._ended.is_set():
+                raise BrokenPipeError
+            pipe.write(json.dumps(message).encode() + b"\n")
+            pipe.flush()
+        except (BrokenPipeError, ValueError):
+            self._ended.wait(5.0)  # what it said last may be under way
+            self.abandon()
+            raise Unavailable(self._trouble or "its process ended") from None
+
+    def _too_slow(self, seconds: float) -> None:
+        self._trouble = self._trouble or f"it did not start within {seconds:.0f} s"
+        _kill_family(self._process)
+
+    def _listen(self, replies: IO[bytes]) -> None:
+        for line in replies:
+            said = json.loads(line)
+            if "started" in said:
+                self._timer.cancel()
+            if "closed" in said:
+                self._closed.set()
+            if "stop" in said:
+                self._place.stop(str(said["stop"]))
+            if "failed" in said:
+                self._trouble = redact(str(said["failed"]))
+        self._ended.set()
+        if self._trouble and not self._closed.is_set():
+            self._timer.cancel()
 
 
-def open_wandb(folder: Path, name: str, config: dict[str, Any], warn: Callable[[str], None]) -> WandbSink | None:
-    """Start or continue a W&B run in `folder`; None, after one warning, when that cannot be done.
-
-    `WANDB_MODE`, `WANDB_PROJECT`, `WANDB_ENTITY`, `WANDB_BASE_URL` and `WANDB_RUN_ID` hold as usual.
-    """
-    try:
-        import wandb
-    except ImportError:
-        warn("--wandb: the package wandb is not installed, so nothing is sent; run: pip install 'mesozoic[sweep]'")
-        return None
-    mode = os.environ.get("WANDB_MODE", "online")
-    if mode == "online" and not _has_key():
-        warn("--wandb: no API key, so nothing is sent; run 'wandb login', or set WANDB_MODE=offline to log locally")
-        return None
-    try:
-        run = wandb.init(
-            project=os.environ.get("WANDB_PROJECT", "mesozoic"),
-            name=name,
-            id=_run_id(folder),
-            resume="allow",
-            dir=str(folder),
-            config=config,
-            settings=wandb.Settings(silent=True, console="off"),
-        )
-        run.define_metric("env_step")
-        run.define_metric("*", step_metric="env_step")
-    except Exception as error:  # whatever W&B does wrong, training goes on
-        warn(f"--wandb: could not start ({_reason(error)}), so nothing is sent; training goes on")
-        return None
-    return WandbSink(run, warn)
-
-
-def _reason(error: Exception) -> str:
-    """The first line of its message, or its name if it has none."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _has_key() -> bool:
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    import wandb
-
-    try:
-        return bool(wandb.Api().api_key)
-    except Exception:  # it raises different errors for a missing key from version to version
-        return False
-
-
-def _run_id(folder: Path) -> str:
+def _run_id(place: Place) -> str:
     if os.environ.get("WANDB_RUN_ID"):
         return os.environ["WANDB_RUN_ID"]
-    path = folder / RUN_FILE
-    if path.exists():
-        return str(json.loads(path.read_text(encoding="utf-8"))["id"])
-    run_id = uuid.uuid4().hex[:12]
-    write_json(path, {"id": run_id})
-    return run_id
+    path = place.folder / RUN_FILE
+    try:
+        return str(read_json(path)["id"])
+    except FileNotFoundError:
+        run_id = uuid.uuid4().hex[:12]
+        write_json(path, {"id": run_id})
+        return run_id
+
+
+def _kill_family(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and its children. Elsewhere than on Linux W&B's own service ends by itself with its parent."""
+    if process.poll() is not None:
+        return
+    children: list[int] = []
+    for file in Path(f"/proc/{process.pid}/task").glob("*/children"):
+        with suppress(OSError, ValueError):
+            children += [int(word) for word in file.read_text().split()]
+    for pid in [*children, process.pid]:
+        with suppress(OSError):
+            os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(5.0)

@@ -2,7 +2,7 @@
 # Owns the steps on the Lambda-shaped cloud: what Slurm cannot show, because a Slurm node is never sold out or taken away.
 
 # shellcheck disable=SC2034 # read by e2e_cloud.sh
-SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption pool bucket)
+SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption pool pool-killed bucket)
 
 logs="${E2E_WORK:-}/logs"
 train=(mesozoic cloud launch --species trex --stage 1 --infra lambda)
@@ -79,7 +79,7 @@ step_network_down() {
   pass
 }
 
-shared_checkpoint() { compgen -G "$SHAPED/nfs/taken/stage1/checkpoints/step-*/manifest.json" >/dev/null; }
+shared_checkpoint() { compgen -G "$SHAPED/nfs/taken/stage1/checkpoints/step-*.checkpoint" >/dev/null; }
 more_rented() { [ "$(rented)" -gt "$1" ]; }
 replaced() { more_rented "$1" && [ "$(machines)" = 1 ]; }
 
@@ -92,7 +92,7 @@ step_pre_emption() {
     --env OVERRIDES=curriculum.save_freq=20000
   wait_until 2400 shared_checkpoint || fail "no checkpoint"
   before="$(rented)"
-  say "taking the machine away at checkpoint $(basename "$SHAPED"/nfs/taken/stage1/checkpoints/step-*)"
+  say "taking the machine away at checkpoint $(newest_checkpoint "$SHAPED/nfs/taken")"
   take_machine_away
   wait_until 1800 replaced "$before" || fail "no other machine was rented"
   typed 0 "$logs/managed-status.log" 600 mesozoic cloud status
@@ -124,6 +124,28 @@ step_pool() {
   kill "$WANDB_SERVER"
 }
 
+step_pool_killed() {
+  local sweep="$E2E_WORK/sweep.yaml" log="$logs/pool-killed.log" launcher
+  check "kill -9 of a sweep on a pool: status shows the pool and its agents, down --all leaves nothing"
+  : >"$SHAPED/sold_out"
+  wandb_up "${API_ADDRESS%.*}.254"
+  tiny_sweep "$sweep" 4
+  mesozoic cloud sweep A10 --nodes 2 --pool --infra lambda --sweep "$sweep" --max-hours 1 --yes \
+    --name mesozoic-sweep-killed >"$log" 2>&1 </dev/null &
+  launcher=$!
+  wait_until 1800 noted up mesozoic-sweep-killed-agent || { show "$log" >&2; fail "no agents were submitted"; }
+  kill -KILL "$launcher"
+  wait "$launcher" || true
+  typed 0 "$logs/pool-killed-status.log" 600 mesozoic cloud status
+  contains "$logs/pool-killed-status.log" "pool  mesozoic-sweep-killed"
+  contains "$logs/pool-killed-status.log" "managed job .* mesozoic-sweep-killed-agent"
+  typed 0 "$logs/pool-killed-down.log" 2400 mesozoic cloud down --all --yes
+  contains "$logs/pool-killed-down.log" "no cluster, managed job or pool of this project is left"
+  wait_until 300 no_machine || fail "$(machines) machines are still rented"
+  pass
+  kill "$WANDB_SERVER"
+}
+
 in_bucket() { sleep 3; aws s3 ls --recursive "s3://$bucket/" >"$logs/bucket.log" 2>&1 && grep -qE "$1" "$logs/bucket.log"; }
 
 step_bucket() {
@@ -136,7 +158,7 @@ step_bucket() {
     cloud/train-managed.yaml >"$file"
   typed 0 "$logs/bucket-launch.log" 1800 "${train[@]}" --managed --file "$file" --name mesozoic-bucket --yes --detach \
     --env BUCKET="$bucket" --env RUN_NAME=kept --env TIMESTEPS=400000 --env OVERRIDES=curriculum.save_freq=20000
-  wait_until 2400 in_bucket "kept/.copies/.*step-" || { show "$logs/bucket.log" >&2; fail "no checkpoint in the bucket"; }
+  wait_until 2400 in_bucket "kept/stage1/checkpoints/step-[0-9]+\.checkpoint" || { show "$logs/bucket.log" >&2; fail "no checkpoint in the bucket"; }
   before="$(rented)"
   take_machine_away
   wait_until 1800 replaced "$before" || fail "no other machine was rented"

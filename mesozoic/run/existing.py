@@ -1,0 +1,57 @@
+"""What a stage's folder already holds: a finished run, a checkpoint, a run that only began, or another run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mesozoic.errors import UserError
+from mesozoic.files import read_json
+from mesozoic.learn.policy import load_policy
+from mesozoic.run.checkpoint import Saved, checkpoints, newest
+from mesozoic.run.folder import StageFolder
+from mesozoic.run.stage_spec import StageSpec
+
+
+def finished(folder: StageFolder, spec: StageSpec) -> dict[str, Any] | None:
+    """The result of a run of this stage that is already over, with the paths that hold now.
+
+    Raises:
+        UserError: it is of another configuration, or damaged.
+    """
+    if not (folder.metrics.exists() and folder.final_policy.exists()):
+        return None
+    try:
+        result: dict[str, Any] = read_json(folder.metrics)
+        other = dict(result["identity"])
+        for part in ("evaluation", "baselines", "gate", "timesteps", "wall_seconds", "steps_per_second"):
+            result[part]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder.metrics} is damaged ({error}); remove it or start over with --no-resume") from None
+    spec.check(other, folder.path)
+    try:
+        load_policy(folder.final_policy)
+    except UserError:
+        if not checkpoints(folder.checkpoints):
+            raise
+        return None  # its last checkpoint has the policy that belongs here
+    return {**result, "final_policy": str(folder.final_policy), "best_policy": str(folder.best_policy)}
+
+
+def begun(folder: StageFolder, spec: StageSpec) -> Saved | None:
+    """The newest whole checkpoint of a run of this stage; None if there is none yet.
+
+    Raises:
+        UserError: the folder holds a run of another configuration, or nothing in it is whole.
+    """
+    if folder.config.exists():
+        try:
+            spec.check(dict(read_json(folder.config)["identity"]), folder.path)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{folder.config} is damaged ({error}); start over with --no-resume") from None
+    saved = newest(folder.checkpoints)
+    if saved is not None:
+        try:
+            spec.check(dict(saved.manifest["identity"]), folder.path)
+        except (KeyError, TypeError, ValueError):
+            raise UserError(f"checkpoint {saved.path} says nothing of its run; start over with --no-resume") from None
+    return saved

@@ -1,0 +1,61 @@
+"""Why a run stops before its end: a signal, a limit of time, or somebody who watches it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from mesozoic.curriculum.loop import Stop
+from mesozoic.errors import Interrupted, Stopped, UserError
+from mesozoic.run.interrupt import Interrupts
+
+MAX_HOURS = 24.0 * 365
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """A limit of wall-clock time over all that is trained under it.
+
+    Attributes:
+        hours: from `began`, a time of `time.monotonic()`; default: from now.
+
+    Raises:
+        UserError: the hours are no sensible number.
+    """
+
+    hours: float
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hours <= MAX_HOURS:
+            raise UserError(f"a limit of {self.hours:g} hours makes no sense; give a number above 0, for example 2.5")
+
+    def over(self) -> bool:
+        return time.monotonic() - self.began >= 3600.0 * self.hours
+
+
+class Stops:
+    """Answers whether a run is to stop, and why: the first reason stays."""
+
+    def __init__(self, interrupts: Interrupts, limit: TimeLimit | None = None) -> None:
+        self._interrupts, self._limit = interrupts, limit
+        self._asked: Stop | None = None
+
+    def ask(self, why: str) -> None:
+        """Stop at the next safe point, because somebody who watches the run wants it."""
+        self._asked = self._asked or Stop("pruned", why)
+
+    def now(self) -> Stop | None:
+        """The reason to stop, if there is one."""
+        if self._interrupts.received is not None:
+            return Stop("signal", signal=self._interrupts.received)
+        if self._asked is not None:
+            return self._asked
+        if self._limit is not None and self._limit.over():
+            return Stop("time over", f"the limit of {self._limit.hours:g} hours is over")
+        return None
+
+
+def error_of(stop: Stop) -> Stopped:
+    """What a stopped run raises."""
+    return Stopped(f"stopped: {stop.why}") if stop.signal is None else Interrupted(stop.signal)
