@@ -116,6 +116,10 @@ class WandbServer:
                 "unknown": list(self.unknown),
             }
 
+    def misbehaves(self, request: BaseHTTPRequestHandler) -> bool:
+        """Whether a request was dealt with in another way than it should; see `wandb_faults`."""
+        return False
+
     # -- requests ------------------------------------------------------------------------------------------
 
     def graphql(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -327,6 +331,8 @@ def _handler(server: WandbServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self._body()
+            if server.misbehaves(self):
+                return None
             if not self._authorized():
                 return self._answer(401, {"errors": [{"message": "API key is missing or wrong"}]})
             try:
@@ -344,10 +350,12 @@ def _handler(server: WandbServer) -> type[BaseHTTPRequestHandler]:
 
         def do_PUT(self) -> None:
             self._body()
-            self._answer(200, {})
+            if not server.misbehaves(self):
+                self._answer(200, {})
 
         def do_GET(self) -> None:
-            self._answer(200, server.state() if self.path == "/state" else {})
+            if not server.misbehaves(self):
+                self._answer(200, server.state() if self.path == "/state" else {})
 
         def _body(self) -> bytes:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

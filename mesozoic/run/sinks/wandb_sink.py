@@ -102,7 +102,12 @@ class WandbSink(Sink):
 
     def _listen(self, replies: IO[bytes]) -> None:
         for line in replies:
-            said = json.loads(line)
+            try:
+                said = json.loads(line)
+            except ValueError:
+                self._trouble = "its process does not speak our language"
+                _kill_family(self._process)
+                break
             if "started" in said:
                 self._timer.cancel()
             if "closed" in said:
