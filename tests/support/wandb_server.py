@@ -144,7 +144,7 @@ class WandbServer:
             run = self.runs.get(name)
             if run is None:
                 raise Refused(404, f"no run {name}")
-            if "files" in body or run.state == "pending":
+            if run.state != "preempting" and ("files" in body or run.state == "pending"):
                 run.state = "running"
             for file, piece in (body.get("files") or {}).items():
                 lines = [json.loads(line) for line in piece["content"] if file.endswith((".jsonl", ".json"))]
@@ -256,7 +256,7 @@ class WandbServer:
         inserted = name not in self.runs or self.runs[name].state == "pending"
         run = self.runs.setdefault(name, Run(name))
         run.project = given.get("project") or run.project or "uncategorized"
-        run.state = "running"
+        run.state = run.state if run.state == "preempting" else "running"
         if given.get("config"):
             run.config = json.loads(given["config"])
         if given.get("summaryMetrics"):
@@ -280,7 +280,7 @@ class WandbServer:
             }
             bucket |= {"logLineCount": 0, "historyLineCount": len(run.history), "eventsLineCount": 0, "tags": []}
             bucket |= {"historyTail": json.dumps(tail), "eventsTail": "[]", "config": json.dumps(run.config)}
-            bucket |= {"wandbConfig": "{}"}
+            bucket |= {"wandbConfig": json.dumps(run.config.get("_wandb", {}).get("value", {}))}  # empty: never began
         project = given.get("project") or "uncategorized"
         return {"model": {"id": "p", "name": project, "entity": {"id": "e", "name": ENTITY}, "bucket": bucket}}
 
