@@ -125,3 +125,19 @@ def parse_json(data: bytes) -> Any:
         return json.loads(data)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def uploads_late(folder: Path) -> bool:
+    """Whether what is written there reaches its place some time later, as in a bucket that is mounted with FUSE."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        return False
+    place = str(folder.resolve())
+    kinds: dict[str, str] = {}
+    for line in mounts:
+        _, point, kind = line.split(" ")[:3]
+        point = point.replace("\\040", " ").rstrip("/")
+        if place == point or place.startswith(f"{point}/"):
+            kinds[point] = kind  # a later mount on the same point hides an earlier one
+    return bool(kinds) and kinds[max(kinds, key=len)].startswith("fuse")

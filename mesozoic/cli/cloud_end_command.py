@@ -49,10 +49,13 @@ def stop(name: ClusterName = None, dry_run: DryRun = False, yes: Yes = False) ->
     from mesozoic.cli import cloud_options
     from mesozoic.cloud.sky.stop import refuse_if_impossible
     from mesozoic.cloud.sky.stop import stop as stop_cluster
-    from mesozoic.cloud.sky.targets import find_cluster
+    from mesozoic.cloud.sky.targets import find_cluster, our_clusters
+    from mesozoic.errors import UserError
 
     client = cloud_options.connect()
     cluster = find_cluster(client, name)
+    if cluster not in our_clusters(client):
+        raise UserError(f"'{cluster.name}' was not launched from here; if it is yours, type: sky stop {cluster.name}")
     refuse_if_impossible(cluster)
     if _go_on(f"stop {cluster.name} (its disk is still paid for)", dry_run, yes):
         stop_cluster(client, cluster)

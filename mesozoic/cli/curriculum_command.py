@@ -20,6 +20,7 @@ from mesozoic.cli.options import (
     WandB,
     Worlds,
     explain_subproc,
+    whole_option,
 )
 
 
@@ -28,7 +29,7 @@ def curriculum(
     arguments: TrainArguments = None,
     target: Annotated[int | None, typer.Option(help="Last stage; default: all.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a stage that is not passed; exit with 1.")] = False,
-    timesteps: Annotated[int | None, typer.Option(help="Budget of each stage in environment steps.")] = None,
+    timesteps: Annotated[int | None, whole_option("Budget of each stage in environment steps.")] = None,
     n_envs: Worlds = None,
     seed: TrainSeed = 0,
     backend: Backend = "auto",
@@ -50,9 +51,9 @@ def curriculum(
 
     Run the same command again to continue a run that was stopped or killed.
     """
-    from mesozoic.cli.arguments import stage_flags, typed_spec
+    from mesozoic.cli.arguments import typed_spec
 
-    flags = stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
+    flags = {"timesteps": timesteps, "n-envs": n_envs, "eval-freq": eval_freq, "save-freq": save_freq}
     wanted = typed_spec(
         context, arguments, override, flags, target=target, seed=seed, backend=backend, algorithm=algorithm
     )

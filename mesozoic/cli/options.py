@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+
+def whole_option(text: str) -> Any:
+    """An option for a whole number, which may be written `1e6`; `text` is its help."""
+
+    def read(value: str | int) -> int:
+        from mesozoic.run.words import whole_number
+
+        try:
+            return whole_number(str(value))
+        except (ValueError, OverflowError):
+            raise typer.BadParameter(f"'{value}' is not a whole number") from None
+
+    return typer.Option(parser=read, metavar="INTEGER", help=text)
+
 
 PolicyArgument = Annotated[
     Path, typer.Argument(help="Policy file, run folder, or a species whose policy ships.", metavar="POLICY")
@@ -18,13 +33,13 @@ StageOverride = Annotated[list[str] | None, typer.Option(help="section.key=value
 TrainArguments = Annotated[
     list[str] | None, typer.Argument(metavar="[SPECIES=velociraptor] [section.key=value]...", show_default=False)
 ]
-Worlds = Annotated[int | None, typer.Option(help="Worlds simulated side by side.")]
-TrainSeed = Annotated[int, typer.Option(help="Decides everything random.")]
+Worlds = Annotated[int | None, whole_option("Worlds simulated side by side.")]
+TrainSeed = Annotated[int, whole_option("Decides everything random.")]
 Backend = Annotated[str, typer.Option(help="auto, jax or sb3 (Stable-Baselines3, extra [sb3]).")]
 Algorithm = Annotated[str, typer.Option(help="ppo; sb3 also has sac.")]
 Subproc = Annotated[bool, typer.Option("--subproc", help="Accepted, not needed: all worlds run in one process.")]
-EvalFreq = Annotated[int | None, typer.Option(help="Environment steps between evaluations.")]
-SaveFreq = Annotated[int | None, typer.Option(help="Environment steps between checkpoints.")]
+EvalFreq = Annotated[int | None, whole_option("Environment steps between evaluations.")]
+SaveFreq = Annotated[int | None, whole_option("Environment steps between checkpoints.")]
 OutputDir = Annotated[Path | None, typer.Option(help="Run folder; wins over --log-dir.")]
 LogDir = Annotated[Path | None, typer.Option(help="Where a run folder named by the time is made.")]
 WandB = Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as well.")]

@@ -22,6 +22,7 @@ from mesozoic.cli.options import (
     WandB,
     Worlds,
     explain_subproc,
+    whole_option,
 )
 
 
@@ -29,7 +30,7 @@ def train(
     context: typer.Context,
     arguments: TrainArguments = None,
     stage: Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour, or what the animal has.")] = 1,
-    timesteps: Annotated[int | None, typer.Option(help="Budget in environment steps.")] = None,
+    timesteps: Annotated[int | None, whole_option("Budget in environment steps.")] = None,
     n_envs: Worlds = None,
     seed: TrainSeed = 0,
     backend: Backend = "auto",
@@ -49,10 +50,10 @@ def train(
 
     Run the same command again to continue a run that was stopped or killed.
     """
-    from mesozoic.cli.arguments import stage_flags, typed_spec
+    from mesozoic.cli.arguments import typed_spec
     from mesozoic.run.folder import choose_run_folder, start_of
 
-    flags = stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
+    flags = {"timesteps": timesteps, "n-envs": n_envs, "eval-freq": eval_freq, "save-freq": save_freq}
     wanted = typed_spec(
         context,
         arguments,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mesozoic.files import write_json
+from mesozoic.files import read_json, write_json
 
 FILE = "job.json"
 LARGEST = 2**20
@@ -38,15 +37,12 @@ class Record:
 
 def read_record(run: Path, job_id: str) -> Record:
     """The record of this very job; an empty one if there is none, it cannot be read, or it is another job's."""
-    path = run / FILE
     try:
-        if not job_id or not path.is_file() or path.stat().st_size > LARGEST:
-            return Record(job_id, run=str(run))
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["job_id"] != job_id:
+        found = read_json(run / FILE, LARGEST)
+        if not job_id or found["job_id"] != job_id:
             return Record(job_id, run=str(run))
         return Record(job_id, float(found["seconds"]), [str(one) for one in found["crashes"]], run=str(run))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return Record(job_id, run=str(run))
 
 

@@ -19,7 +19,8 @@ from mesozoic.job.environment import Job, in_job_words, read_job
 from mesozoic.job.events import Events
 from mesozoic.job.exit_codes import BAD_INPUT
 from mesozoic.job.record import summary
-from mesozoic.job.wandb_names import keep_run_id
+from mesozoic.job.reporter import JobReporter
+from mesozoic.job.wandb_names import named_wandb
 from mesozoic.run.spec import RunSpec
 
 FULL_OR_CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -34,7 +35,7 @@ def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
     """
     from mesozoic.run.curriculum import RESULTS_FILE, run_curriculum
     from mesozoic.run.problems import notes, resolve
-    from mesozoic.run.sinks.table import sinks
+    from mesozoic.run.sinks.table import FILES
     from mesozoic.run.stop import TimeLimit
     from mesozoic.run.train_stage import train_stage
 
@@ -42,13 +43,12 @@ def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
     stages = resolve(wanted)
     for note in notes(wanted, stages):
         print(f"note: {note}", flush=True)
-    for stage in stages:
-        keep_run_id(job, stage.config.stage.number)
+    destinations = {**FILES, **named_wandb(job)}
     limit = None if left is None else TimeLimit(left / 3600.0)
-    events.send(title=wanted.species)
+    reporter = JobReporter(events)
     if wanted.stage is not None:
-        return [train_stage(stage, job.run, sinks=sinks(job.wandb), limit=limit) for stage in stages]
-    results = run_curriculum(stages, job.run, sinks=sinks(job.wandb), limit=limit)
+        return [train_stage(one, job.run, sinks=destinations, reporter=reporter, limit=limit) for one in stages]
+    results = run_curriculum(stages, job.run, sinks=destinations, reporter=reporter, limit=limit)
     print(f"results {job.run / RESULTS_FILE}", flush=True)
     return results
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from mesozoic.files import write_json
 from mesozoic.job.environment import SECRET, Job
-from mesozoic.run.folder import StageFolder
-from mesozoic.run.sinks.wandb_sink import RUN_FILE
+from mesozoic.run.sinks import OpenSink, Place, Sink
+from mesozoic.run.sinks.wandb_sink import RUN_FILE, WandbSink
 
 OPTIONAL = (SECRET, "WANDB_BASE_URL", "WANDB_PROJECT")
 
@@ -29,9 +29,13 @@ def run_id(job_id: str, stage: int) -> str:
     return hashlib.sha256(f"{job_id}/{stage}".encode()).hexdigest()[:16]
 
 
-def keep_run_id(job: Job, stage: int) -> None:
-    """Write the run's id into the stage's folder, unless an earlier job has; without a lasting job id do nothing."""
-    file = StageFolder(job.run, stage).path / RUN_FILE
-    if job.wandb and job.job_id and not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(file, {"id": run_id(job.job_id, stage)})
+def named_wandb(job: Job) -> dict[str, OpenSink]:
+    """The sink for W&B, if metrics go there, with a run that a later try of the job finds again."""
+
+    def open_sink(place: Place) -> Sink:
+        file = place.folder / RUN_FILE
+        if job.job_id and not file.exists():
+            write_json(file, {"id": run_id(job.job_id, place.stage)})
+        return WandbSink(place)
+
+    return {"W&B": open_sink} if job.wandb else {}

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from mesozoic.errors import UserError
-from mesozoic.files import sync_folder
+from mesozoic.files import sync_folder, uploads_late
 from mesozoic.run.checkpoint_file import Damaged, State, read_file, write_file
 
 NAME = re.compile(r"step-(\d{12})\.checkpoint$")
 KEPT = 2
 """Checkpoints that stay: if the newest is torn, the one before is whole."""
+ARRIVAL_SECONDS, ARRIVAL_SPEED = 60.0, 5e6
+"""A mounted bucket has taken a file after so many seconds, and one more for so many bytes: a slow network."""
 
 
 class Stateful(Protocol):
@@ -143,11 +146,28 @@ def load_state(path: Path) -> State:
 
 
 def _tidy(folder: Path, latest: Path) -> None:
-    """Keep `latest` and the one before. What claims to be later is of a future that was not whole."""
+    """Keep `latest` and the one before. What claims to be later is of a future that was not whole.
+
+    Where files are uploaded late, removing one is felt at once, so training that saves faster than the network carries
+    would never have a whole one up there: one that has had time to arrive stays, and the next that will have had.
+    """
     files = checkpoints(folder)
     before = [path for path in files if path.name < latest.name]
-    for path in set(files) - {latest, *before[-(KEPT - 1) :]}:
+    kept = {latest, *before[-(KEPT - 1) :]}
+    if uploads_late(folder):
+        arrived = [path for path in before if _has_arrived(path)]
+        kept |= {*arrived[-1:], *[path for path in before if path not in arrived][:1]}
+    for path in set(files) - kept:
         try:
             path.unlink()
         except OSError:
             continue  # a mounted bucket may refuse for a moment; the next one tries again
+
+
+def _has_arrived(path: Path) -> bool:
+    """Whether a file was written so long ago that a slow network has taken it."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return False
+    return time.time() - facts.st_mtime > ARRIVAL_SECONDS + facts.st_size / ARRIVAL_SPEED

@@ -62,6 +62,11 @@ def species_folder(name: str) -> Path:
     return _registered_folder(*found.values())
 
 
+def is_built_in(name: str) -> bool:
+    """Whether a species is part of this package, and so of every machine that it is installed on."""
+    return name in _built_in()
+
+
 def _registered_folder(entry: EntryPoint) -> Path:
     where = f"species '{entry.name}': entry point '{entry.value}'"
     try:

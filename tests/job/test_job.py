@@ -173,3 +173,22 @@ def test_two_jobs_for_one_folder(place: Place) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=PATIENCE)
     assert process.returncode == 143
+
+
+@pytest.mark.slow
+def test_a_job_that_is_run_again_goes_on_with_its_wandb_run(place: Place, tmp_path: Path) -> None:
+    """Also on an empty disk, as after the loss of a machine without a bucket: the name of the job decides."""
+    pytest.importorskip("wandb", reason="needs the extra [sweep]")
+    from support.wandb_server import WandbServer
+
+    with WandbServer() as server:
+        there = {**server.environment(), "JOB_ID": "sky-managed-7", "WANDB_RUN_ID": "", "WANDB_PROJECT": ""}
+        code, out = place.job(**LONG, **there, MAX_HOURS=f"{10 / 3600:.6f}")
+        assert code == 75, out
+        (first,) = server.runs.values()
+        seen = len(first.history)
+        other = Place(tmp_path / "other disk")
+        assert other.job(STAGE="1", **there)[0] == 0
+        assert other.job(STAGE="1", **{**there, "JOB_ID": "sky-managed-8", "RUN_NAME": "another"})[0] == 0
+    assert seen > 0 and server.runs[first.name].state == "finished"
+    assert len(server.runs) == 2 and first.name in server.runs

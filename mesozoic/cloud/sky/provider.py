@@ -6,7 +6,7 @@ from mesozoic.cloud.ledger import Launch, open_launches, write_ledger
 from mesozoic.cloud.patience import Patience
 from mesozoic.cloud.providers import Rented
 from mesozoic.cloud.sky.client import CloudClient
-from mesozoic.cloud.sky.inventory import Inventory, take_inventory
+from mesozoic.cloud.sky.inventory import Inventory, jobs_of, take_inventory
 from mesozoic.cloud.sky.status import beside, describe_all
 from mesozoic.errors import UserError
 
@@ -53,15 +53,17 @@ class SkyProvider:
 
     def _end_once(self, launch: Launch) -> bool:
         """Tell everything of a launch to end; False if there is nothing of it, not even a request."""
-        requests = self.client.pending(launch.name)
+        names = [launch.name, agents_of(launch.name)] if launch.kind == "pool" else [launch.name]
+        requests = dict.fromkeys(request for name in names for request in self.client.pending(name))
         for request in requests:
             self.client.cancel_request(request)
         if launch.kind == "cluster":
             return self._end_cluster(launch) or bool(requests)
         if launch.kind == "managed job":
-            return self._end_jobs(launch.name) or bool(requests)
+            return self._end_jobs(launch) or bool(requests)
         # The jobs of a pool end first: it does not end while they run.
-        busy = self._end_jobs(agents_of(launch.name))
+        agents = open_launches().get(agents_of(launch.name))
+        busy = agents is not None and self._end_jobs(agents)
         return self._end_pool(launch.name) or busy or bool(requests)
 
     def _end_cluster(self, launch: Launch) -> bool:
@@ -73,8 +75,8 @@ class SkyProvider:
                     return True
         return False
 
-    def _end_jobs(self, name: str) -> bool:
-        alive = [job.id for job in self.client.managed_jobs() if job.name == name and not job.ended]
+    def _end_jobs(self, launch: Launch) -> bool:
+        alive = [job.id for job in jobs_of(launch, self.client.managed_jobs()) if not job.ended]
         if alive:
             self.client.cancel_managed(alive)
         return bool(alive)

@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
@@ -111,15 +112,15 @@ class SkyClient(ManagedClient):
 
     def start_launch(self, task: Any, name: str, retry: bool, idle_minutes: int) -> str:
         with plain_errors():
-            return str(
-                self._sky.launch(
-                    task,
-                    cluster_name=name,
-                    retry_until_up=retry,
-                    idle_minutes_to_autostop=idle_minutes,
-                    down=True,
-                )
+            ask = partial(
+                self._sky.launch,
+                task,
+                cluster_name=name,
+                retry_until_up=retry,
+                idle_minutes_to_autostop=idle_minutes,
+                down=True,
             )
+            return str(within(CHANGING, "launch", ask))
 
     def finish_launch(self, request: str) -> tuple[int | None, Any]:
         with plain_errors():

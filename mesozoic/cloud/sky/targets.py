@@ -56,8 +56,10 @@ def find_managed(client: CloudClient, name: str) -> Job | None:
         UserError: it is no name.
     """
     names = {plain_name(name), PREFIX + name}
-    ours = {line["cluster"] for line in read_ledger() if line.get("managed") or line.get("kind") == "managed job"}
-    if not names & ours:
+    ours = [line for line in read_ledger() if line["cluster"] in names]
+    known = {line["cluster"] for line in ours if line.get("managed") or line.get("kind") == "managed job"}
+    if not known:
         return None
-    found = [job for job in client.managed_jobs() if job.name in names & ours]
+    numbers = {line["identity"] for line in ours if line["cluster"] in known and line.get("identity")}
+    found = [job for job in client.managed_jobs() if job.name in known and (not numbers or str(job.id) in numbers)]
     return max(found, key=lambda job: job.id, default=None)

@@ -158,7 +158,7 @@ step_bucket() {
     cloud/train-managed.yaml >"$file"
   typed 0 "$logs/bucket-launch.log" 1800 "${train[@]}" --managed --file "$file" --name mesozoic-bucket --yes --detach \
     --env BUCKET="$bucket" --env RUN_NAME=kept --env TIMESTEPS=400000 --env OVERRIDES=curriculum.save_freq=20000
-  wait_until 2400 in_bucket "kept/.copies/.*step-" || { show "$logs/bucket.log" >&2; fail "no checkpoint in the bucket"; }
+  wait_until 2400 in_bucket "kept/stage1/checkpoints/step-[0-9]+\.checkpoint" || { show "$logs/bucket.log" >&2; fail "no checkpoint in the bucket"; }
   before="$(rented)"
   take_machine_away
   wait_until 1800 replaced "$before" || fail "no other machine was rented"
