@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -59,21 +60,16 @@ def curriculum(
     )
     explain_subproc(subproc)
 
-    from mesozoic.run.curriculum import RESULTS_FILE, run_curriculum
-    from mesozoic.run.folder import choose_run_folder
-    from mesozoic.run.problems import notes, resolve
-    from mesozoic.run.sinks.table import sinks
+    from mesozoic.run.curriculum import RESULTS_FILE
+    from mesozoic.run.sinks.table import sinks_for
+    from mesozoic.run.start import start
 
-    stages = resolve(wanted)
-    for note in notes(wanted, stages):
-        typer.echo(f"note: {note}", err=True)
-    run = choose_run_folder(output_dir, log_dir, f"{wanted.species}-curriculum")
-    results = run_curriculum(stages, run, strict=strict, resume=resume, sinks=sinks(wandb))
+    results = start(wanted, output_dir, log_dir=log_dir, strict=strict, resume=resume, sinks=sinks_for(wandb))
     if as_json:
         typer.echo(json.dumps(results, indent=2))
     else:
         _print_table(wanted.species, results)
-        typer.echo(f"results {run / RESULTS_FILE}")
+        typer.echo(f"results {Path(results[0]['final_policy']).parents[2] / RESULTS_FILE}")
     if strict and not all(result["stage_passed"] for result in results):
         raise typer.Exit(1)
 
