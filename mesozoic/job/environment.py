@@ -133,7 +133,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
             load=Path(given["LOAD"]).expanduser() if given["LOAD"] else None,
         ),
         run=results / run_name,
-        max_hours=_hours(given["MAX_HOURS"]),
+        max_hours=read_hours(given["MAX_HOURS"]),
         wandb=bool(environment.get(SECRET)),
         job_id=environment.get(JOB_ID, ""),
         moves=_moves(environment.get(MOVES, "")),
@@ -148,7 +148,12 @@ def in_job_words(message: str) -> str:
     return message
 
 
-def _hours(text: str) -> float | None:
+def read_hours(text: str) -> float | None:
+    """A limit of time in hours; None if the text is empty.
+
+    Raises:
+        UserError: it is no number above 0.
+    """
     if not text:
         return None
     try:
