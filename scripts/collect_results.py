@@ -27,7 +27,7 @@ from mesozoic.evaluate.robustness import measure_robustness
 from mesozoic.learn.policy import load_policy
 from mesozoic.policies import FOLDER
 from mesozoic.sim.samples import Stream
-from mesozoic.species import get_species, load_stage, species_names
+from mesozoic.species import get_species, load_stage, species_names, stage_files
 
 RECORDS = Path(__file__).parent.parent / "docs" / "results" / "records.json"
 EPISODES, SEED = 256, 7
@@ -74,7 +74,7 @@ def main() -> int:
 def _records(runs: Path, known: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """One record for each stage that is over; what is `known` by its policy's hash is not evaluated again."""
     records = []
-    for path in sorted(runs.glob("*/stage?/metrics.json")):
+    for path in sorted(runs.glob("*/stage*/metrics.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         policy = path.parent / "models" / f"stage{result['stage']}_final.zip"
         digest = hashlib.sha256(policy.read_bytes()).hexdigest()
@@ -115,7 +115,7 @@ def _ship(runs: Path, records: list[dict[str, Any]], old: list[dict[str, Any]]) 
         for record in records:
             if record["species"] == species and record["stage_passed"]:
                 seeds.setdefault(record["seed"], {})[record["stage"]] = record
-        whole = {seed: stages for seed, stages in seeds.items() if set(stages) == {1, 2, 3}}
+        whole = {seed: stages for seed, stages in seeds.items() if set(stages) == set(stage_files(species))}
         if not whole:
             print(f"{species}: no seed passed all stages; nothing shipped", file=sys.stderr)
             continue

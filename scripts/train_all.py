@@ -87,7 +87,7 @@ def _start(output: Path, species: str, seed: int, options: list[str]) -> subproc
 def _state(output: Path, species: str, seed: int) -> str:
     """One phrase about the stages that are over."""
     parts = []
-    for path in sorted(_folder(output, species, seed).glob("stage?/metrics.json")):
+    for path in sorted(_folder(output, species, seed).glob("stage*/metrics.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         verdict = "passed" if result["stage_passed"] else "NOT passed"
         parts.append(f"stage {result['stage']} {verdict} at {result['timesteps']:,} steps")

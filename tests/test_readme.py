@@ -59,7 +59,7 @@ def test_every_command_runs(tmp_path: Path) -> None:
     assert ran >= 10
     assert (tmp_path / "raptor.mp4").stat().st_size > 0
     examples = python_examples()
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:  # one of them loads what a command above trained
         if "stable_baselines3" in example and find_spec("stable_baselines3") is None:
             continue

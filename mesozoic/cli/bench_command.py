@@ -22,12 +22,12 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure physics, environment and training, as steps per second and as a share of raw physics."""
-    from mesozoic.cli.arguments import stage_flags
     from mesozoic.run.problems import resolve
     from mesozoic.run.spec import RunSpec
+    from mesozoic.run.words import stage_flags
     from mesozoic.species import get_species
 
-    overrides = (*(override or []), *stage_flags(n_envs=n_envs))
+    overrides = (*(override or []), *stage_flags({"n-envs": n_envs}))
     (spec,) = resolve(RunSpec(species=species, stage=stage, backend=backend, overrides=overrides))
     animal, config = get_species(species), spec.config
 

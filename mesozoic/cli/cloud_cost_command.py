@@ -28,10 +28,11 @@ def cost(
     if spent:
         _print_spent(days)
         return
-    from mesozoic.cloud.request import make_request, parse_envs
+    from mesozoic.cloud.request import parse_envs
     from mesozoic.cloud.sky.cost import price_table
+    from mesozoic.cloud.sky.launch import read_request
 
-    request = make_request(
+    request = read_request(
         parse_envs(env or []),
         species=species,
         stage=stage,

@@ -58,11 +58,11 @@ def launch(
     Shows the offers with their prices and asks first. `--wait --pull --down` brings the results home and gives the
     machine back. Ctrl-C before the job is submitted takes everything down again; after that the job goes on.
     """
-    from mesozoic.cloud.request import make_request, parse_envs
-    from mesozoic.cloud.sky.launch import make_plan
+    from mesozoic.cloud.request import parse_envs
+    from mesozoic.cloud.sky.launch import make_plan, read_request
 
     _check_flags(wait, pull, down, detach, managed)
-    request = make_request(
+    request = read_request(
         parse_envs(env or []),
         species=species,
         stage=stage,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +21,7 @@ from mesozoic.cli.options import (
     WandB,
     Worlds,
     explain_subproc,
+    whole_option,
 )
 
 
@@ -28,7 +30,7 @@ def curriculum(
     arguments: TrainArguments = None,
     target: Annotated[int | None, typer.Option(help="Last stage; default: all.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a stage that is not passed; exit with 1.")] = False,
-    timesteps: Annotated[int | None, typer.Option(help="Budget of each stage in environment steps.")] = None,
+    timesteps: Annotated[int | None, whole_option("Budget of each stage in environment steps.")] = None,
     n_envs: Worlds = None,
     seed: TrainSeed = 0,
     backend: Backend = "auto",
@@ -50,29 +52,24 @@ def curriculum(
 
     Run the same command again to continue a run that was stopped or killed.
     """
-    from mesozoic.cli.arguments import stage_flags, typed_spec
+    from mesozoic.cli.arguments import typed_spec
 
-    flags = stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
+    flags = {"timesteps": timesteps, "n-envs": n_envs, "eval-freq": eval_freq, "save-freq": save_freq}
     wanted = typed_spec(
         context, arguments, override, flags, target=target, seed=seed, backend=backend, algorithm=algorithm
     )
     explain_subproc(subproc)
 
-    from mesozoic.run.curriculum import RESULTS_FILE, run_curriculum
-    from mesozoic.run.folder import choose_run_folder
-    from mesozoic.run.problems import notes, resolve
-    from mesozoic.run.sinks.table import sinks
+    from mesozoic.run.curriculum import RESULTS_FILE
+    from mesozoic.run.sinks.table import sinks_for
+    from mesozoic.run.start import start
 
-    stages = resolve(wanted)
-    for note in notes(wanted, stages):
-        typer.echo(f"note: {note}", err=True)
-    run = choose_run_folder(output_dir, log_dir, f"{wanted.species}-curriculum")
-    results = run_curriculum(stages, run, strict=strict, resume=resume, sinks=sinks(wandb))
+    results = start(wanted, output_dir, log_dir=log_dir, strict=strict, resume=resume, sinks=sinks_for(wandb))
     if as_json:
         typer.echo(json.dumps(results, indent=2))
     else:
         _print_table(wanted.species, results)
-        typer.echo(f"results {run / RESULTS_FILE}")
+        typer.echo(f"results {Path(results[0]['final_policy']).parents[2] / RESULTS_FILE}")
     if strict and not all(result["stage_passed"] for result in results):
         raise typer.Exit(1)
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride
+from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride, path_option
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mesozoic.config.schema import CurriculumSection
     from mesozoic.evaluate.episodes import Episodes, Summary
+    from mesozoic.run.evaluation import Evaluation
 
 
 def evaluate(
@@ -29,7 +28,7 @@ def evaluate(
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 unless the gate passes.")] = False,
     gait: Annotated[bool, typer.Option("--gait", help="Print gait figures and draw the footfalls.")] = False,
     footfalls: Annotated[
-        Path | None, typer.Option(help="Footfall diagram (.png) of the first episode; default: beside the policy.")
+        Path | None, path_option("Footfall diagram (.png) of the first episode; default: beside the policy.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -39,57 +38,33 @@ def evaluate(
     if footfalls is not None and footfalls.suffix != ".png":
         raise UserError(f"'{footfalls}' does not end in .png; give a file name that does")
 
-    from mesozoic.cli.policies import open_policy, policy_file
-    from mesozoic.curriculum.gate import Gate
-    from mesozoic.evaluate.episodes import baselines, run_episodes
-    from mesozoic.sim.samples import Stream
+    from mesozoic.run.evaluation import evaluate_policy
+    from mesozoic.run.policy_source import policy_file
 
-    loaded, animal, config = open_policy(policy, species, override or [], stage)
-    if episodes is not None:
-        plan = config.curriculum.model_copy(update={"eval_episodes": episodes})
-        config = config.model_copy(update={"curriculum": plan})
     gait = gait or footfalls is not None
-    if gait and config.env.task == "balance":
-        raise UserError(
-            f"stage {loaded.stage} of {animal.name} has no locomotion to measure; leave out --gait and --footfalls"
-        )
-    too_few = _too_few_to_judge(config.curriculum, check)
-    run = run_episodes(loaded.act, animal, config, seed, Stream.EVAL)
-    figures = {"policy": run.summary()} | baselines(animal, config, seed, Stream.EVAL)
-    verdict = Gate(config.curriculum, figures["statue"]).judge(figures["policy"])
-    title = f"{animal.name} stage {loaded.stage}"
+    found = evaluate_policy(policy, stage, species, episodes, seed, override or [], must_judge=check, must_walk=gait)
+    animal, number = found.species, found.stage
+    title = f"{animal.name} stage {number}"
     if as_json:
-        passed = None if too_few else verdict.passed
-        result = {"species": animal.name, "stage": loaded.stage, "seed": seed, "stage_passed": passed}
-        valid = _without_nan({**result, "gate": None if too_few else verdict.to_json(), **figures})
-        typer.echo(json.dumps(valid, indent=2, allow_nan=False))
+        typer.echo(json.dumps(found.to_json(), indent=2, allow_nan=False))
     else:
-        _print_table(title, figures, config.curriculum.eval_episodes, config.env.task == "balance")
-        judged = "passed" if verdict.passed else "not passed: " + "; ".join(verdict.failures())
-        typer.echo("gate: " + (f"not judged: {too_few}" if too_few else judged))
+        plan = found.config.curriculum
+        _print_table(title, found.figures, plan.eval_episodes, found.config.env.task == "balance")
+        typer.echo(f"gate: {_judged(found)}")
         if gait:
-            _print_gait(title, run)
+            _print_gait(title, found.episodes)
     if gait:
-        diagram = footfalls or _beside(policy_file(policy, stage), f"footfalls-{animal.name}-stage{loaded.stage}.png")
-        _draw_footfalls(run, f"{animal.title}, stage {loaded.stage} ({config.stage.name})", diagram)
+        diagram = footfalls or _beside(policy_file(policy, stage), f"footfalls-{animal.name}-stage{number}.png")
+        _draw_footfalls(found.episodes, f"{animal.title}, stage {number} ({found.config.stage.name})", diagram)
         typer.echo(f"footfalls {diagram}", err=as_json)
-    if check and not verdict.passed:
+    if check and not found.passed:
         raise typer.Exit(1)
 
 
-def _too_few_to_judge(plan: CurriculumSection, check: bool) -> str:
-    """Why so few episodes cannot pass the gate, however good they are; empty if they can.
-
-    Raises:
-        UserError: they cannot, and `check` asks for the gate.
-    """
-    from mesozoic.curriculum.gate import gate_problems
-    from mesozoic.errors import Problems
-
-    sentences = [one.replace("raise curriculum.eval_episodes", "give more --episodes") for one in gate_problems(plan)]
-    if check and sentences:
-        raise Problems(sentences)
-    return "; ".join(sentences)
+def _judged(found: Evaluation) -> str:
+    if found.verdict is None:
+        return f"not judged: {found.not_judged}"
+    return "passed" if found.verdict.passed else "not passed: " + "; ".join(found.verdict.failures())
 
 
 def _print_table(title: str, figures: dict[str, Summary], episodes: int, balance: bool) -> None:
@@ -150,12 +125,3 @@ def _beside(policy: Path, name: str) -> Path:
     if in_run and os.access(policy.parent, os.W_OK | os.X_OK):
         return policy.with_name(f"{policy.stem}-{name}")
     return Path(name)
-
-
-def _without_nan(value: Any) -> Any:
-    """Figures that do not exist as null: JSON has neither NaN nor infinity."""
-    if isinstance(value, dict):
-        return {key: _without_nan(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

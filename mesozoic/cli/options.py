@@ -2,14 +2,60 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+LONGEST_NAME = 255
+"""Bytes of a file's name on every common file system."""
+
+
+def whole_option(text: str) -> Any:
+    """An option for a whole number, which may be written `1e6`; `text` is its help."""
+
+    def read(value: str | int) -> int:
+        from mesozoic.run.words import whole_number
+
+        try:
+            return whole_number(str(value))
+        except (ValueError, OverflowError):
+            raise typer.BadParameter(f"'{value}' is not a whole number") from None
+
+    return typer.Option(parser=read, metavar="INTEGER", help=text)
+
+
+def path_option(text: str) -> Any:
+    """An option for a file or folder, in which `~` is the home folder; `text` is its help."""
+    return typer.Option(parser=read_path, metavar="PATH", help=text)
+
+
+def read_path(value: str | Path) -> Path:
+    """Read a path as a shell would.
+
+    Raises:
+        UserError: it is empty, or no system has so long a name.
+    """
+    from mesozoic.errors import UserError, shown
+
+    text = str(value)
+    if not text.strip() or "\0" in text:
+        raise UserError(f"a path is {shown(repr(text))}; give the name of a file or folder, or leave the option out")
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in Path(text).parts):
+        raise UserError(f"'{shown(text)}' is too long for a name; give a shorter one")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # no such user
+        raise UserError(f"'{shown(text)}' names the home folder of nobody; give the whole path") from None
+
+
 PolicyArgument = Annotated[
-    Path, typer.Argument(help="Policy file, run folder, or a species whose policy ships.", metavar="POLICY")
+    Path,
+    typer.Argument(
+        parser=read_path, help="Policy file, run folder, or a species whose policy ships.", metavar="POLICY"
+    ),
 ]
 PolicyStage = Annotated[int | None, typer.Option(help="Which stage's policy; default: the last one.")]
 PolicySpecies = Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")]
@@ -18,15 +64,15 @@ StageOverride = Annotated[list[str] | None, typer.Option(help="section.key=value
 TrainArguments = Annotated[
     list[str] | None, typer.Argument(metavar="[SPECIES=velociraptor] [section.key=value]...", show_default=False)
 ]
-Worlds = Annotated[int | None, typer.Option(help="Worlds simulated side by side.")]
-TrainSeed = Annotated[int, typer.Option(help="Decides everything random.")]
+Worlds = Annotated[int | None, whole_option("Worlds simulated side by side.")]
+TrainSeed = Annotated[int, whole_option("Decides everything random.")]
 Backend = Annotated[str, typer.Option(help="auto, jax or sb3 (Stable-Baselines3, extra [sb3]).")]
 Algorithm = Annotated[str, typer.Option(help="ppo; sb3 also has sac.")]
 Subproc = Annotated[bool, typer.Option("--subproc", help="Accepted, not needed: all worlds run in one process.")]
-EvalFreq = Annotated[int | None, typer.Option(help="Environment steps between evaluations.")]
-SaveFreq = Annotated[int | None, typer.Option(help="Environment steps between checkpoints.")]
-OutputDir = Annotated[Path | None, typer.Option(help="Run folder; wins over --log-dir.")]
-LogDir = Annotated[Path | None, typer.Option(help="Where a run folder named by the time is made.")]
+EvalFreq = Annotated[int | None, whole_option("Environment steps between evaluations.")]
+SaveFreq = Annotated[int | None, whole_option("Environment steps between checkpoints.")]
+OutputDir = Annotated[Path | None, path_option("Run folder; wins over --log-dir.")]
+LogDir = Annotated[Path | None, path_option("Where a run folder named by the time is made.")]
 WandB = Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as well.")]
 
 

@@ -24,8 +24,8 @@ def robustness(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate a policy under fixed headings, other masses and other friction, beside the unchanged world."""
-    from mesozoic.cli.policies import open_policy
     from mesozoic.evaluate.robustness import measure_robustness
+    from mesozoic.run.policy_source import open_policy
 
     loaded, animal, config = open_policy(policy, species, override or [], stage)
     rows = measure_robustness(loaded.act, animal, config, seed, episodes)

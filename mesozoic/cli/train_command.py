@@ -22,6 +22,8 @@ from mesozoic.cli.options import (
     WandB,
     Worlds,
     explain_subproc,
+    path_option,
+    whole_option,
 )
 
 
@@ -29,7 +31,7 @@ def train(
     context: typer.Context,
     arguments: TrainArguments = None,
     stage: Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour, or what the animal has.")] = 1,
-    timesteps: Annotated[int | None, typer.Option(help="Budget in environment steps.")] = None,
+    timesteps: Annotated[int | None, whole_option("Budget in environment steps.")] = None,
     n_envs: Worlds = None,
     seed: TrainSeed = 0,
     backend: Backend = "auto",
@@ -39,7 +41,7 @@ def train(
     save_freq: SaveFreq = None,
     output_dir: OutputDir = None,
     log_dir: LogDir = None,
-    load: Annotated[Path | None, typer.Option(help="Policy file or run folder to start from.")] = None,
+    load: Annotated[Path | None, path_option("Policy file or run folder to start from.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the run folder's checkpoint, if it holds one.")] = True,
     override: Annotated[list[str] | None, typer.Option(help="section.key=value; several may follow.")] = None,
     wandb: WandB = False,
@@ -49,10 +51,9 @@ def train(
 
     Run the same command again to continue a run that was stopped or killed.
     """
-    from mesozoic.cli.arguments import stage_flags, typed_spec
-    from mesozoic.run.folder import choose_run_folder, start_of
+    from mesozoic.cli.arguments import typed_spec
 
-    flags = stage_flags(timesteps=timesteps, n_envs=n_envs, eval_freq=eval_freq, save_freq=save_freq)
+    flags = {"timesteps": timesteps, "n-envs": n_envs, "eval-freq": eval_freq, "save-freq": save_freq}
     wanted = typed_spec(
         context,
         arguments,
@@ -62,20 +63,15 @@ def train(
         seed=seed,
         backend=backend,
         algorithm=algorithm,
-        load=start_of(load, output_dir, stage),
+        load=load,
     )
     explain_subproc(subproc)
 
-    from mesozoic.run.problems import notes, resolve
-    from mesozoic.run.sinks.table import sinks
-    from mesozoic.run.train_stage import train_stage
+    from mesozoic.run.sinks.table import sinks_for
+    from mesozoic.run.start import start
 
-    (spec,) = stages = resolve(wanted)
-    for note in notes(wanted, stages):
-        typer.echo(f"note: {note}", err=True)
-    run = choose_run_folder(output_dir, log_dir, f"{wanted.species}-stage{stage}")
     began = time.monotonic()
-    result = train_stage(spec, run, resume=resume, sinks=sinks(wandb))
+    (result,) = start(wanted, output_dir, log_dir=log_dir, resume=resume, sinks=sinks_for(wandb))
     if as_json:
         typer.echo(json.dumps(result, indent=2))
     else:

@@ -55,11 +55,7 @@ def speeds(species: str, table: Path = TABLE) -> list[Speed]:
 
 def budgets(request: LaunchRequest) -> dict[int, int]:
     """Environment steps that each stage may take at most; a stage whose gate passes ends earlier."""
-    from mesozoic.config import parse_overrides
-    from mesozoic.species import load_stage
-
-    overrides = parse_overrides(request.overrides())
-    return {stage: load_stage(request.species, stage, overrides).curriculum.timesteps for stage in request.stages}
+    return {one.config.stage.number: one.config.curriculum.timesteps for one in request.training}
 
 
 def hours_at(speed: Speed, steps: dict[int, int]) -> float | None:

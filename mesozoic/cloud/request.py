@@ -7,10 +7,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mesozoic.cloud.names import check_name, unique_name
 from mesozoic.cloud.secrets import refuse_secrets
 from mesozoic.errors import UserError, did_you_mean
+from mesozoic.job.environment import read_job
+
+if TYPE_CHECKING:
+    from mesozoic.run.stage_spec import StageSpec
 
 CLOUDS = ("lambda", "gcp", "aws", "slurm")
 TASK_FILE = Path("cloud/train.yaml")
@@ -85,7 +90,12 @@ def positive(value: float | None, option: str) -> float | None:
 
 @dataclass(frozen=True)
 class LaunchRequest:
-    """All options of `mesozoic cloud launch`. Prices are dollars per hour, hours are hours of the job."""
+    """All options of `mesozoic cloud launch`. Prices are dollars per hour, hours are hours of the job.
+
+    Attributes:
+        envs: settings to hand over beside those of the task file.
+        training: the stages that will be trained, checked.
+    """
 
     species: str = "velociraptor"
     stage: str = "all"
@@ -99,6 +109,7 @@ class LaunchRequest:
     max_cost: float | None = None
     max_hours: float | None = None
     envs: Mapping[str, str] = field(default_factory=dict)
+    training: tuple[StageSpec, ...] = ()
     name: str = ""
     """Of the cluster, or of the managed job."""
 
@@ -110,25 +121,11 @@ class LaunchRequest:
     def run_name(self) -> str:
         return self.envs["RUN_NAME"]
 
-    @property
-    def stages(self) -> tuple[int, ...]:
-        return (1, 2, 3) if self.stage == "all" else (int(self.stage),)
-
-    def overrides(self) -> list[str]:
-        """The overrides of the stage files, as `mesozoic train --override` takes them."""
-        from mesozoic.config import split_overrides
-
-        found = split_overrides(self.envs.get("OVERRIDES", ""))
-        if self.envs.get("TIMESTEPS"):
-            found.append(f"curriculum.timesteps={self.envs['TIMESTEPS']}")
-        if self.envs.get("N_ENVS"):
-            found.append(f"stage.n_envs={self.envs['N_ENVS']}")
-        return found
-
 
 def make_request(
     envs: Mapping[str, str],
     *,
+    settings: Mapping[str, str] | None = None,
     species: str | None = None,
     stage: str | None = None,
     name: str | None = None,
@@ -142,26 +139,29 @@ def make_request(
     max_cost: float | None = None,
     max_hours: float | None = None,
 ) -> LaunchRequest:
-    """Check all options against each other and fill in names; an option wins over the same thing in `envs`.
+    """Check all options against each other and fill in names.
+
+    An option wins over the same thing in `envs`, that over the task file's `settings`, and that over the default.
 
     Raises:
-        UserError: one of them cannot be.
+        UserError: one of them cannot be, or the machine would refuse the training once it is paid for; a sentence
+            for each thing that is wrong with it.
     """
-    species = species or envs.get("SPECIES") or "velociraptor"
-    stage = stage or envs.get("STAGE") or "all"
-    if stage not in ("all", "1", "2", "3"):
-        raise UserError(f"--stage '{stage}' is none of 1, 2, 3 or all; type for example --stage 1")
+    from mesozoic.run.problems import resolve
+
     if managed and retry:
         raise UserError("a managed job waits for a machine by itself; leave --retry-until-up out")
+    given = {**envs, **{name: value for name, value in (("SPECIES", species), ("STAGE", stage)) if value}}
     limit = positive(max_hours, "--max-hours")
-    cluster = check_name(name or unique_name(f"{species}-{stage}"), "--name")
-    run_name = check_name(envs.get("RUN_NAME") or cluster.removeprefix("mesozoic-"), "RUN_NAME")
-    chosen = {**envs, "SPECIES": species, "STAGE": stage, "RUN_NAME": run_name}
     if limit is not None:
-        chosen["MAX_HOURS"] = f"{limit:g}"
-    elif envs.get("MAX_HOURS"):
-        limit = positive(_number(envs["MAX_HOURS"]), "--max-hours")
-    request = LaunchRequest(
+        given["MAX_HOURS"] = f"{limit:g}"
+    known = {**(settings or {}), **given}
+    job = read_job({**known, "RUN_NAME": "run"})  # its name is checked below
+    training = resolve(job.spec, here=False)
+    species, stage = job.spec.species, "all" if job.spec.stage is None else str(job.spec.stage)
+    cluster = check_name(name or unique_name(f"{species}-{stage}"), "--name")
+    run_name = check_name(known.get("RUN_NAME") or cluster.removeprefix("mesozoic-"), "RUN_NAME")
+    return LaunchRequest(
         species=species,
         stage=stage,
         file=file,
@@ -172,37 +172,8 @@ def make_request(
         retry=retry,
         max_hourly_cost=positive(max_hourly_cost, "--max-hourly-cost"),
         max_cost=positive(max_cost, "--max-cost"),
-        max_hours=limit,
-        envs=chosen,
+        max_hours=job.max_hours,
+        envs={**given, "SPECIES": species, "STAGE": stage, "RUN_NAME": run_name},
+        training=training,
         name=cluster,
     )
-    check_training(request)
-    return request
-
-
-def check_training(request: LaunchRequest) -> None:
-    """Refuse here what the machine would refuse once it is paid for: an unknown animal, stage or override.
-
-    Raises:
-        UserError: training cannot start like this.
-    """
-    from mesozoic.config import parse_overrides
-    from mesozoic.species import get_species, load_stage
-
-    for name in ("TIMESTEPS", "N_ENVS", "SEED"):
-        value = request.envs.get(name, "")
-        if value and not value.isdigit():
-            raise UserError(f"{name} '{value}' is not a whole number; give digits only, for example --env {name}=256")
-    get_species(request.species)
-    overrides = parse_overrides(request.overrides())
-    for stage in request.stages:
-        config = load_stage(request.species, stage, overrides)
-        if request.envs.get("ALGORITHM", "ppo") == "ppo":
-            config.check_ppo_batches()
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"MAX_HOURS '{text}' is not a number of hours; type for example --max-hours 2.5") from None

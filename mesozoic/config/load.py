@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from mesozoic.config.override import SECTIONS, Override, canonical, section_keys, unknown_key
 from mesozoic.config.schema import PPOSection, StageConfig, StageSection
 from mesozoic.errors import Problems, UserError, shown
+from mesozoic.files import read_text
 
 
 def load_file(path: Path, overrides: Iterable[Override] = (), stage: int | None = None) -> StageConfig:
@@ -24,11 +25,9 @@ def load_file(path: Path, overrides: Iterable[Override] = (), stage: int | None 
         UserError: the file cannot be read, is not TOML, or is not a valid stage. All mistakes are named at once.
     """
     try:
-        text = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a byte order mark in front
-    except OSError as error:
-        raise UserError(f"cannot read {path} ({error.strerror}); check the path") from None
-    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, too many digits or brackets
-        raise UserError(f"{path.name} is not valid TOML ({error}); correct it") from None
+        text = tomllib.loads(read_text(path))
+    except (ValueError, RecursionError) as error:  # not TOML, too many digits or brackets
+        raise UserError(f"{path.name} is not valid TOML ({shown(str(error), 120)}); correct it") from None
     raw, mistakes = _known_keys(text, path.name)
     if stage is None:
         stage = _stage_number(raw)

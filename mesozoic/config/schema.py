@@ -33,7 +33,8 @@ def _net_arch(value: object) -> object:
 
 Int = Annotated[int, Strict(), BeforeValidator(_integral)]
 Float = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Weight = Annotated[Float, Field(ge=0.0)]
+Weight = Annotated[Float, Field(ge=0.0, le=1000.0)]
+"""Of a reward term; reward terms are of order 1."""
 NetArch = Annotated[str | tuple[int, ...], BeforeValidator(_net_arch)]
 
 
@@ -57,12 +58,16 @@ class StageSection(Section):
 class EnvSection(Section):
     """`[env]`: the task. Speeds are in units of sqrt(g*h) of the animal, h its hip height."""
 
-    max_episode_steps: Int = Field(500, ge=2, description="control steps (50 a second) before an episode is cut off")
+    max_episode_steps: Int = Field(
+        500, ge=2, le=10**6, description="control steps (50 a second) before an episode is cut off"
+    )
     reset_noise_scale: Float = Field(0.05, ge=0.0, le=0.5, description="joint noise at reset, radians and speed units")
     fall_height: Float = Field(0.6, gt=0.0, lt=1.0, description="fallen below this torso height, fraction of standing")
     fall_tilt: Float = Field(60.0, gt=0.0, lt=180.0, description="fallen beyond this torso tilt, degrees")
-    push_interval: Float = Field(2.0, gt=0.0, description="seconds; one push at a random time in each interval")
-    push_duration: Float = Field(0.1, gt=0.0, description="seconds that a push lasts")
+    push_interval: Float = Field(
+        2.0, gt=0.0, le=1000.0, description="seconds; one push at a random time in each interval"
+    )
+    push_duration: Float = Field(0.1, gt=0.0, le=100.0, description="seconds that a push lasts")
     push_velocity_min: Float = Field(0.0, ge=0.0, le=2.0, description="weakest push: velocity change, speed units")
     push_velocity_max: Float = Field(0.0, ge=0.0, le=2.0, description="strongest push; 0 means no pushes")
     friction_range: tuple[Float, Float] | None = Field(
@@ -92,12 +97,14 @@ class EnvSection(Section):
     target_bearing: Float = Field(0.0, ge=0.0, le=180.0, description="the target appears up to so far aside, degrees")
     prey_distance_range: tuple[Float, Float] | None = Field(None, description="distance of the prey, hip heights")
     prey_height_range: tuple[Float, Float] = Field((0.5, 0.5), description="height of the prey, hip heights")
-    reach_radius: Float = Field(0.2, gt=0.0, description="reached within this distance, hip heights")
+    reach_radius: Float = Field(0.2, gt=0.0, le=10.0, description="reached within this distance, hip heights")
     reach_tilt: Float = Field(35.0, gt=0.0, lt=90.0, description="only with the torso tilted by less, degrees")
-    hold_time: Float = Field(0.5, ge=0.0, description="and still standing so many seconds later")
+    hold_time: Float = Field(0.5, ge=0.0, le=100.0, description="and still standing so many seconds later")
     approach_weight: Weight = Field(0.0, description="distance to the prey that was closed, speed units")
     proximity_weight: Weight = Field(0.0, description="being near the prey")
-    task_bonus: Weight = Field(0.0, description="reaching the prey: half then, half when still standing after it")
+    task_bonus: Float = Field(
+        0.0, ge=0.0, le=10_000.0, description="reaching the prey: half then, half when still standing after it"
+    )
 
     @property
     def task(self) -> Literal["balance", "locomotion", "behaviour"]:
@@ -118,10 +125,13 @@ class EnvSection(Section):
                 f"push_velocity_min = {self.push_velocity_min} exceeds push_velocity_max = {self.push_velocity_max};"
                 " lower the first or raise the second"
             )
-        for key in ("prey_distance_range", "prey_height_range", "friction_range"):
+        for key, least in (("prey_distance_range", 0.1), ("prey_height_range", 0.0), ("friction_range", 0.0)):
             limits = getattr(self, key)
-            if limits is not None and not 0.0 <= limits[0] <= limits[1]:
-                raise ValueError(f"{key} = {list(limits)} should be [smallest, largest] and not negative; sort it")
+            if limits is not None and not least <= limits[0] <= limits[1] <= 100.0:
+                raise ValueError(
+                    f"{key} = {list(limits)} should be [smallest, largest] with the smallest at least {least:g} and"
+                    " the largest at most 100; correct it"
+                )
         if self.push_duration >= self.push_interval:
             raise ValueError(
                 f"push_duration = {self.push_duration} must be shorter than push_interval = {self.push_interval};"
@@ -138,16 +148,16 @@ class PPOSection(Section):
         None, description="if set, the step size falls linearly to this value"
     )
     n_steps: Int = Field(64, ge=2, le=65536, description="steps per world in one rollout")
-    batch_size: Int = Field(1024, ge=1, description="samples in one gradient step")
+    batch_size: Int = Field(1024, ge=1, le=2**31, description="samples in one gradient step")
     n_epochs: Int = Field(5, ge=1, le=100, description="passes over one rollout")
     gamma: Float = Field(0.99, gt=0.0, lt=1.0, description="discount factor")
     gae_lambda: Float = Field(0.95, ge=0.0, le=1.0, description="lambda of generalised advantage estimation")
     clip_range: Float = Field(0.2, gt=0.0, lt=1.0, description="clip range of the probability ratio")
     ent_coef: Float = Field(0.005, ge=0.0, le=1.0, description="entropy bonus at the start")
     ent_anneal_fraction: Float = Field(0.6, gt=0.0, le=1.0, description="share of the budget in which it falls to 0")
-    vf_coef: Float = Field(0.5, ge=0.0, description="weight of the value loss")
-    max_grad_norm: Float = Field(0.5, gt=0.0, description="gradients are scaled down to this norm")
-    target_kl: Annotated[Float, Field(gt=0.0)] | None = Field(
+    vf_coef: Float = Field(0.5, ge=0.0, le=1000.0, description="weight of the value loss")
+    max_grad_norm: Float = Field(0.5, gt=0.0, le=1000.0, description="gradients are scaled down to this norm")
+    target_kl: Annotated[Float, Field(gt=0.0, le=1000.0)] | None = Field(
         None, description="if set, an update stops once the policy has moved this far"
     )
     log_std_init: Float = Field(-1.0, ge=-5.0, le=1.0, description="log standard deviation of the first policy")
@@ -155,7 +165,10 @@ class PPOSection(Section):
         None, description="if set, it falls linearly to this in log_std_fraction of the budget instead of being learned"
     )
     average_updates: Int = Field(
-        1, ge=1, description="the policy evaluated and saved has the mean weights of about so many last updates"
+        1,
+        ge=1,
+        le=10**6,
+        description="the policy evaluated and saved has the mean weights of about so many last updates",
     )
     log_std_fraction: Float = Field(0.5, gt=0.0, le=1.0, description="share of the budget in which log_std falls")
     net_arch: NetArch = Field("small", description="a preset or a list of hidden layer widths")
@@ -166,14 +179,16 @@ class SACSection(Section):
 
     learning_rate: Float = Field(3e-4, gt=0.0, le=1.0, description="Adam step size")
     learning_rate_end: Annotated[Float, Field(ge=0.0, le=1.0)] | None = Field(None, description="linear decay to this")
-    batch_size: Int = Field(512, ge=1, description="samples in one gradient step")
+    batch_size: Int = Field(512, ge=1, le=2**31, description="samples in one gradient step")
     gamma: Float = Field(0.99, gt=0.0, lt=1.0, description="discount factor")
     tau: Float = Field(0.005, gt=0.0, le=1.0, description="soft update of the target networks")
-    ent_coef: Literal["auto"] | Annotated[Float, Field(ge=0.0)] = Field("auto", description="entropy coefficient")
-    buffer_size: Int = Field(300_000, ge=1, description="transitions kept for replay")
-    learning_starts: Int = Field(10_000, ge=0, description="transitions collected before the first update")
-    train_freq: Int = Field(1, ge=1, description="steps per world between updates")
-    gradient_steps: Int = Field(4, ge=1, description="gradient steps in one update")
+    ent_coef: Literal["auto"] | Annotated[Float, Field(ge=0.0, le=1000.0)] = Field(
+        "auto", description="entropy coefficient"
+    )
+    buffer_size: Int = Field(300_000, ge=1, le=10**8, description="transitions kept for replay")
+    learning_starts: Int = Field(10_000, ge=0, le=10**9, description="transitions collected before the first update")
+    train_freq: Int = Field(1, ge=1, le=10**6, description="steps per world between updates")
+    gradient_steps: Int = Field(4, ge=1, le=10**6, description="gradient steps in one update")
     net_arch: NetArch = Field("medium", description="a preset or a list of hidden layer widths")
 
 
@@ -197,35 +212,48 @@ class JaxSection(Section):
 class CurriculumSection(Section):
     """`[curriculum]`: the budget, the evaluations and the gate that says when the stage is solved."""
 
-    timesteps: Int = Field(4_000_000, ge=1, description="budget in environment steps")
-    warmup_timesteps: Int = Field(0, ge=0, description="steps in which the policy stays close to the one it began as")
+    timesteps: Int = Field(4_000_000, ge=1, le=10**12, description="budget in environment steps")
+    warmup_timesteps: Int = Field(
+        0, ge=0, le=10**12, description="steps in which the policy stays close to the one it began as"
+    )
     warmup_clip_range: Float = Field(0.02, gt=0.0, lt=1.0, description="clip range during the warm-up")
     warmup_ent_coef: Annotated[Float, Field(ge=0.0, le=1.0)] | None = Field(
         None, description="if set, entropy bonus during the warm-up"
     )
-    ramp_timesteps: Int = Field(0, ge=0, description="steps in which the stage's walking and reaching terms grow in")
+    ramp_timesteps: Int = Field(
+        0, ge=0, le=10**12, description="steps in which the stage's walking and reaching terms grow in"
+    )
     ramp_start_value: Float = Field(0.1, ge=0.0, le=1.0, description="share of their weights at the start")
-    eval_freq: Int = Field(200_000, ge=1, description="environment steps between evaluations")
-    save_freq: Int = Field(200_000, ge=1, description="environment steps between checkpoints")
+    eval_freq: Int = Field(200_000, ge=1, le=10**12, description="environment steps between evaluations")
+    save_freq: Int = Field(200_000, ge=1, le=10**12, description="environment steps between checkpoints")
     eval_episodes: Int = Field(64, ge=1, le=4096, description="episodes of one evaluation, all at once")
-    required_consecutive: Int = Field(3, ge=1, description="evaluations in a row that must pass the gate")
-    min_avg_reward: Float = Field(0.0, description="gate: the mean episode return must exceed this")
-    min_avg_episode_length: Float = Field(0.0, ge=0.0, description="gate: the mean length must exceed this (steps)")
+    required_consecutive: Int = Field(3, ge=1, le=1000, description="evaluations in a row that must pass the gate")
+    min_avg_reward: Float = Field(0.0, ge=-1e9, le=1e9, description="gate: the mean episode return must exceed this")
+    min_avg_episode_length: Float = Field(
+        0.0, ge=0.0, le=1e6, description="gate: the mean length must exceed this (steps)"
+    )
     min_survival: Float = Field(0.0, ge=0.0, lt=1.0, description="gate: lower bound of the share of episodes survived")
     min_success: Float = Field(0.0, ge=0.0, le=1.0, description="gate: share of episodes in which the task was done")
     min_success_low: Float = Field(0.0, ge=0.0, lt=1.0, description="gate: lower bound of that share")
-    speed_tolerance: Float = Field(0.2, gt=0.0, description="a walk is on speed within this share of the target")
+    speed_tolerance: Float = Field(
+        0.2, gt=0.0, le=100.0, description="a walk is on speed within this share of the target"
+    )
     max_flight: Float = Field(0.05, ge=0.0, le=1.0, description="a walk has no foot on the floor for less than this")
     min_alternation: Float = Field(
         0.9, gt=0.0, le=1.0, description="share of strides in which left and right alternate"
     )
     min_stride_length: Float = Field(
-        0.8, ge=0.0, description="mean stride of a walk that does not shuffle, hip heights"
+        0.8, ge=0.0, le=100.0, description="mean stride of a walk that does not shuffle, hip heights"
     )
     max_slip: Float = Field(
-        0.4, gt=0.0, description="speed at which the loaded feet of a walk slide, as a share of the target speed"
+        0.4,
+        gt=0.0,
+        le=100.0,
+        description="speed at which the loaded feet of a walk slide, as a share of the target speed",
     )
-    max_drift: Float = Field(0.15, gt=0.0, description="sideways over forward displacement of a straight walk")
+    max_drift: Float = Field(
+        0.15, gt=0.0, le=100.0, description="sideways over forward displacement of a straight walk"
+    )
 
 
 class StageConfig(Section):

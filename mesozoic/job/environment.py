@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesozoic.config import split_overrides
-from mesozoic.errors import UserError, shown
+from mesozoic.errors import Problems, UserError, shown
 from mesozoic.run.spec import RunSpec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -100,27 +100,39 @@ def read_job(environment: Mapping[str, str]) -> Job:
     """The job that `environment` asks for; variables that are empty count as missing.
 
     Raises:
-        UserError: a value is not of its kind. Nothing was written.
+        UserError: a sentence for each value that is not of its kind. Nothing was written.
     """
     given = {name: environment.get(name, "").strip() or default for name, default in DEFAULTS.items()}
+    wrong: list[str] = []
     stage = given["STAGE"]
     if stage != "all" and not WHOLE.fullmatch(stage):
-        raise UserError(f"STAGE={shown(stage)} is no stage; give --env STAGE=all, 1, 2 or 3")
+        wrong.append(f"STAGE={shown(stage)} is no stage; give --env STAGE=all or a number")
     for name, example in (("TIMESTEPS", 2000000), ("N_ENVS", 256), ("SEED", 0)):
         if given[name] and not WHOLE.fullmatch(given[name]):
-            raise UserError(
+            wrong.append(
                 f"{name}={shown(given[name])} is not a whole number; give digits only, for example"
                 f" --env {name}={example}"
             )
-    overrides = split_overrides(given["OVERRIDES"])
+    run_name = given["RUN_NAME"] or f"{given['SPECIES']}-stage{stage}-seed{given['SEED'].lstrip('0') or 0}"
+    if not NAME.fullmatch(run_name) and (given["RUN_NAME"] or not wrong):
+        wrong.append(
+            f"RUN_NAME={shown(run_name)} cannot name a folder; give letters, digits, '.', '_' and '-' only, 100 at most"
+        )
+    overrides: list[str] = []
+    max_hours = None
+    try:
+        overrides = split_overrides(given["OVERRIDES"])
+    except UserError as error:
+        wrong.append(str(error))
+    try:
+        max_hours = read_hours(given["MAX_HOURS"])
+    except UserError as error:
+        wrong.append(str(error))
+    if wrong:
+        raise Problems(wrong)
     for name, path in (("TIMESTEPS", "curriculum.timesteps"), ("N_ENVS", "stage.n_envs")):
         if given[name]:
             overrides.append(f"{path}={int(given[name])}")
-    run_name = given["RUN_NAME"] or f"{given['SPECIES']}-stage{stage}-seed{int(given['SEED'])}"
-    if not NAME.fullmatch(run_name):
-        raise UserError(
-            f"RUN_NAME={shown(run_name)} cannot name a folder; give letters, digits, '.', '_' and '-' only, 100 at most"
-        )
     results = Path(given["RESULTS"]).expanduser() if given["RESULTS"] else Path.home() / "mesozoic-runs"
     return Job(
         spec=RunSpec(
@@ -133,7 +145,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
             load=Path(given["LOAD"]).expanduser() if given["LOAD"] else None,
         ),
         run=results / run_name,
-        max_hours=read_hours(given["MAX_HOURS"]),
+        max_hours=max_hours,
         wandb=bool(environment.get(SECRET)),
         job_id=environment.get(JOB_ID, ""),
         moves=_moves(environment.get(MOVES, "")),

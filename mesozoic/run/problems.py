@@ -23,6 +23,7 @@ from mesozoic.run.spec import RunSpec
 from mesozoic.run.stage_spec import StageSpec
 from mesozoic.species import Species, get_species, load_stage, stage_files
 from mesozoic.species.anatomy import Anatomy, anatomy_of
+from mesozoic.species.registry import is_built_in
 
 SEEDS = 2**32
 P = ParamSpec("P")
@@ -107,6 +108,11 @@ def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str
     configs: dict[int, StageConfig] = {}
     anatomy = None
     if species is not None:
+        if not here and not is_built_in(spec.species):
+            found.sentences.append(
+                f"species '{spec.species}' comes from another package, which a rented machine does not have; train it"
+                " here, or put its folder into mesozoic/species/"
+            )
         for number in found.attempt(_stage_numbers, spec, overrides) or ():
             config = found.attempt(load_stage, spec.species, number, overrides)
             if config is not None:
@@ -116,7 +122,8 @@ def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str
         found.sentences += _misfits(config, kind, anatomy)
     if kind is not None:
         found.sentences += _widths(kind, list(configs.values()))
-    load = None if spec.load is None else found.attempt(find_policy, spec.load)
+    looked_for = spec.load is not None and (here or spec.load.exists())  # it may lie on the machine that trains only
+    load = found.attempt(find_policy, spec.load) if spec.load is not None and looked_for else None
     policy = None if load is None else found.attempt(load_policy, load)
     if load is not None and policy is not None:
         first = next(iter(configs.values()), None)

@@ -68,7 +68,7 @@ def _check_stages(species: Species, body: Body) -> Iterator[Finding]:
             yield Finding(f"stage {number} is valid", True, f"{path.name}, {configs[number].env.task}")
     if len(configs) < len(files):
         return
-    wrong = problems(RunSpec(species=species.name), here=False)
+    wrong = problems(RunSpec(species=species.name))
     yield Finding("all stages can be trained", not wrong, "; ".join(wrong) or "one after the other, by PPO on JAX")
     if wrong:
         return

@@ -4,6 +4,9 @@ A third party registers an animal without touching this package::
 
     [project.entry-points."mesozoic.species"]
     triceratops = "my_package.triceratops:FOLDER"   # a pathlib.Path to the species folder
+
+That module is imported whenever `mesozoic` is, so that its Gymnasium ids are known; it should import nothing heavy, and
+`mesozoic` only after it has set FOLDER.
 """
 
 from __future__ import annotations
@@ -60,6 +63,11 @@ def species_folder(name: str) -> Path:
         names = species_names()
         raise UserError(f"unknown species '{name}'{did_you_mean(name, names)} (known: {', '.join(names)})")
     return _registered_folder(*found.values())
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a species is part of this package, and so of every machine that it is installed on."""
+    return name in _built_in()
 
 
 def _registered_folder(entry: EntryPoint) -> Path:

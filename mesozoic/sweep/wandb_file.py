@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
-from mesozoic.errors import UserError, did_you_mean
+from mesozoic.errors import Problems, UserError, sentences_of, shown
 
 METHODS = ("random", "grid", "bayes")
-OWN_OPTIONS = ("seed", "timesteps", "n-envs", "eval-freq", "save-freq", "backend", "algorithm")
-"""Options of `mesozoic train` that a sweep may vary beside the keys of a stage."""
-LOGGED = re.compile(r"eval/score|stage[123]/.+")
+FEW = 64
+"""Combinations of values that are all tried."""
+LOGGED = re.compile(r"eval/score|stage[1-9][0-9]?/.+")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def read_sweep(path: Path) -> SweepFile:
     """Read and check a sweep file.
 
     Raises:
-        UserError: it cannot be read, or agents could not run it: one sentence about the first mistake.
+        UserError: it cannot be read, or agents could not run it: a sentence about each mistake.
     """
     import yaml
 
@@ -50,29 +51,30 @@ def read_sweep(path: Path) -> SweepFile:
         raise UserError(f"{path.name} holds no sweep; copy cloud/sweep.yaml and change that")
     where = path.name
     if config.get("method") not in METHODS:
-        raise UserError(f"{where}: method is {config.get('method')!r}; write one of {', '.join(METHODS)}")
+        raise UserError(f"{where}: method is {shown(repr(config.get('method')))}; write one of {', '.join(METHODS)}")
     parameters = config.get("parameters")
     if not isinstance(parameters, dict) or not parameters:
         raise UserError(f"{where}: there are no parameters to vary; add for example ppo.learning_rate")
-    species = _check_command(config.get("command"), where)
+    words = _command_words(config.get("command"), where)
     _check_metric(config, where)
-    for name, given in parameters.items():
-        _check_parameter(str(name), given, species, where)
+    given = {str(name): _values(str(name), value, where) for name, value in parameters.items()}
+    wrong = trial_problems(words, given)
+    if wrong:
+        raise Problems(f"{where}: {sentence}" for sentence in wrong)
     return SweepFile(path, config, _run_limit(config, where))
 
 
-def _check_command(command: object, where: str) -> str:
-    """The species that the command trains; refuses a command that would start or report nothing."""
-    from mesozoic.species import species_names
-
+def _command_words(command: object, where: str) -> list[str]:
+    """What follows `mesozoic train` in the command; refuses a command that would start or report nothing."""
     words = [str(word) for word in command] if isinstance(command, list) else []
-    if "mesozoic" not in words or "train" not in words:
+    start = next((i for i, pair in enumerate(pairwise(words)) if pair == ("mesozoic", "train")), None)
+    if start is None:
         raise UserError(f"{where}: command does not run 'mesozoic train'; copy the command of cloud/sweep.yaml")
     if "--wandb" not in words:
         raise UserError(f"{where}: command lacks --wandb, so no run would report its score; add it")
-    if not any(word in ("${args}", "${args_no_hyphens}") for word in words):
+    if not any(word in ARGUMENTS for word in words):
         raise UserError(f"{where}: command lacks ${{args}}, so every run would be the same; add it at the end")
-    return next((word for word in words if word in species_names()), "velociraptor")
+    return words[start + 2 :]
 
 
 def _check_metric(config: dict[str, Any], where: str) -> None:
@@ -81,51 +83,98 @@ def _check_metric(config: dict[str, Any], where: str) -> None:
     if name is None and config["method"] != "bayes":
         return
     if not isinstance(name, str) or not LOGGED.fullmatch(name):
-        raise UserError(f"{where}: metric {name!r} is logged by no run; write eval/score")
+        raise UserError(f"{where}: metric {shown(repr(name))} is logged by no run; write eval/score")
 
 
-def _check_parameter(name: str, given: object, species: str, where: str) -> None:
-    """Try the least, the greatest and each listed value in a stage of the species."""
-    from mesozoic.config import parse_flag
-    from mesozoic.species import load_stage
+def trial_problems(words: Sequence[str], parameters: Mapping[str, Sequence[object]]) -> list[str]:
+    """Everything that is wrong with a run that this sweep could start, a sentence each.
 
+    Every value of each parameter is tried beside the first value of the others; all combinations, if there are few.
+
+    Args:
+        words: what follows `mesozoic train` in the command, W&B's macros among them.
+        parameters: values to try of each.
+    """
+    from mesozoic.run.problems import problems
+    from mesozoic.run.words import spec_of_words
+
+    found: dict[str, None] = {}
+    for trial in _trials(parameters):
+        try:
+            found |= dict.fromkeys(problems(spec_of_words(_filled_in(words, trial)), here=False))
+        except UserError as error:
+            found |= dict.fromkeys(sentences_of(error))
+    return list(found)
+
+
+def _trials(parameters: Mapping[str, Sequence[object]]) -> Iterator[dict[str, object]]:
+    names, first = list(parameters), {name: values[0] for name, values in parameters.items()}
+    if math.prod(len(values) for values in parameters.values()) <= FEW:
+        for chosen in product(*parameters.values()):
+            yield dict(zip(names, chosen, strict=True))
+        return
+    yield first
+    for name, values in parameters.items():
+        for value in values[1:]:
+            yield {**first, name: value}
+
+
+def _filled_in(words: Sequence[str], trial: Mapping[str, object]) -> list[str]:
+    """The words as W&B's agent hands them over."""
+    filled: list[str] = []
+    for word in words:
+        if word in ARGUMENTS:
+            filled += ARGUMENTS[word](trial)
+        elif not re.fullmatch(r"\$\{.*\}", word):
+            filled.append(word)
+    return filled
+
+
+def _with_switches(trial: Mapping[str, object]) -> list[str]:
+    return [
+        f"--{name}" if value is True else f"--{name}={value}" for name, value in trial.items() if value is not False
+    ]
+
+
+ARGUMENTS: dict[str, Callable[[Mapping[str, object]], list[str]]] = {
+    "${args}": lambda trial: [f"--{name}={value}" for name, value in trial.items()],
+    "${args_no_hyphens}": lambda trial: [f"{name}={value}" for name, value in trial.items()],
+    "${args_no_boolean_flags}": _with_switches,
+}
+"""W&B's macros for the values of a run, and what it makes of them."""
+
+
+def _values(name: str, given: object, where: str) -> list[object]:
+    """The values of a parameter to try: those that are listed, the least, the greatest and one between."""
     if not isinstance(given, dict) or not {"value", "values", "min", "max"} & set(given):
-        raise UserError(f"{where}: parameter {name} says no value; write value, values, or min and max")
-    values = list(_values(given))
+        raise UserError(f"{where}: parameter {shown(name)} says no value; write value, values, or min and max")
+    found: list[object] = [given["value"]] if "value" in given else []
+    if "values" in given:
+        if not isinstance(given["values"], list) or not given["values"]:
+            raise UserError(f"{where}: values of {shown(name)} is no list of values; write for example [1, 2, 3]")
+        found += given["values"]
+    bounds = [given[key] for key in ("min", "max") if key in given]
     for key in ("min", "max"):
         bound = given.get(key)
         if key in given and (isinstance(bound, bool) or not isinstance(bound, int | float)):
             raise UserError(
-                f"{where}: {key} of {name} is {bound!r}, which YAML reads as no number; write 1.0e-4 for 1e-4"
+                f"{where}: {key} of {shown(name)} is {shown(repr(bound))}, which YAML reads as no number;"
+                " write 1.0e-4 for 1e-4"
             )
-    if name in OWN_OPTIONS:
-        return
-    if "." not in name and "_" not in name:
-        raise UserError(
-            f"{where}: parameter '{name}' is no section.key and no option of train{did_you_mean(name, OWN_OPTIONS)}"
-        )
-    for value in values:
-        try:
-            override = parse_flag(name, str(value))
-            if override is not None:
-                load_stage(species, override.stage or 1, [override])
-        except UserError as error:
-            raise UserError(f"{where}: {error}") from None
-
-
-def _values(given: dict[str, Any]) -> Iterator[object]:
-    if "value" in given:
-        yield given["value"]
-    if isinstance(given.get("values"), list):
-        yield from given["values"]
-    yield from (given[key] for key in ("min", "max") if key in given)
+    if len(bounds) == 2 and bounds[0] >= bounds[1]:
+        raise UserError(f"{where}: min of {shown(name)} is {bounds[0]} and not below its max {bounds[1]}; correct them")
+    if str(given.get("distribution", "")) in ("log_uniform", "q_log_uniform"):  # the bounds are exponents of e
+        bounds = [math.exp(min(bound, 700.0)) for bound in bounds]
+    if len(bounds) == 2 and any(isinstance(bound, float) for bound in bounds) and "q" not in given:
+        bounds.append(bounds[0] + (bounds[1] - bounds[0]) * 0.381966)  # a range of floats is one of floats only
+    return found + bounds
 
 
 def _run_limit(config: dict[str, Any], where: str) -> int | None:
     """How many runs the sweep makes at most."""
     cap = config.get("run_cap")
     if cap is not None and (not isinstance(cap, int) or isinstance(cap, bool) or cap < 1):
-        raise UserError(f"{where}: run_cap is {cap!r}; write a whole number of runs, at least 1")
+        raise UserError(f"{where}: run_cap is {shown(repr(cap))}; write a whole number of runs, at least 1")
     if config["method"] != "grid":
         return cap
     sizes = []

@@ -13,8 +13,8 @@ import pytest
 
 from mesozoic import task
 from mesozoic.cli.app import main
-from mesozoic.cli.eval_command import _without_nan
 from mesozoic.learn.policy import Policy
+from mesozoic.run.evaluation import without_nan
 from mesozoic.species.anatomy import Anatomy
 
 SHORT = ["--override", "env.max_episode_steps=80", "--override", "curriculum.min_avg_episode_length=0"]
@@ -81,7 +81,7 @@ def test_json_is_valid_and_alone_on_stdout(
 
 def test_figures_that_do_not_exist_are_null() -> None:
     figures = {"a": math.nan, "b": [math.inf, {"c": -math.inf}], "d": 1.5, "e": True, "f": "nan", "g": 3}
-    assert _without_nan(figures) == {"a": None, "b": [None, {"c": None}], "d": 1.5, "e": True, "f": "nan", "g": 3}
+    assert without_nan(figures) == {"a": None, "b": [None, {"c": None}], "d": 1.5, "e": True, "f": "nan", "g": 3}
 
 
 def test_draws_beside_a_policy_of_a_run(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mesozoic.cli.arguments import sort_arguments
 from mesozoic.config import parse_overrides
 from mesozoic.errors import UserError
+from mesozoic.run.words import sort_arguments
 from mesozoic.species import load_stage
 
 OPTIONS = ["--stage", "--timesteps", "--override"]

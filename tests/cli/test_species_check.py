@@ -81,6 +81,14 @@ def test_a_policy_of_another_animal_fails(folder: Path) -> None:
     assert "FAIL  policy of stage 1 fits: " in result.stdout and "velociraptor" in result.stdout
 
 
+@pytest.mark.parametrize("name", ["", "a" * 5000, "\x1b[31mred", "."])
+def test_a_name_that_is_no_folder_is_one_sentence(name: str) -> None:
+    result = species("check", name)
+    assert (result.returncode, result.stdout) == (2, "")
+    sentence = result.stderr.removesuffix("\n")
+    assert sentence.startswith("error: ") and sentence.isprintable() and len(sentence) <= 308
+
+
 @pytest.mark.parametrize("break_it", ["facts", "model", "nothing there"])
 def test_a_folder_that_cannot_be_read_is_exit_code_2(folder: Path, break_it: str) -> None:
     if break_it == "facts":

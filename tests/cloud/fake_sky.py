@@ -43,6 +43,7 @@ class FakeSky:
         late: looks until a request that was accepted shows anywhere.
         lost: calls that are accepted, and whose answer never comes.
         deaf: calls that answer well and do nothing.
+        silent: calls that fail, because nobody answers.
         blind: how many of the next listings are empty, whatever there is.
         limit: idle minutes that a new cluster ends itself after; None: as asked for.
         run: what is on the machine's disk, by run name; None: nothing.
@@ -65,6 +66,7 @@ class FakeSky:
         self.late = 0
         self.lost: set[str] = set()
         self.deaf: set[str] = set()
+        self.silent: set[str] = set()
         self.blind = 0
         self.limit: int | None = None
         self.files: dict[str, bytes] | None = {"stage1/models/stage1_final.zip": b"policy"}
@@ -75,7 +77,7 @@ class FakeSky:
 
     def _called(self, what: str) -> None:
         self.calls.append(what)
-        if not self.network:
+        if not self.network or what in self.silent:
             raise Unreachable("SkyPilot does not answer (connection refused); check the network")
 
     def _time_goes_by(self) -> None:

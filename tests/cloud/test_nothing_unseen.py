@@ -248,13 +248,27 @@ def test_a_pool_and_its_agents_are_listed_and_ended(sky: FakeSky, run: Run) -> N
     code, out = run("status")
     assert code == 0 and "pool  mesozoic-sweep-1  READY" in out and "mesozoic-sweep-1-2 (READY)" in out
     assert out.count("mesozoic-sweep-1-agent") == 3
-    assert "sky-jobs-controller-1234 (UP), SkyPilot's own, is paid for" in out
+    assert "sky-jobs-controller-1234 (UP) is SkyPilot's own machine for managed jobs and pools, and is paid for" in out
     listed = json.loads(run("status", "--json")[1])
     assert (len(listed["pools"]), len(listed["managed_jobs"])) == (1, 3)
     code, out = run("down", "--all", "--yes")
     assert code == 0 and "no cluster, managed job or pool of this project is left" in out
     assert sky.pooled == {} and all(job.ended for job in sky.managed)
     assert list(sky.there) == ["sky-jobs-controller-1234"]
+
+
+def test_a_controller_that_is_silent_hides_no_cluster(sky: FakeSky, run: Run) -> None:
+    launch(sky)
+    killed_pool(sky)
+    run("status")
+    sky.silent = {"managed_jobs", "pools"}
+    code, out = run("status", "--json")
+    listed = json.loads(out)
+    assert code == 0 and [one["name"] for one in listed["clusters"]] == [NAME]
+    assert {one["name"] for one in listed["unseen"]} == {"mesozoic-sweep-1", "mesozoic-sweep-1-agent"}
+    assert "not everything could be listed" in listed["notes"][0]
+    sky.silent = set()
+    assert len(json.loads(run("status", "--json")[1])["pools"]) == 1  # nothing was taken for gone
 
 
 def test_a_pool_is_ended_by_its_name(sky: FakeSky, run: Run) -> None:

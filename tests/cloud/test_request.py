@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from support.animal_package import install_example
 
 from mesozoic.cloud.request import make_request, parse_envs, parse_gpus, parse_infra
 from mesozoic.errors import UserError
@@ -47,23 +49,24 @@ def test_the_limit_travels_to_the_machine() -> None:
 
 
 def test_overrides_may_hold_spaces() -> None:
-    request = make_request({"OVERRIDES": "ppo.net_arch=[64, 64] 1.ppo.gamma=0.98"}, stage="all")
-    assert request.overrides() == ["ppo.net_arch=[64, 64]", "1.ppo.gamma=0.98"]
+    request = make_request({"OVERRIDES": "ppo.net_arch=[64, 64] 1.ppo.gamma=0.97"}, stage="all")
+    assert [stage.config.ppo.net_arch for stage in request.training] == [(64, 64)] * 3
+    assert request.training[0].config.ppo.gamma == 0.97 != request.training[1].config.ppo.gamma
 
 
 @pytest.mark.parametrize(
     ("envs", "options", "phrase"),
     [
         ({}, {"species": "tyrex"}, "unknown species 'tyrex'; did you mean 'trex'"),
-        ({}, {"stage": "4"}, "--stage '4' is none of 1, 2, 3 or all"),
+        ({}, {"stage": "4"}, "stage 4: velociraptor has no stage 4; it has 1, 2, 3"),
         ({}, {"name": "-x"}, "--name '-x' is not usable"),
         ({}, {"name": "a" * 61}, "at most 60"),
         ({"RUN_NAME": "../up"}, {}, "RUN_NAME '../up' is not usable"),
         ({}, {"max_hours": 0.0}, "--max-hours 0 is not above 0"),
         ({}, {"max_cost": float("nan")}, "--max-cost nan"),
         ({}, {"max_hourly_cost": -1.0}, "--max-hourly-cost -1"),
-        ({"MAX_HOURS": "two"}, {}, "MAX_HOURS 'two' is not a number"),
-        ({"TIMESTEPS": "1e6"}, {}, "TIMESTEPS '1e6' is not a whole number"),
+        ({"MAX_HOURS": "two"}, {}, "MAX_HOURS=two is not a number"),
+        ({"TIMESTEPS": "1e6"}, {}, "TIMESTEPS=1e6 is not a whole number"),
         ({"OVERRIDES": "ppo.learning_rte=1e-4"}, {}, "did you mean 'ppo.learning_rate'"),
         ({"OVERRIDES": "ppo.net_arch=[64, 64"}, {}, "the bracket [ is never closed"),
         ({"N_ENVS": "63", "OVERRIDES": "ppo.batch_size=1024"}, {"stage": "1"}, "does not divide"),
@@ -89,3 +92,9 @@ def test_a_secret_is_no_env(name: str) -> None:
         parse_envs([f"{name}=s3cr3t"])
     assert "export WANDB_API_KEY" in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
+
+
+def test_an_animal_that_the_machine_would_not_have_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(install_example(tmp_path))
+    with pytest.raises(UserError, match="'stepper' comes from another package, which a rented machine"):
+        make_request({}, species="stepper")

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesozoic.errors import UserError
+from mesozoic.errors import UserError, sentences_of
 from mesozoic.job.environment import DEFAULTS, SECRET, VARIABLES, in_job_words, read_job
 from mesozoic.run.spec import RunSpec
 
@@ -88,15 +88,15 @@ def test_a_bad_value_is_refused_in_one_sentence_that_names_it(name: str, value: 
 
 
 @given(st.dictionaries(st.sampled_from(sorted(DEFAULTS)), ANY_TEXT))
-def test_any_environment_is_a_job_or_one_sentence(environment: dict[str, str]) -> None:
+def test_any_environment_is_a_job_or_a_sentence_for_each_mistake(environment: dict[str, str]) -> None:
     try:
         job = read_job(environment)
     except UserError as error:
-        refusal = str(error)
+        refusals = sentences_of(error)
     else:
-        refusal = ""
+        refusals = ()
         assert job.run.name not in ("", ".", "..") and "/" not in job.run.name
-    assert "\n" not in refusal and len(refusal) < 500
+    assert all("\n" not in one and len(one) < 500 for one in refusals)
 
 
 @needs_checkout

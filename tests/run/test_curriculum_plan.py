@@ -14,13 +14,13 @@ from mesozoic.run import curriculum as module
 from mesozoic.run.curriculum import COLUMNS, RESULTS_FILE, results_table
 from mesozoic.run.display import Quiet
 from mesozoic.run.problems import resolve
-from mesozoic.run.sinks.table import sinks
+from mesozoic.run.sinks.table import sinks_for
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.stage_spec import StageSpec
 from mesozoic.run.stop import TimeLimit
 from mesozoic.species import load_stage, species_names, stage_files
 
-SINKS, QUIET, LIMIT = sinks(wandb=True), Quiet(), TimeLimit(2.5)
+SINKS, QUIET, LIMIT = sinks_for(wandb=True), Quiet(), TimeLimit(2.5)
 
 
 def plan(species: str = "velociraptor", *overrides: str, target: int | None = None) -> tuple[StageSpec, ...]:

@@ -13,6 +13,8 @@ from support.animal_package import copy_animal, install
 
 import mesozoic
 from mesozoic.errors import UserError
+from mesozoic.run.problems import problems, resolve
+from mesozoic.run.spec import RunSpec
 from mesozoic.species import load_stage, stage_files
 from mesozoic.species.stages import configs_folder, stage_files_in
 
@@ -42,6 +44,42 @@ def test_an_animal_may_have_more_than_three_stages(folder: Path) -> None:
         (folder / "configs" / f"stage{number}_turn.toml").write_text(text)
     assert list(stage_files("raptor")) == [1, 2, 10]
     assert load_stage("raptor", 10).stage.number == 10
+
+
+def test_a_curriculum_has_as_many_stages_as_its_animal(folder: Path) -> None:
+    first = (folder / "configs" / "stage1_balance.toml").read_text()
+    for number in (2, 3, 4):
+        text = first.replace("number = 1", f"number = {number}").replace('"balance"', '"turn"')
+        (folder / "configs" / f"stage{number}_turn.toml").write_text(text)
+    overrides = ("ppo.gamma=0.9", "4.ppo.gamma=0.8")
+    stages = resolve(RunSpec(species="raptor", overrides=overrides))
+    assert [(one.config.stage.number, one.config.ppo.gamma) for one in stages] == [
+        (1, 0.9),
+        (2, 0.9),
+        (3, 0.9),
+        (4, 0.8),
+    ]
+    assert [one.config.stage.number for one in resolve(RunSpec(species="raptor", stage=4))] == [4]
+    assert problems(RunSpec(species="raptor", stage=5)) == ["stage 5: raptor has no stage 5; it has 1, 2, 3, 4"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "huge", "binary"])
+def test_a_stage_file_that_is_none_is_told_at_once(folder: Path, kind: str) -> None:
+    path = folder / "configs" / "stage1_balance.toml"
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "huge":
+        with path.open("wb") as sparse:
+            sparse.truncate(2**40)
+    else:
+        path.write_bytes(b"\xff\x00")
+    with pytest.raises(UserError, match=r"stage1_balance\.toml is (no plain file|longer than|not UTF-8)"):
+        load_stage("raptor", 1)
 
 
 @pytest.mark.parametrize(

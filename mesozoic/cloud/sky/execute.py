@@ -9,11 +9,12 @@ from typing import Any
 
 from mesozoic.cloud.estimate import IDLE_MINUTES
 from mesozoic.cloud.ledger import launched, read_ledger, write_ledger
-from mesozoic.cloud.request import LaunchRequest, make_request
+from mesozoic.cloud.request import TASK_FILE, LaunchRequest
 from mesozoic.cloud.sky.client import CloudClient, Cluster
-from mesozoic.cloud.sky.launch import Submitted
-from mesozoic.cloud.sky.task import task_on
+from mesozoic.cloud.sky.launch import Submitted, read_request
+from mesozoic.cloud.sky.task import one_machine, settings_of, task_on
 from mesozoic.errors import UserError
+from mesozoic.run.spec import DEFAULT_SPECIES
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,23 @@ def plan_again(
         UserError: the changes make no valid training.
     """
     last = launched(cluster.name)
+    last_file = Path(last["file"]) if last.get("file") else None
     before: dict[str, str] = {str(name): str(value) for name, value in (last.get("envs") or {}).items()}
+    if file is not None and file != last_file:
+        before = {}  # another task file brings settings of its own
     changed = {"SPECIES": species, "STAGE": stage, **envs}
     if "RUN_NAME" not in envs and any(value and value != before.get(name) for name, value in changed.items()):
         before.pop("RUN_NAME", None)
     chosen = {**before, **envs}
+    task_file = file or last_file
     if "RUN_NAME" not in chosen:
-        stem = f"{species or chosen.get('SPECIES', 'velociraptor')}-{stage or chosen.get('STAGE', 'all')}"
+        known = {**settings_of(task_file or TASK_FILE), **chosen}
+        stem = f"{species or known.get('SPECIES') or DEFAULT_SPECIES}-{stage or known.get('STAGE') or 'all'}"
         chosen["RUN_NAME"] = f"{stem}-{cluster.name.rpartition('-')[2]}-{_number(cluster)}"
-    last_file = Path(last["file"]) if last.get("file") else None
-    request = make_request(
-        chosen, species=species, stage=stage, name=cluster.name, file=file or last_file, max_hours=max_hours
-    )
-    return Again(cluster, request, task_on(cluster, request.task_file, request.envs))
+    request = read_request(chosen, species=species, stage=stage, name=cluster.name, file=task_file, max_hours=max_hours)
+    task = task_on(cluster, request.task_file, request.envs)
+    one_machine(task, request.task_file)
+    return Again(cluster, request, task)
 
 
 def _number(cluster: Cluster) -> int:

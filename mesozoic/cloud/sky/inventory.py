@@ -6,12 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mesozoic.cloud.ledger import CLOCKS_DIFFER, Launch, open_launches, write_ledger
+from mesozoic.cloud.ledger import CLOCKS_DIFFER, Kind, Launch, open_launches, write_ledger
 from mesozoic.cloud.names import PREFIX
 from mesozoic.cloud.sky.client import CloudClient, Cluster, Job, Pool, Spent
 from mesozoic.errors import UserError
 
 CONTROLLERS = ("sky-jobs-controller-", "sky-serve-controller-")
+RECENT = 7 * 24 * 3600.0
+"""Seconds after its launch in which it is news that something is gone."""
 LOOK_AGAIN = 5.0
 """Seconds before a second look at what SkyPilot no longer lists."""
 
@@ -26,6 +28,7 @@ class Inventory:
         gone: were there at the last look; ended by themselves or by somebody else since.
         strangers: clusters with our prefix that were not launched from here.
         controllers: machines of SkyPilot's own, beside managed jobs and pools.
+        unanswered: why managed jobs or pools could not be listed.
     """
 
     clusters: tuple[Cluster, ...] = ()
@@ -35,15 +38,18 @@ class Inventory:
     gone: tuple[Launch, ...] = ()
     strangers: tuple[Cluster, ...] = ()
     controllers: tuple[Cluster, ...] = ()
+    unanswered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Lists:
-    """What SkyPilot lists; managed jobs and pools only where something of the kind was launched."""
+    """What SkyPilot lists; managed jobs and pools only where something of the kind was launched. `unanswered`: why some
+    of it is not known, by kind."""
 
     clusters: Sequence[Cluster]
     jobs: Sequence[Job]
     pools: Sequence[Pool]
+    unanswered: Mapping[Kind, str]
 
     def of(self, launch: Launch) -> tuple[Cluster | Job | Pool, ...]:
         """What there is of a launch, jobs that have ended too."""
@@ -52,6 +58,10 @@ class _Lists:
         if launch.kind == "managed job":
             return jobs_of(launch, self.jobs)
         return tuple(one for one in self.clusters if one.name == launch.name and launch.is_this(one.identity))
+
+    def lost(self, launch: Launch) -> bool:
+        """Whether it was there before and is not listed, by a list that should have it."""
+        return launch.seen and not launch.gone and launch.kind not in self.unanswered and not self.of(launch)
 
 
 def jobs_of(launch: Launch, jobs: Sequence[Job]) -> tuple[Job, ...]:
@@ -72,7 +82,7 @@ def take_inventory(client: CloudClient, refresh: bool = False) -> Inventory:
     """
     launches = open_launches()
     lists = _look(client, launches, refresh)
-    if any(one.seen and not one.gone and not lists.of(one) for one in launches.values()):
+    if any(lists.lost(one) for one in launches.values()):
         time.sleep(LOOK_AGAIN)
         lists = _look(client, launches, refresh=True)
     alive = {name: _alive(lists.of(launch)) for name, launch in launches.items()}
@@ -87,19 +97,28 @@ def take_inventory(client: CloudClient, refresh: bool = False) -> Inventory:
         jobs=tuple(sorted((one for one in things if isinstance(one, Job)), key=lambda job: -job.id)),
         pools=tuple(one for one in things if isinstance(one, Pool)),
         unseen=tuple(one for one in missing if one not in ended),
-        gone=tuple(one for one in ended if not one.gone),
+        gone=tuple(one for one in ended if not one.gone and one.time > time.time() - RECENT),
         strangers=tuple(one for one in lists.clusters if one.name.startswith(PREFIX) and one.name not in ours),
         controllers=tuple(one for one in lists.clusters if one.name.startswith(CONTROLLERS)),
+        unanswered=tuple(dict.fromkeys(lists.unanswered.values())),
     )
 
 
 def _look(client: CloudClient, launches: Mapping[str, Launch], refresh: bool) -> _Lists:
     kinds = {one.kind for one in launches.values() if not one.gone}
-    return _Lists(
-        clusters=client.clusters(refresh=refresh),
-        jobs=client.managed_jobs() if kinds & {"managed job", "pool"} else [],
-        pools=client.pools() if "pool" in kinds else [],
-    )
+    unanswered: dict[Kind, str] = {}
+    jobs: Sequence[Job] = []
+    pools: Sequence[Pool] = []
+    # Without their controller the clusters are to be seen all the same.
+    try:
+        jobs = client.managed_jobs() if kinds & {"managed job", "pool"} else []
+    except UserError as error:
+        unanswered["managed job"] = str(error)
+    try:
+        pools = client.pools() if "pool" in kinds else []
+    except UserError as error:
+        unanswered["pool"] = str(error)
+    return _Lists(client.clusters(refresh=refresh), jobs, pools, unanswered)
 
 
 def _alive(things: Sequence[Cluster | Job | Pool]) -> tuple[Cluster | Job | Pool, ...]:
@@ -108,6 +127,7 @@ def _alive(things: Sequence[Cluster | Job | Pool]) -> tuple[Cluster | Job | Pool
 
 def _ended(client: CloudClient, lists: _Lists, missing: Sequence[Launch]) -> list[Launch]:
     """Those of the missing ones that were there and are not any more."""
+    missing = [one for one in missing if one.kind not in lists.unanswered]
     unsure = [one for one in missing if not one.seen and not lists.of(one)]
     books = _books(client) if any(one.kind == "cluster" for one in unsure) else []
     return [one for one in missing if one not in unsure or _in_the_books(one, books)]

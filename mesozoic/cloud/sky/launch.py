@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mesozoic.cloud.estimate import IDLE_MINUTES, explain
 from mesozoic.cloud.ledger import begin, write_ledger
 from mesozoic.cloud.offer import Offer, Placement
-from mesozoic.cloud.request import LaunchRequest
+from mesozoic.cloud.request import LaunchRequest, make_request
 from mesozoic.cloud.sky.client import CloudClient, SoldOut
 from mesozoic.cloud.sky.offers import find_offers, narrow
 from mesozoic.cloud.sky.preflight import Preflight, clouds_to_plan
 from mesozoic.cloud.sky.provider import SkyProvider
 from mesozoic.cloud.sky.quota import quota_sentence, quota_sentences, refuse_without_quota
-from mesozoic.cloud.sky.task import task_for
+from mesozoic.cloud.sky.task import one_machine, settings_of, task_for
 from mesozoic.cloud.undo import PATIENCE, undone_on_failure
 from mesozoic.errors import UserError
 
@@ -75,6 +76,16 @@ def _some(regions: Sequence[str]) -> str:
     return ", ".join(regions[:3]) + more
 
 
+def read_request(envs: Mapping[str, str], *, file: Path | None, managed: bool = False, **options: Any) -> LaunchRequest:
+    """`make_request` with the settings of the task file under those of `envs` and `options`.
+
+    Raises:
+        UserError: the file cannot be read, or something is wrong with the request.
+    """
+    settings = settings_of(LaunchRequest(file=file, managed=managed).task_file)
+    return make_request(envs, settings=settings, file=file, managed=managed, **options)
+
+
 def make_plan(request: LaunchRequest, dry_run: bool = False) -> Plan:
     """Find out what a request can be met with. Rents nothing and talks to no cloud.
 
@@ -86,6 +97,7 @@ def make_plan(request: LaunchRequest, dry_run: bool = False) -> Plan:
     """
     clouds, missing = clouds_to_plan(request.infra, dry_run)
     task = task_for(request)
+    one_machine(task, request.task_file)
     return Plan(request, task, narrow(task, find_offers(task, clouds), clouds, request), missing)
 
 

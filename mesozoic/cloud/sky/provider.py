@@ -53,7 +53,8 @@ class SkyProvider:
 
     def _end_once(self, launch: Launch) -> bool:
         """Tell everything of a launch to end; False if there is nothing of it, not even a request."""
-        requests = self.client.pending(launch.name)
+        names = [launch.name, agents_of(launch.name)] if launch.kind == "pool" else [launch.name]
+        requests = dict.fromkeys(request for name in names for request in self.client.pending(name))
         for request in requests:
             self.client.cancel_request(request)
         if launch.kind == "cluster":

@@ -90,7 +90,7 @@ def _mark_of(target: Path) -> Any:
 def policies(run: Path) -> list[Path]:
     """What `mesozoic eval` can be given of a folder that was pulled: itself, or the run folders of a sweep in it."""
     folders = [run, *sorted(path for path in run.iterdir() if path.is_dir())]
-    found = [one for one in folders if any(one.glob("models/*.zip")) or any(one.glob("stage?/models/*.zip"))]
+    found = [one for one in folders if any(one.glob("models/*.zip")) or any(one.glob("stage*/models/*.zip"))]
     return found[:1] if found[:1] == [run] else found
 
 

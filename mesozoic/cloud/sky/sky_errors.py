@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ def import_sky() -> Any:
     from sky.utils import annotations
 
     annotations.is_on_api_server = False  # else its price lists print what only its server should
+    logging.getLogger("OpenGL").setLevel(logging.WARNING)  # it makes every library's remarks heard, also MuJoCo's
     return sky
 
 

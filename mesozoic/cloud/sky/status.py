@@ -92,7 +92,8 @@ def _unseen(launch: Launch, now: float) -> Rented:
 
 def beside(found: Inventory) -> list[str]:
     """What else the user should know of, and that is not ended from here."""
-    lines = [
+    lines = [f"note: not everything could be listed: {reason}" for reason in found.unanswered]
+    lines += [
         f"note: {one.name} is gone: it ended itself, was ended by somebody or was taken away" for one in found.gone
     ]
     lines += [
@@ -100,8 +101,8 @@ def beside(found: Inventory) -> list[str]:
         for one in found.strangers
     ]
     lines += [
-        f"note: {one.name} ({one.state}), SkyPilot's own, is paid for beside managed jobs and pools;"
-        f" {ends_itself(one)}; end it with: sky down {one.name}"
+        f"note: {one.name} ({one.state}) is SkyPilot's own machine for managed jobs and pools, and is paid for: "
+        f"{'its disk' if one.state == 'STOPPED' else ends_itself(one)}; when no job needs it, type: sky down {one.name}"
         for one in found.controllers
     ]
     return lines

@@ -9,6 +9,7 @@ from typing import Any
 
 from mesozoic.cloud.estimate import IDLE_MINUTES
 from mesozoic.cloud.request import Gpus, LaunchRequest
+from mesozoic.cloud.sky.accelerators import canonical_name, with_canonical_names
 from mesozoic.cloud.sky.client import Cluster
 from mesozoic.cloud.sky.sky_errors import import_sky, plain_errors
 from mesozoic.errors import UserError, did_you_mean
@@ -35,25 +36,50 @@ def load_task(file: Path, envs: Mapping[str, str]) -> Any:
         UserError: no such file, it has no knob of one of these names, or a knob that must be set is not.
     """
     sky = import_sky()
+    config = _read(file)
+    with plain_errors():
+        _check_settings(file, config.get("envs") or {}, envs)
+        task = sky.Task.from_yaml_config(config, env_overrides=list(envs.items()))
+        if task.workdir == ".":
+            task.workdir = str(find_checkout())
+        task.set_resources(type(task.resources)(with_canonical_names(one) for one in task.resources))
+        _hand_over_secrets(task)
+    return task
+
+
+def settings_of(file: Path) -> dict[str, str]:
+    """What a task file sets under `envs`, empty where it leaves a setting open.
+
+    Raises:
+        UserError: no such file, or it is no task file.
+    """
+    return {str(name): "" if value is None else str(value) for name, value in (_read(file).get("envs") or {}).items()}
+
+
+def one_machine(task: Any, file: Path) -> None:
+    """Refuse a task for several machines: training runs on one, and the others would be paid for in vain.
+
+    Raises:
+        UserError: it is one.
+    """
+    if task.num_nodes != 1:
+        raise UserError(
+            f"{file} has num_nodes: {task.num_nodes}, and training runs on one machine; remove that line, and give"
+            " --gpus for a bigger one"
+        )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    import_sky()
+    from sky.utils import yaml_utils
+
     checkout = find_checkout()
     path = file if file.is_absolute() or file.is_file() else checkout / file
     if not path.is_file():
         raise UserError(f"no task file {file}; leave --file out, or give one of {checkout / 'cloud'}")
     with plain_errors():
-        config = _read(path)
-        _check_settings(file, config.get("envs") or {}, envs)
-        task = sky.Task.from_yaml_config(config, env_overrides=list(envs.items()))
-        if task.workdir == ".":
-            task.workdir = str(checkout)
-        _hand_over_secrets(task)
-    return task
-
-
-def _read(path: Path) -> dict[str, Any]:
-    from sky.utils import yaml_utils
-
-    config = yaml_utils.read_yaml(str(path))
-    if not isinstance(config, dict):
+        config = yaml_utils.read_yaml(str(path))
+    if not isinstance(config, dict) or not isinstance(config.get("envs") or {}, dict):
         raise UserError(f"{path} is no task file; see cloud/train.yaml for one")
     return config
 
@@ -121,7 +147,7 @@ def _machine(gpus: Gpus | None) -> dict[str, Any]:
         return {}
     if gpus.is_cpu:
         return {"accelerators": None, "cpus": f"{gpus.count}+"}
-    return {"accelerators": {gpus.name: gpus.count}}
+    return {"accelerators": {canonical_name(gpus.name): gpus.count}}
 
 
 def task_on(cluster: Cluster, file: Path, envs: Mapping[str, str]) -> Any:

@@ -76,10 +76,20 @@ def serve(messages: queue.Queue[dict[str, Any]], replies: TextIO) -> None:
     reply(replies, closed=True)
 
 
-def begin(stage: int, folder: str, name: str, run_id: str, config: dict[str, Any], pid: int, seconds: float) -> Any:
+def begin(
+    stage: int,
+    folder: str,
+    name: str,
+    run_id: str,
+    config: dict[str, Any],
+    pid: int,
+    seconds: float,
+    project: str | None = None,
+) -> Any:
     """Start the run, or continue the one with this id.
 
     Args:
+        project: of W&B; default: the one that the environment names.
         folder: where W&B keeps its files; pid: of the process whose use of the machine is logged.
         seconds: after which W&B gives up by itself.
 
@@ -91,7 +101,7 @@ def begin(stage: int, folder: str, name: str, run_id: str, config: dict[str, Any
     if os.environ.get("WANDB_MODE", "online") == "online" and not has_key():
         raise Unusable("no API key; run 'wandb login', or set WANDB_MODE=offline to log locally")
     run = wandb.init(
-        project=os.environ.get("WANDB_PROJECT") or "mesozoic",
+        project=project or os.environ.get("WANDB_PROJECT") or "mesozoic",
         name=os.environ.get("WANDB_NAME") or name,
         id=run_id,
         resume="allow",

@@ -33,13 +33,16 @@ class Unavailable(Exception):
 class WandbSink(Sink):
     """Logs to one W&B run; a resumed training continues the same one.
 
+    `project` wins over `WANDB_PROJECT`.
     `WANDB_MODE`, `WANDB_PROJECT`, `WANDB_ENTITY`, `WANDB_NAME`, `WANDB_BASE_URL` and `WANDB_RUN_ID` hold as usual.
 
     Raises:
         Unavailable: the package is missing.
     """
 
-    def __init__(self, place: Place, seconds: float = START_SECONDS, program: Path = PROGRAM) -> None:
+    def __init__(
+        self, place: Place, seconds: float = START_SECONDS, program: Path = PROGRAM, project: str | None = None
+    ) -> None:
         if find_spec("wandb") is None:
             raise Unavailable("the package wandb is not installed; run: pip install 'mesozoic[sweep]'")
         self._place, self._trouble = place, ""
@@ -52,7 +55,7 @@ class WandbSink(Sink):
             start_new_session=True,  # a Ctrl-C is for the training, which ends this process
         )
         begin = {"stage": place.stage, "folder": str(place.folder), "name": place.title, "run_id": _run_id(place)}
-        begin |= {"config": place.config, "pid": os.getpid(), "seconds": seconds}
+        begin |= {"config": place.config, "pid": os.getpid(), "seconds": seconds, "project": project}
         self._timer = threading.Timer(seconds, self._too_slow, (seconds,))
         self._timer.daemon = True
         self._timer.start()

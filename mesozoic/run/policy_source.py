@@ -1,17 +1,19 @@
-"""What `eval`, `render` and `robustness` are given: a policy file, a run folder or a species, and its stage."""
+"""What people mean by a policy: a file, a run folder or a species whose policy ships; and the stage it is for."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from mesozoic import task
+from mesozoic.config import StageConfig, parse_overrides, validate
 from mesozoic.errors import UserError
-
-if TYPE_CHECKING:
-    from mesozoic.config import StageConfig
-    from mesozoic.learn.policy import Policy
-    from mesozoic.species import Species
+from mesozoic.files import read_json
+from mesozoic.learn.policy import Policy, check_policy_fits, load_policy
+from mesozoic.policies import shipped_policy
+from mesozoic.run.folder import StageFolder, find_policy
+from mesozoic.species import Species, get_species, load_stage, species_names
+from mesozoic.species.anatomy import anatomy_of
 
 
 def policy_file(path: Path, stage: int | None = None) -> Path:
@@ -20,10 +22,6 @@ def policy_file(path: Path, stage: int | None = None) -> Path:
     Raises:
         UserError: there is none, or none of that stage.
     """
-    from mesozoic.policies import shipped_policy
-    from mesozoic.run.folder import StageFolder, find_policy
-    from mesozoic.species import species_names
-
     if not path.exists() and str(path) in species_names():
         return shipped_policy(str(path), stage)
     if stage is None or not path.is_dir() or (path / "models").is_dir():  # a stage folder is one stage's
@@ -35,8 +33,17 @@ def policy_file(path: Path, stage: int | None = None) -> Path:
     raise UserError(f"{path} holds no policy of stage {stage}; train it first, or leave --stage out")
 
 
+def read_policy(source: Path, stage: int | None = None) -> Policy:
+    """The policy that `source` means.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    return load_policy(policy_file(source, stage))
+
+
 def open_policy(
-    path: Path, species: str | None, overrides: list[str], stage: int | None = None
+    path: Path, species: str | None = None, overrides: Sequence[str] = (), stage: int | None = None
 ) -> tuple[Policy, Species, StageConfig]:
     """Load the policy that `path` means, its animal, and its stage: the run's own configuration when the
     policy lies in a run folder, else the shipped stage file; `overrides` on top.
@@ -44,12 +51,6 @@ def open_policy(
     Raises:
         UserError: no policy there, or it is of another species, stage or layout.
     """
-    from mesozoic import task
-    from mesozoic.config import parse_overrides, validate
-    from mesozoic.learn.policy import check_policy_fits, load_policy
-    from mesozoic.species import get_species, load_stage
-    from mesozoic.species.anatomy import anatomy_of
-
     file = policy_file(path, stage)
     policy = load_policy(file)
     if stage is not None and policy.stage != stage:
@@ -62,10 +63,10 @@ def open_policy(
     if not beside.is_file():
         return policy, animal, load_stage(policy.species, policy.stage, chosen)
     try:
-        raw = json.loads(beside.read_text(encoding="utf-8"))["config"]
-        for one in chosen:
-            if one.stage is None or one.stage == policy.stage:
-                raw.setdefault(one.section, {})[one.key] = one.value
+        raw = read_json(beside)["config"]
+        applied = {one.path: one for one in chosen if one.stage is None or one.stage == policy.stage}
+        for one in applied.values():
+            raw.setdefault(one.section, {})[one.key] = one.value
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{beside} is damaged ({error}); copy the policy elsewhere to use the shipped stage") from None
-    return policy, animal, validate(raw, beside.name)
+    return policy, animal, validate(raw, beside.name, applied)

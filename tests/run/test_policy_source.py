@@ -13,10 +13,10 @@ import pytest
 
 from mesozoic import policies, task
 from mesozoic.cli.app import main
-from mesozoic.cli.policies import open_policy, policy_file
 from mesozoic.errors import UserError
 from mesozoic.learn.policy import Policy, load_policy
 from mesozoic.policies import shipped_policy, shipped_stages
+from mesozoic.run.policy_source import open_policy, policy_file
 from mesozoic.species import get_species, load_stage, species_names
 from mesozoic.species.anatomy import anatomy_of
 

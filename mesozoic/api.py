@@ -1,0 +1,182 @@
+"""The Python API: what the command line does, as functions. Each raises `UserError` for what a user can mend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mesozoic.learn.policy import Policy
+from mesozoic.run.display import Reporter
+from mesozoic.run.evaluation import Evaluation, evaluate_policy
+from mesozoic.run.policy_source import read_policy
+from mesozoic.run.rendering import Rendering, render_policy
+from mesozoic.run.sinks.callback_sink import OnMetrics
+from mesozoic.run.sinks.table import sinks_for
+from mesozoic.run.spec import DEFAULT_SPECIES, RunSpec
+from mesozoic.run.start import start
+from mesozoic.run.words import stage_flags
+
+PathLike = str | Path
+
+
+def train(
+    species: str = DEFAULT_SPECIES,
+    stage: int = 1,
+    n_envs: int | None = None,
+    timesteps: int | None = None,
+    seed: int = 0,
+    backend: str = "auto",
+    algorithm: str = "ppo",
+    overrides: Sequence[str] = (),
+    load: PathLike | None = None,
+    checkpoint_dir: PathLike | None = None,
+    resume: bool = True,
+    wandb_project: str | None = None,
+    on_metrics: OnMetrics | None = None,
+    reporter: Reporter | None = None,
+) -> dict[str, Any]:
+    """Train one stage until its gate passes or its budget ends. The same call goes on with a run that was stopped.
+
+    Args:
+        n_envs: worlds side by side; timesteps: budget in environment steps; default of both: the stage file's.
+        overrides: keys of the stage, for example `["ppo.learning_rate=1e-4"]`.
+        load: policy file or run folder to begin from.
+        checkpoint_dir: the run folder; default: a new one, `runs/<species>-stage<N>-<time>`.
+        resume: go on with what the folder holds; else set that aside.
+        wandb_project: project to log to on Weights & Biases; None: do not.
+        on_metrics: called with the step and the metrics by name, in another thread; returning False stops the training.
+        reporter: tells how it goes; default: on standard error, `mesozoic.run.display.Quiet()` for nothing.
+
+    Returns:
+        What `metrics.json` in the run folder says: `stage_passed`, `score`, `evaluation`, `final_policy`, ...
+
+    Raises:
+        UserError: bad input, a sentence for each mistake; nothing was written.
+        Stopped: a signal came, or `on_metrics` returned False; a checkpoint was written.
+    """
+    run = _path(checkpoint_dir)
+    flags = stage_flags({"timesteps": timesteps, "n-envs": n_envs})
+    spec = RunSpec(
+        species=species,
+        stage=stage,
+        seed=seed,
+        backend=backend,
+        algorithm=algorithm,
+        overrides=(*overrides, *flags),
+        load=_path(load),
+    )
+    sinks = sinks_for(wandb_project is not None, wandb_project, on_metrics)
+    return start(spec, run, resume=resume, sinks=sinks, reporter=reporter)[0]
+
+
+def curriculum(
+    species: str = DEFAULT_SPECIES,
+    target: int | None = None,
+    n_envs: int | None = None,
+    timesteps: int | None = None,
+    seed: int = 0,
+    backend: str = "auto",
+    algorithm: str = "ppo",
+    overrides: Sequence[str] = (),
+    load: PathLike | None = None,
+    checkpoint_dir: PathLike | None = None,
+    strict: bool = False,
+    resume: bool = True,
+    wandb_project: str | None = None,
+    on_metrics: OnMetrics | None = None,
+    reporter: Reporter | None = None,
+) -> list[dict[str, Any]]:
+    """Train all stages, or those up to `target`, each from the policy of the one before.
+
+    Args:
+        timesteps: budget of each stage. overrides: `2.ppo.gamma=0.99` is for one stage.
+        strict: end at a stage that does not pass its gate.
+        The others are those of `train`.
+
+    Returns:
+        What `train` returns, for each stage.
+    """
+    run = _path(checkpoint_dir)
+    flags = stage_flags({"timesteps": timesteps, "n-envs": n_envs})
+    spec = RunSpec(
+        species=species,
+        target=target,
+        seed=seed,
+        backend=backend,
+        algorithm=algorithm,
+        overrides=(*overrides, *flags),
+        load=_path(load),
+    )
+    sinks = sinks_for(wandb_project is not None, wandb_project, on_metrics)
+    return start(spec, run, strict=strict, resume=resume, sinks=sinks, reporter=reporter)
+
+
+def evaluate(
+    policy: PathLike,
+    stage: int | None = None,
+    species: str | None = None,
+    episodes: int | None = None,
+    seed: int = 0,
+    overrides: Sequence[str] = (),
+) -> Evaluation:
+    """Evaluate a policy on episodes that training never sees, all at once, beside a statue and random actions.
+
+    Args:
+        policy: a policy file, a run folder, or a species whose policy ships; stage: which stage's, default: the last.
+        species: refuse a policy of any other one.
+        episodes: how many; default: as many as the gate wants. seed: which ones.
+        overrides: keys of the stage.
+    """
+    return evaluate_policy(Path(policy).expanduser(), stage, species, episodes, seed, overrides)
+
+
+def render(
+    policy: PathLike,
+    stage: int | None = None,
+    species: str | None = None,
+    output: PathLike | None = None,
+    strip: PathLike | None = None,
+    seed: int = 0,
+    episode: int = 0,
+    statue: bool = False,
+    video: bool = True,
+    overrides: Sequence[str] = (),
+) -> Rendering:
+    """Draw one unseen episode: a video in real time and a picture strip, with pushes and prey.
+
+    Args:
+        policy, stage, species, overrides: as in `evaluate`.
+        output: video file (.mp4); strip: picture strip (.png); default: beside the policy, or here if it ships.
+        seed, episode: which one, as in `evaluate`.
+        statue: show the zero action instead, for comparison.
+        video: False draws the strip alone.
+
+    Returns:
+        Where the files are, and what happened.
+    """
+    return render_policy(
+        Path(policy).expanduser(),
+        stage,
+        species,
+        output=_path(output),
+        strip=_path(strip),
+        seed=seed,
+        episode=episode,
+        statue=statue,
+        video=video,
+        overrides=overrides,
+    )
+
+
+def load_policy(policy: PathLike, stage: int | None = None) -> Policy:
+    """A policy: `load_policy(...).act(observations [n, nobs])` are its actions [n, nu] in [-1, 1], with NumPy alone.
+
+    Args:
+        policy: a policy file, a run folder, or a species whose policy ships; stage: which stage's, default: the last.
+    """
+    return read_policy(Path(policy).expanduser(), stage)
+
+
+def _path(given: PathLike | None) -> Path | None:
+    return None if given is None else Path(given).expanduser()
