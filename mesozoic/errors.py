@@ -54,6 +54,11 @@ def shown(value: object, limit: int = 80) -> str:
     return text if len(text) <= limit else f"{text[: limit - 20]}... ({len(text)} characters)"
 
 
+def plain(sentence: str) -> str:
+    """The sentence with everything escaped that would move the cursor of a terminal or begin another line."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in sentence)
+
+
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """Return `"; did you mean 'x'?"` for the closest candidate, or an empty string."""
     close = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.5)

@@ -21,7 +21,7 @@ from mesozoic.cli import (
     species_command,
     train_command,
 )
-from mesozoic.errors import Stopped, UserError, sentences_of
+from mesozoic.errors import Stopped, UserError, plain, sentences_of
 from mesozoic.version import __version__
 
 app = typer.Typer(
@@ -74,7 +74,7 @@ def main() -> None:
 
 def _said(error: UserError) -> str:
     """One mistake on one line, several as a list."""
-    sentences = sentences_of(error)
+    sentences = [plain(one) for one in sentences_of(error)]
     if len(sentences) == 1:
         return f"error: {sentences[0]}"
     return "\n".join([f"error: {len(sentences)} things are wrong", *(f"  - {one}" for one in sentences)])
