@@ -5,19 +5,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" # this checkout's code runs, also in a container with its own
 python="$HOME/.mesozoic/venv/bin/python"
-
-refuse() {
-  echo "error: $*" >&2
+if [ ! -x "$python" ]; then
+  echo "error: mesozoic is not installed on this machine; run there: bash cloud/node-setup.sh" >&2
   exit 2
-}
-
-# An empty variable is not the same as none to W&B.
-for variable in WANDB_API_KEY WANDB_BASE_URL; do
-  [ -n "${!variable:-}" ] || unset "$variable"
-done
-[ -n "${SWEEP_ID:-}" ] || refuse "SWEEP_ID is empty; give --env SWEEP_ID=ENTITY/PROJECT/ID"
-[ -n "${WANDB_API_KEY:-}" ] || [ -f "${NETRC:-$HOME/.netrc}" ] ||
-  refuse "there is no key for W&B; export WANDB_API_KEY and give --secret WANDB_API_KEY"
-[ -x "$python" ] || refuse "mesozoic is not installed on this machine; run there: bash cloud/node-setup.sh"
-
-exec "$python" -m mesozoic.sweep.agent "$SWEEP_ID"
+fi
+exec "$python" -m mesozoic.sweep.agent "${SWEEP_ID:-}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import signal
 from collections.abc import Iterable
 
@@ -46,6 +47,29 @@ class Interrupted(Stopped):
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
         self.exit_code = 128 + number
+
+
+FULL_OR_CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Failures of a disk that a user can mend."""
+
+
+def ending_of(error: BaseException) -> tuple[str, int] | None:
+    """What to tell somebody whose work ended with `error`, and the exit code; None for a fault of this program."""
+    if isinstance(error, UserError):
+        sentences = [plain(one) for one in sentences_of(error)]
+        if len(sentences) == 1:
+            return f"error: {sentences[0]}", error.exit_code
+        listed = "".join(f"\n  - {one}" for one in sentences)
+        return f"error: {len(sentences)} things are wrong{listed}", error.exit_code
+    if isinstance(error, Stopped):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", 128 + signal.SIGINT
+    if isinstance(error, OSError) and error.errno in FULL_OR_CLOSED:
+        where = f" at {error.filename}" if error.filename else ""
+        advice = "make room or choose another place, then run the same command to go on"
+        return f"error: {error.strerror}{where}; {advice}", UserError.exit_code
+    return None
 
 
 def shown(value: object, limit: int = 80) -> str:

@@ -258,7 +258,8 @@ def _draw(species: str, stage: int) -> None:
     from mesozoic.evaluate.gait_report import figures_line
     from mesozoic.learn.policy import load_policy
     from mesozoic.render.footfall_diagram import draw_footfalls
-    from mesozoic.render.video import record, render_strip
+    from mesozoic.render.recording import record
+    from mesozoic.render.video import render_strip
     from mesozoic.sim.samples import Stream
 
     animal, config = get_species(species), load_stage(species, stage)

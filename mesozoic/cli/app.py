@@ -6,7 +6,6 @@ training that diverged, 75 a limit of time was reached (run it again to go on), 
 
 from __future__ import annotations
 
-import errno
 import sys
 
 import typer
@@ -21,7 +20,7 @@ from mesozoic.cli import (
     species_command,
     train_command,
 )
-from mesozoic.errors import Stopped, UserError, plain, sentences_of
+from mesozoic.errors import ending_of
 from mesozoic.version import __version__
 
 app = typer.Typer(
@@ -55,29 +54,14 @@ def main() -> None:
     """Run the command line; turn what users can mend into one sentence and exit code 2."""
     try:
         app()
-    except UserError as error:
-        _fail(_said(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+    except (Exception, KeyboardInterrupt) as error:
+        ending = ending_of(error)
+        if ending is None:
             raise
-        where = f" at {error.filename}" if error.filename else ""
-        advice = "make room or choose another place, then run the same command to go on"
-        _fail(f"error: {error.strerror}{where}; {advice}", 2)
-    except Stopped as error:
-        _fail(str(error), error.exit_code)
-
-
-def _said(error: UserError) -> str:
-    """One mistake on one line, several as a list."""
-    sentences = [plain(one) for one in sentences_of(error)]
-    if len(sentences) == 1:
-        return f"error: {sentences[0]}"
-    return "\n".join([f"error: {len(sentences)} things are wrong", *(f"  - {one}" for one in sentences)])
+        _fail(*ending)
 
 
 def _fail(message: str, code: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mesozoic.errors import UserError
+from mesozoic.errors import UserError, ending_of
 from mesozoic.job.environment import read_job
 from mesozoic.job.supervisor import Supervisor, training_command
 from mesozoic.job.wandb_names import wandb_environment
@@ -29,5 +29,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        message, code = ending_of(error) or (f"error: {error}", error.exit_code)
+        print(message, file=sys.stderr)
+        sys.exit(code)

@@ -125,7 +125,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
     except UserError as error:
         wrong.append(str(error))
     try:
-        max_hours = _hours(given["MAX_HOURS"])
+        max_hours = read_hours(given["MAX_HOURS"])
     except UserError as error:
         wrong.append(str(error))
     if wrong:
@@ -160,7 +160,12 @@ def in_job_words(message: str) -> str:
     return message
 
 
-def _hours(text: str) -> float | None:
+def read_hours(text: str) -> float | None:
+    """A limit of time in hours; None if the text is empty.
+
+    Raises:
+        UserError: it is no number above 0.
+    """
     if not text:
         return None
     try:

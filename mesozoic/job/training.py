@@ -6,7 +6,6 @@ Started by the supervisor as `python -m mesozoic.job.training RUN --events FD [-
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -14,16 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mesozoic.errors import Stopped, UserError, sentences_of, shown
+from mesozoic.errors import UserError, ending_of, shown
 from mesozoic.job.environment import Job, in_job_words, read_job
 from mesozoic.job.events import Events
-from mesozoic.job.exit_codes import BAD_INPUT
 from mesozoic.job.record import summary
 from mesozoic.job.reporter import JobReporter
 from mesozoic.job.wandb_names import named_wandb
 from mesozoic.run.spec import RunSpec
-
-FULL_OR_CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
@@ -82,21 +78,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for result in train(read_job(os.environ), events, options.left):
             events.send(result=summary(result))
-    except UserError as error:
-        return _fail("\n".join(f"error: {in_job_words(one)}" for one in sentences_of(error)), error.exit_code)
-    except Stopped as error:
-        return _fail(str(error), error.exit_code)
-    except OSError as error:
-        if error.errno not in FULL_OR_CLOSED:
+    except (Exception, KeyboardInterrupt) as error:
+        ending = ending_of(error)
+        if ending is None:
             raise
-        where = f" at {error.filename}" if error.filename else ""
-        return _fail(f"error: {error.strerror}{where}; make room, then run the same job to go on", BAD_INPUT)
+        print(in_job_words(ending[0]), file=sys.stderr)
+        return ending[1]
     return 0
-
-
-def _fail(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 from mesozoic.files import write_json
 from mesozoic.job.environment import SECRET, Job
@@ -11,12 +11,20 @@ from mesozoic.run.sinks import OpenSink, Place, Sink
 from mesozoic.run.sinks.wandb_sink import RUN_FILE, WandbSink
 
 OPTIONAL = (SECRET, "WANDB_BASE_URL", "WANDB_PROJECT")
+"""Task files leave these empty, and an empty variable is not the same as none to W&B."""
+
+
+def drop_empty(environment: MutableMapping[str, str]) -> None:
+    """Take out what W&B would misunderstand."""
+    for name in OPTIONAL:
+        if not environment.get(name, "set"):
+            del environment[name]
 
 
 def wandb_environment(job: Job, environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of the training process: what W&B reads of it names this job's runs, or is not there."""
-    # An empty variable is not the same as none to W&B.
-    kept = {name: value for name, value in environment.items() if value or name not in OPTIONAL}
+    kept = dict(environment)
+    drop_empty(kept)
     if job.wandb:
         kept = {"WANDB_RUN_GROUP": job.run.name, **kept, "WANDB_RESUME": "allow"}
     if job.spec.stage is None:

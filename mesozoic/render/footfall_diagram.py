@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mesozoic.files import replacing
 from mesozoic.render.scene import viz_module
-from mesozoic.render.video import replacing
 from mesozoic.sim.trace import Trace
 from mesozoic.task.walk_terms import CONTACT
 

@@ -1,17 +1,19 @@
-"""Draws single frames of an animal: its camera, what it should reach, the arrow of a push and the caption."""
+"""Draws single frames of an animal: what it should reach, the arrow of a push and the caption."""
 
 from __future__ import annotations
 
 import importlib
 import math
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.errors import UserError
+from mesozoic.render.camera import BOX_SIGNS, CameraPath, Lens
 from mesozoic.render.gl import choose_gl, open_context
+from mesozoic.render.recording import Target
 from mesozoic.species import Species
 
 RED = (0.9, 0.05, 0.05)
@@ -30,39 +32,10 @@ TARGET_OPACITY = 0.35
 TARGET_CORE = 0.06
 TARGET_TRUNK, TARGET_POST = 0.05, 0.012
 """Radii of the solid core of the target and of what it stands on, in hip heights."""
-CAMERA_FILL = 0.9
-"""Share of the frame, across and up, that the animal may fill."""
-CAMERA_CALM = 0.3
-CAMERA_SLOW = 0.7
-"""Seconds over which the camera averages its path and its distance (standard deviation of a Gaussian)."""
-CAMERA_FARTHEST = 2.0
-"""The camera backs away to at most so many times its first distance."""
 SHADOW_CLIP = 8.0
 """Extents of the model within which shadows are drawn; at its edge the floor is speckled."""
 MAX_GEOMS = 2000
 WHITE, ALARM, DONE, INK = (255, 255, 255), (255, 60, 50), (90, 235, 90), (30, 25, 20)
-_SIGNS = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
-
-
-class Target(NamedTuple):
-    """The point to reach: where it is [3] and its radius, in metres, and whether it has been hit."""
-
-    point: NDArray[np.float32]
-    radius: float
-    struck: bool = False
-
-
-class CameraPath(NamedTuple):
-    """Where the camera looks at each pose of a recording.
-
-    Attributes:
-        lookat [T+1, 3]: point in the middle of the frame; distance [T+1] of the camera to it, metres.
-        azimuth: viewing direction in degrees; the camera never turns.
-    """
-
-    lookat: NDArray[np.float64]
-    distance: NDArray[np.float64]
-    azimuth: float
 
 
 class SceneRenderer:
@@ -146,39 +119,10 @@ class SceneRenderer:
         return self._pixels[::-1].copy()  # OpenGL counts rows from the bottom
 
     def camera_path(self, qpos: NDArray[np.float32], dt: float, target: Target | None = None) -> CameraPath:
-        """Follow a recording calmly, with all of the animal and its target in the frame.
-
-        The view is the one that the model asks for as seen by the animal at the beginning. Where there is
-        a target it is seen from the line to it instead, on the side to which the animal faces at first. A
-        target that is farther away than at the beginning may leave the frame.
-
-        Args:
-            qpos: [T+1, nq] poses, `dt` seconds apart.
-        """
-        direction = yaw = 2.0 * math.atan2(float(qpos[0, 6]), float(qpos[0, 3]))
-        side = 1.0
-        points = np.stack([self._outline(pose) for pose in qpos])
-        if target is not None:
-            torso, point = qpos[:, :3].astype(np.float64), np.asarray(target.point, dtype=np.float64)
-            away = np.linalg.norm(point - torso, axis=1)
-            seen = torso + (point - torso) * np.minimum(1.0, away[0] / np.maximum(away, 1e-6))[:, None]
-            box = seen[:, None] + _SIGNS * target.radius
-            points = np.concatenate([points, box, box * [1.0, 1.0, 0.0]], axis=1)  # its place on the floor as well
-            direction = math.atan2(point[1] - torso[0, 1], point[0] - torso[0, 0])
-            side = -1.0 if math.sin(yaw - direction) > 0.0 else 1.0
-        azimuth = side * self.model.vis.global_.azimuth + math.degrees(direction)
-        lookat = (points.min(axis=1) + points.max(axis=1)) / 2.0
-        lookat[:, 2] = points[0, :, 2].max() / 2.0  # without a target it stays there, so that a fall looks like one
-        for _ in range(4):
-            right, up = self._off_centre(points - lookat[:, None], azimuth)
-            lookat += right if target is None else right + up
-        for axis, calm in enumerate((CAMERA_CALM, CAMERA_CALM, CAMERA_SLOW)):
-            lookat[:, axis] = _calm(lookat[:, axis], calm / dt)
-        need = self._distance(points - lookat[:, None], azimuth)
-        need = np.minimum(need, CAMERA_FARTHEST * need[0])
-        if target is None:
-            return CameraPath(lookat, np.full(len(qpos), need.max()), azimuth)
-        return CameraPath(lookat, _calm(_nearby_max(need, CAMERA_SLOW / dt), CAMERA_SLOW / dt), azimuth)
+        """Where the camera looks from at each pose of a recording [T+1, nq], `dt` seconds apart; see `Lens.follow`."""
+        look, view = self.model.vis.global_, self._view
+        lens = Lens(look.azimuth, self._camera.elevation, look.fovy, view.width / view.height)
+        return lens.follow(np.stack([self._outline(pose) for pose in qpos]), qpos, dt, target)
 
     def close(self) -> None:
         """Free the OpenGL context; calling it again does nothing."""
@@ -218,37 +162,6 @@ class SceneRenderer:
         turn = self._data.geom_xmat[trunk].reshape(-1, 3, 3)
         tops = self._data.geom_xpos[trunk, None] + self._corners[trunk] @ turn.transpose(0, 2, 1)
         return float(tops[..., 2].max() - home[2])
-
-    def _distance(self, points: NDArray[np.float64], azimuth: float) -> NDArray[np.float64]:
-        """How far the camera must be for `points` [T+1, p, 3] about where it looks to be in the frame, [T+1]."""
-        right, up, ahead = self._axes(azimuth)
-        up_slope = CAMERA_FILL * math.tan(math.radians(self.model.vis.global_.fovy) / 2.0)
-        right_slope = up_slope * self._view.width / self._view.height
-        widest = np.maximum(np.abs(points @ right) / right_slope, np.abs(points @ up) / up_slope)
-        return (widest - points @ ahead).max(axis=1)
-
-    def _off_centre(
-        self, points: NDArray[np.float64], azimuth: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """How far to the right and up the middle of `points` [T+1, p, 3] is seen of where the camera looks.
-
-        Two arrays [T+1, 3], metres at the distance of where the camera looks.
-        """
-        right, up, ahead = self._axes(azimuth)
-        distance = self._distance(points, azimuth)[:, None]
-
-        def shift(axis: NDArray[np.float64]) -> NDArray[np.float64]:
-            seen = points @ axis / (distance + points @ ahead)
-            return (seen.min(axis=1) + seen.max(axis=1))[:, None] / 2.0 * distance * axis
-
-        return shift(right), shift(up)
-
-    def _axes(self, azimuth: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """The directions right, up and ahead of the camera."""
-        turn, tilt = math.radians(azimuth), math.radians(self._camera.elevation)
-        ahead = np.array([math.cos(tilt) * math.cos(turn), math.cos(tilt) * math.sin(turn), math.sin(tilt)])
-        right = np.array([math.sin(turn), -math.cos(turn), 0.0])
-        return right, np.cross(right, ahead), ahead
 
     def _add_target(self, target: Target) -> None:
         """The sphere to reach, what it stands on and its place on the floor."""
@@ -353,20 +266,6 @@ def viz_module(name: str) -> Any:
         raise UserError("rendering videos needs the [viz] extra; run pip install 'mesozoic[viz]'") from None
 
 
-def _calm(path: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """Average [T] with a Gaussian of `sigma` samples; the ends continue as they are."""
-    reach = math.ceil(3.0 * sigma)
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    return np.convolve(np.pad(path, reach, mode="edge"), weights / weights.sum(), mode="valid")
-
-
-def _nearby_max(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """The largest value [T] within the reach of `_calm`, so that calming it nowhere falls below `values`."""
-    reach = math.ceil(3.0 * sigma)
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, reach, mode="edge"), 2 * reach + 1)
-    return windows.max(axis=1)
-
-
 def _corners(model: Any) -> NDArray[np.float64]:
     """The corners of the box around each geom, in its own frame, [ngeom, 8, 3] metres."""
-    return model.geom_aabb[:, None, :3] + _SIGNS * model.geom_aabb[:, None, 3:]
+    return model.geom_aabb[:, None, :3] + BOX_SIGNS * model.geom_aabb[:, None, 3:]

@@ -59,7 +59,8 @@ def render_policy(
         raise UserError(f"seed {seed} is out of range; give 0 or more")
     choose_gl()
 
-    from mesozoic.render.video import record, render_strip, render_video  # MuJoCo reads the choice on import
+    from mesozoic.render.recording import record  # MuJoCo reads the choice on import
+    from mesozoic.render.video import render_strip, render_video
 
     policy, animal, config = open_policy(source, species, overrides, stage)
     file = policy_file(source, stage)

@@ -73,9 +73,7 @@ def train_stage(
             saved = existing.begun(folder, spec)
         elif (aside := folder.set_aside()) is not None:
             reporter.say(f"the earlier run is kept as {aside}")
-        folder.create()
-        folder.sweep()
-        write_json(folder.config, {**record, "config": spec.config.model_dump(mode="json")})
+        folder.begin({**record, "config": spec.config.model_dump(mode="json")})
         return _train(spec, folder, record, warm_start, saved, sinks, reporter, Stops(interrupts, limit))
 
 

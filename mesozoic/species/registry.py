@@ -4,6 +4,9 @@ A third party registers an animal without touching this package::
 
     [project.entry-points."mesozoic.species"]
     triceratops = "my_package.triceratops:FOLDER"   # a pathlib.Path to the species folder
+
+That module is imported whenever `mesozoic` is, so that its Gymnasium ids are known; it should import nothing heavy, and
+`mesozoic` only after it has set FOLDER.
 """
 
 from __future__ import annotations

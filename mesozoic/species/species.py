@@ -6,6 +6,7 @@ that the rest of the package needs (feet, strike sites, action ranges) and the s
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,7 +97,7 @@ def load_species(folder: Path) -> Species:
     from mesozoic.species.facts import read_facts  # here, so that names are known without loading pydantic
 
     path = folder / FACTS_FILE
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path.exists, also answers for names that are too long
         raise UserError(f"species folder {shown(str(folder), 120)} has no {FACTS_FILE}; add one as in the README")
     facts = read_facts(path)
     return Species(

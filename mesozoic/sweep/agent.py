@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -24,8 +25,10 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from mesozoic.errors import UserError
+from mesozoic.errors import UserError, shown
+from mesozoic.job.environment import read_hours
 from mesozoic.job.processes import die_with_parent
+from mesozoic.job.wandb_names import drop_empty
 from mesozoic.sweep.trial import FOLDER, RECORD, STOPPED
 from mesozoic.sweep.wandb_key import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, sweep_state
@@ -126,22 +129,15 @@ def pin(slot: int, slots: int) -> str:
     return f"{len(mine)} of {len(cores)} cores"
 
 
-def read_number(name: str, least: float) -> float | None:
-    """A number from the environment; None if it is empty.
+def read_slots(text: str) -> int:
+    """How many agents work on this machine; one if the text is empty.
 
     Raises:
-        UserError: it is no number, or below `least`.
+        UserError: it is no whole number above 0.
     """
-    text = os.environ.get(name, "").strip()
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not least <= value < float("inf"):
-        raise UserError(f"{name}='{text}' is not a number of at least {least:g}; correct it, or leave it empty")
-    return value
+    if text and not re.fullmatch(r"[1-9][0-9]{0,5}", text):
+        raise UserError(f"SLOTS={shown(text)} is not a whole number above 0; correct it, or leave it empty")
+    return int(text or 1)
 
 
 class Supervisor:
@@ -211,10 +207,14 @@ def _send(pid: int, number: int) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one agent of the sweep that `arguments` names."""
+    drop_empty(os.environ)
     if len(arguments) != 1 or arguments[0].count("/") != 2 or not all(arguments[0].split("/")):
-        raise UserError(f"give the sweep as ENTITY/PROJECT/ID, not '{' '.join(arguments)}'")
+        raise UserError(f"give the sweep as ENTITY/PROJECT/ID, in SWEEP_ID, not '{' '.join(arguments)}'")
     sweep = arguments[0]
-    slots, hours = int(read_number("SLOTS", 1) or 1), read_number("MAX_HOURS", 0)
+    slots = read_slots(os.environ.get("SLOTS", "").strip())
+    hours = read_hours(os.environ.get("MAX_HOURS", "").strip())
+    if wandb_key() is None:
+        raise UserError("there is no key for W&B; export WANDB_API_KEY and give --secret WANDB_API_KEY")
     runs = Path(os.environ.get("RESULTS") or Path.home() / "mesozoic-runs") / f"sweep-{sweep.rpartition('/')[2]}"
     claimed = claim_slot(slots, Path(tempfile.gettempdir()) / f"mesozoic-slots-{os.getuid()}")
     slot = claimed[0] if claimed else 0

@@ -21,7 +21,7 @@ RECORD = "MESOZOIC_TRIAL_RECORD"
 """Environment variable: the file that takes a line for every beginning and end of a run."""
 FOLDER = "MESOZOIC_TRIAL_FOLDER"
 """Environment variable: where the run folders go, one for each W&B run."""
-STOPPED = (128 + signal.SIGTERM, 128 + signal.SIGINT)
+STOPPED = (128 + signal.SIGTERM, 128 + signal.SIGINT, 75)
 """Exit codes of a run that was asked to stop, by W&B's early termination or with its machine: no failures."""
 
 

@@ -62,6 +62,17 @@ def test_a_check_that_fails_is_exit_code_1(folder: Path, file: str, old: str, ne
     assert says in result.stdout
 
 
+def test_the_name_of_another_animal_fails(folder: Path, tmp_path: Path) -> None:
+    assert "the name is not taken: 'raptor' is free" in species("check", str(folder)).stdout
+    site = install(tmp_path / "site", "raptor", folder)
+    assert "the name is not taken: 'raptor' is this folder" in species("check", str(folder), path=site).stdout
+    facts = folder / "facts.toml"
+    facts.write_text(facts.read_text().replace('"raptor"', '"trex"', 1))
+    result = species("check", str(folder))
+    assert result.returncode == 1
+    assert "FAIL  the name is not taken: 'trex' is " in result.stdout
+
+
 def test_stages_with_a_gap_or_none_fail(folder: Path) -> None:
     (folder / "configs" / "stage2_locomotion.toml").unlink()
     result = species("check", str(folder))
@@ -79,6 +90,14 @@ def test_a_policy_of_another_animal_fails(folder: Path) -> None:
     result = species("check", str(folder))
     assert result.returncode == 1
     assert "FAIL  policy of stage 1 fits: " in result.stdout and "velociraptor" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["", "a" * 5000, "\x1b[31mred", "."])
+def test_a_name_that_is_no_folder_is_one_sentence(name: str) -> None:
+    result = species("check", name)
+    assert (result.returncode, result.stdout) == (2, "")
+    sentence = result.stderr.removesuffix("\n")
+    assert sentence.startswith("error: ") and sentence.isprintable() and len(sentence) <= 308
 
 
 @pytest.mark.parametrize("break_it", ["facts", "model", "nothing there"])

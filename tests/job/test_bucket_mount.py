@@ -95,7 +95,8 @@ def bucket(tmp_path: Path) -> Iterator[Bucket]:
 def job(results: Path) -> subprocess.Popen[str]:
     small = "ppo.n_steps=16 ppo.batch_size=512 ppo.net_arch=[16, 16] curriculum.eval_episodes=8"
     envs = {"RESULTS": str(results), "RUN_NAME": "run", "STAGE": "1", "TIMESTEPS": "60000", "N_ENVS": "32"}
-    envs["OVERRIDES"] = f"{small} env.max_episode_steps=100 curriculum.min_success_low=0.1 curriculum.save_freq=2048"
+    envs["OVERRIDES"] = f"{small} env.max_episode_steps=100 curriculum.min_success_low=0.1"
+    envs["OVERRIDES"] += " curriculum.min_avg_episode_length=0 curriculum.save_freq=2048"
     words = [sys.executable, "-m", "mesozoic.job"]
     return subprocess.Popen(
         words, env={**os.environ, **envs}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -18,7 +18,8 @@ from mesozoic.config import StageConfig, parse_overrides
 from mesozoic.errors import UserError
 from mesozoic.evaluate.actors import statue
 from mesozoic.render import gl, scene, video
-from mesozoic.render.video import Recording, record, render_strip, render_video, strip_moments
+from mesozoic.render.recording import Recording, Target, record
+from mesozoic.render.video import render_strip, render_video, strip_moments
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species, load_stage
 
@@ -213,7 +214,7 @@ class TestCamera:
         animal = get_species(name)
         h, turn = animal.hip_height, math.radians(bearing)
         way = np.array([math.cos(turn), math.sin(turn), 0.0])
-        target = scene.Target((way * 5 * h + [0, 0, h]).astype(np.float32), 0.25 * h)
+        target = Target((way * 5 * h + [0, 0, h]).astype(np.float32), 0.25 * h)
         walk = made_up(animal, push_at=1000, steps=250)
         walk.qpos[:, :2] += np.linspace(0, 4 * h, 251)[:, None] * way[:2]
         with scene.SceneRenderer(animal, 320, 240) as renderer:
@@ -236,7 +237,7 @@ class TestCamera:
 class TestGoal:
     def test_is_red_until_the_hit_and_green_from_then_on(self, opengl: str, species: Species) -> None:
         still = made_up(species, push_at=200, steps=2)
-        open_goal = scene.Target(np.array([0.8, 0.0, 0.3], dtype=np.float32), 0.12)
+        open_goal = Target(np.array([0.8, 0.0, 0.3], dtype=np.float32), 0.12)
         with scene.SceneRenderer(species, 320, 180) as renderer:
             camera = renderer.camera_path(still.qpos, still.dt, open_goal)
             colours = []
@@ -364,6 +365,7 @@ def test_importing_is_light_and_rendering_leaves_no_complaints(opengl: str, tmp_
     script = f"""
 import sys
 from mesozoic.render import gl, video
+from mesozoic.render.recording import record
 heavy = {{"mujoco", "imageio_ffmpeg", "PIL"}} & set(sys.modules)
 assert not heavy, heavy
 from pathlib import Path
@@ -371,7 +373,7 @@ from mesozoic.species import load_stage
 from mesozoic.evaluate.actors import statue
 from mesozoic.species import get_species
 animal = get_species("{NAME}")
-episode = video.record(animal, load_stage("{NAME}", 1), statue(animal.load_model().nu), seed=0, max_steps=2)
+episode = record(animal, load_stage("{NAME}", 1), statue(animal.load_model().nu), seed=0, max_steps=2)
 for _ in range(2):
     video.render_strip(episode, animal, Path("strip.png").absolute(), frames=2, width=64, height=48)
 """

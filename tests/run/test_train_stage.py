@@ -21,7 +21,7 @@ from mesozoic.learn.kinds import LearnerKind
 from mesozoic.learn.learner import Diverged
 from mesozoic.learn.policy import load_policy
 from mesozoic.run import train_stage as module
-from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest
+from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest, save_checkpoint
 from mesozoic.run.curriculum import results_table
 from mesozoic.run.display import Quiet
 from mesozoic.run.folder import StageFolder, start_of
@@ -258,6 +258,26 @@ def test_a_run_of_an_earlier_version_is_refused_half_done_and_reported_finished(
     with pytest.raises(UserError, match=r"are folders, of an earlier version.*--no-resume"):
         train_stage(spec(), run)
     assert snapshot(run) == before
+
+
+def test_a_run_that_does_not_know_a_later_key_goes_on_with_its_default(
+    done: Done, spec: MakeSpec, tmp_path: Path, after_updates: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after_updates(lambda learner: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted):
+        train_stage(spec(), tmp_path)
+    monkeypatch.undo()
+    folder = StageFolder(tmp_path, 1)
+    (saved,) = checkpoints(folder.checkpoints)
+    manifest, record = read_manifest(saved), json.loads(folder.config.read_text())
+    for facts in (manifest, record):
+        assert facts["identity"].pop("jax.mirror") is True
+    save_checkpoint(folder.checkpoints, 64, load_state(saved), manifest)
+    folder.config.write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"jax\.mirror = True, now it is False"):
+        train_stage(spec("jax.mirror=false"), tmp_path)
+    train_stage(spec(), tmp_path)
+    assert folder.final_policy.read_bytes() == done[0].final_policy.read_bytes()
 
 
 def test_a_moved_run_reports_where_it_is_now(done: Done, spec: MakeSpec, tmp_path: Path) -> None:

@@ -116,6 +116,10 @@ class WandbServer:
                 "unknown": list(self.unknown),
             }
 
+    def misbehaves(self, request: BaseHTTPRequestHandler) -> bool:
+        """Whether a request was dealt with in another way than it should; see `wandb_faults`."""
+        return False
+
     # -- requests ------------------------------------------------------------------------------------------
 
     def graphql(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +144,7 @@ class WandbServer:
             run = self.runs.get(name)
             if run is None:
                 raise Refused(404, f"no run {name}")
-            if "files" in body or run.state == "pending":
+            if run.state != "preempting" and ("files" in body or run.state == "pending"):
                 run.state = "running"
             for file, piece in (body.get("files") or {}).items():
                 lines = [json.loads(line) for line in piece["content"] if file.endswith((".jsonl", ".json"))]
@@ -252,7 +256,7 @@ class WandbServer:
         inserted = name not in self.runs or self.runs[name].state == "pending"
         run = self.runs.setdefault(name, Run(name))
         run.project = given.get("project") or run.project or "uncategorized"
-        run.state = "running"
+        run.state = run.state if run.state == "preempting" else "running"
         if given.get("config"):
             run.config = json.loads(given["config"])
         if given.get("summaryMetrics"):
@@ -276,7 +280,7 @@ class WandbServer:
             }
             bucket |= {"logLineCount": 0, "historyLineCount": len(run.history), "eventsLineCount": 0, "tags": []}
             bucket |= {"historyTail": json.dumps(tail), "eventsTail": "[]", "config": json.dumps(run.config)}
-            bucket |= {"wandbConfig": "{}"}
+            bucket |= {"wandbConfig": json.dumps(run.config.get("_wandb", {}).get("value", {}))}  # empty: never began
         project = given.get("project") or "uncategorized"
         return {"model": {"id": "p", "name": project, "entity": {"id": "e", "name": ENTITY}, "bucket": bucket}}
 
@@ -327,6 +331,8 @@ def _handler(server: WandbServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self._body()
+            if server.misbehaves(self):
+                return None
             if not self._authorized():
                 return self._answer(401, {"errors": [{"message": "API key is missing or wrong"}]})
             try:
@@ -344,10 +350,12 @@ def _handler(server: WandbServer) -> type[BaseHTTPRequestHandler]:
 
         def do_PUT(self) -> None:
             self._body()
-            self._answer(200, {})
+            if not server.misbehaves(self):
+                self._answer(200, {})
 
         def do_GET(self) -> None:
-            self._answer(200, server.state() if self.path == "/state" else {})
+            if not server.misbehaves(self):
+                self._answer(200, server.state() if self.path == "/state" else {})
 
         def _body(self) -> bytes:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

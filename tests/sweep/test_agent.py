@@ -14,7 +14,7 @@ import pytest
 
 from mesozoic.errors import UserError
 from mesozoic.sweep import agent, trial
-from mesozoic.sweep.agent import Outcomes, claim_slot, read_number, read_outcomes, share_of
+from mesozoic.sweep.agent import Outcomes, claim_slot, read_outcomes, read_slots, share_of
 
 
 @pytest.mark.parametrize(("cores", "slots"), [(8, 4), (7, 2), (30, 8), (2, 2), (124, 8)])
@@ -140,17 +140,36 @@ def test_a_run_that_wandb_never_heard_of_has_failed() -> None:
     assert "b (reported nothing to W&B)" in found.sentence()
 
 
-def test_numbers_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for text, value in (("", None), (" ", None), ("2.5", 2.5)):
-        monkeypatch.setenv("MAX_HOURS", text)
-        assert read_number("MAX_HOURS", 0) == value
-    for text in ("two", "-1", "inf", "nan"):
-        monkeypatch.setenv("MAX_HOURS", text)
-        with pytest.raises(UserError, match=f"MAX_HOURS='{text}' is not a number"):
-            read_number("MAX_HOURS", 0)
+def test_the_number_of_agents_on_a_machine() -> None:
+    assert [read_slots(text) for text in ("", "1", "8")] == [1, 1, 8]
+    for text in ("two", "-1", "0", "1.5", "²", "9" * 5000):
+        with pytest.raises(UserError, match="is not a whole number above 0"):
+            read_slots(text)
 
 
 @pytest.mark.parametrize("arguments", [[], ["abc"], ["project/abc"], ["a//b"], ["a/b/c", "d"]])
 def test_which_sweep(arguments: list[str]) -> None:
     with pytest.raises(UserError, match="give the sweep as ENTITY/PROJECT/ID"):
         agent.main(arguments)
+
+
+@pytest.mark.parametrize(
+    ("variables", "words", "sentence"),
+    [
+        ({}, [""], "give the sweep as ENTITY/PROJECT/ID, in SWEEP_ID, not ''"),
+        ({}, ["project/id"], "not 'project/id'"),
+        ({}, ["a/b/c"], "there is no key for W&B"),
+        ({"WANDB_API_KEY": "k", "MAX_HOURS": "0"}, ["a/b/c"], "MAX_HOURS=0 is not a number of hours above 0"),
+        ({"WANDB_API_KEY": "k", "SLOTS": "0"}, ["a/b/c"], "SLOTS=0 is not"),
+    ],
+)
+def test_an_agent_that_cannot_work_says_so_in_one_sentence(
+    tmp_path: Path, variables: dict[str, str], words: list[str], sentence: str
+) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "NETRC"))}
+    environment = {**kept, "HOME": str(tmp_path), "WANDB_API_KEY": "", "WANDB_BASE_URL": "", **variables}
+    command = [sys.executable, "-m", "mesozoic.sweep.agent", *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: ") and sentence in done.stderr
+    assert list(tmp_path.iterdir()) == []

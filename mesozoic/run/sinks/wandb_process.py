@@ -19,6 +19,8 @@ import queue
 import signal
 import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 KILLED_SECONDS = 10.0
@@ -42,12 +44,31 @@ def main() -> None:
     signal.signal(signal.SIGINT, lambda *_: reply(replies, stop="stopped on the W&B server"))  # W&B's way to say so
     messages: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=read, args=(messages,), daemon=True).start()
+    code = 0
     try:
         serve(messages, replies)
     except BaseException as error:
+        code = 1
         reply(replies, failed=(str(error).splitlines() or [type(error).__name__])[0])
-        os._exit(1)
-    os._exit(0)
+    leave(code)
+
+
+def leave(code: int) -> None:
+    """End at once, and W&B's own service with it; elsewhere than on Linux that notices by itself."""
+    for process in reversed(descendants(os.getpid())):
+        with suppress(OSError):
+            os.kill(process, signal.SIGKILL)
+    os._exit(code)
+
+
+def descendants(process: int) -> list[int]:
+    """The processes that `process` started, and theirs, the older ones first; empty where there is no `/proc`."""
+    found: list[int] = []
+    for file in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError, ValueError):
+            for child in map(int, file.read_text().split()):
+                found += [child, *descendants(child)]
+    return found
 
 
 def read(messages: queue.Queue[dict[str, Any]]) -> None:
@@ -67,11 +88,12 @@ def reply(replies: TextIO, **facts: Any) -> None:
 
 def serve(messages: queue.Queue[dict[str, Any]], replies: TextIO) -> None:
     """Begin a run, log rows until the end, and end it."""
-    run = begin(**messages.get()["begin"])
+    wanted = messages.get()["begin"]
+    offset = wanted.pop("offset")
+    run = begin(**wanted)
     reply(replies, started=True)
-    begins: dict[str, float] = {}
     while "close" not in (message := messages.get()):
-        log(run, begins, message["step"], message["metrics"])
+        log(run, offset, message["step"], message["metrics"])
     end(run, message["close"])
     reply(replies, closed=True)
 
@@ -116,23 +138,21 @@ def begin(
     return run
 
 
-def log(run: Any, begins: dict[str, float], step: int, metrics: dict[str, float]) -> None:
-    """Log one row, unless an earlier part of a resumed training did. Each stage begins at step 0 again.
+def log(run: Any, offset: int, step: int, metrics: dict[str, float]) -> None:
+    """Log one row. W&B drops what is not later than the last row of a resumed run: that is made again, and the same.
 
     Args:
-        begins: by stage, the last step that the run had when this process began.
+        offset: of this stage's steps, where all stages log to one run; each counts its own from 0.
     """
     stage = next((name.partition("/")[0] for name in metrics if name.startswith("stage")), "")
-    own = f"{stage}/env_step" if stage else "env_step"
-    begins.setdefault(own, float(run.summary.get(own, -1.0)))
-    if step >= begins[own]:
-        run.log({**metrics, own: step, "env_step": step})
+    own = {f"{stage}/env_step": step} if stage else {}
+    run.log({**metrics, **own, "env_step": step}, step=offset + step)
 
 
 def end(run: Any, outcome: str) -> None:
     """End the run: with exit code 0 if the training is over, or if the server wanted it to end."""
     if outcome == "killed":
-        threading.Timer(KILLED_SECONDS, os._exit, (1,)).start()
+        threading.Timer(KILLED_SECONDS, leave, (1,)).start()
     if outcome == "preempted" and not stopped_by_server(run):
         run.mark_preempting()
     elif outcome == "preempted":

@@ -19,9 +19,12 @@ from typing import IO, Any
 from mesozoic.files import read_json, write_json
 from mesozoic.run.sinks import Outcome, Place, Sink
 from mesozoic.run.sinks.redact import redact, scrub
+from mesozoic.run.sinks.wandb_process import descendants
 
 RUN_FILE = "wandb.json"
 PROGRAM = Path(__file__).with_name("wandb_process.py")
+STAGE_OFFSET = 10**12
+"""Between the steps of one stage and those of the next, where all log to the run of `WANDB_RUN_ID`."""
 START_SECONDS = 60.0
 """Given to W&B for its start; until then rows wait."""
 
@@ -45,6 +48,9 @@ class WandbSink(Sink):
     ) -> None:
         if find_spec("wandb") is None:
             raise Unavailable("the package wandb is not installed; run: pip install 'mesozoic[sweep]'")
+        begin = {"stage": place.stage, "folder": str(place.folder), "name": place.title, "run_id": _run_id(place)}
+        begin |= {"config": place.config, "pid": os.getpid(), "seconds": seconds, "project": project}
+        begin["offset"] = STAGE_OFFSET * (place.stage - 1) if os.environ.get("WANDB_RUN_ID") else 0
         self._place, self._trouble = place, ""
         self._lock, self._ended, self._closed = threading.Lock(), threading.Event(), threading.Event()
         self._process = subprocess.Popen(
@@ -54,8 +60,6 @@ class WandbSink(Sink):
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C is for the training, which ends this process
         )
-        begin = {"stage": place.stage, "folder": str(place.folder), "name": place.title, "run_id": _run_id(place)}
-        begin |= {"config": place.config, "pid": os.getpid(), "seconds": seconds, "project": project}
         self._timer = threading.Timer(seconds, self._too_slow, (seconds,))
         self._timer.daemon = True
         self._timer.start()
@@ -105,7 +109,12 @@ class WandbSink(Sink):
 
     def _listen(self, replies: IO[bytes]) -> None:
         for line in replies:
-            said = json.loads(line)
+            try:
+                said = json.loads(line)
+            except ValueError:
+                self._trouble = "its process does not speak our language"
+                _kill_family(self._process)
+                break
             if "started" in said:
                 self._timer.cancel()
             if "closed" in said:
@@ -135,11 +144,7 @@ def _kill_family(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and its children. Elsewhere than on Linux W&B's own service ends by itself with its parent."""
     if process.poll() is not None:
         return
-    children: list[int] = []
-    for file in Path(f"/proc/{process.pid}/task").glob("*/children"):
-        with suppress(OSError, ValueError):
-            children += [int(word) for word in file.read_text().split()]
-    for pid in [*children, process.pid]:
+    for pid in [*reversed(descendants(process.pid)), process.pid]:
         with suppress(OSError):
             os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
     with suppress(subprocess.TimeoutExpired):

@@ -1,0 +1,158 @@
+"""Killed at random moments, trainings end byte for byte as if they had not been; of two, one trains.
+
+`MESOZOIC_KILLS=60 MESOZOIC_RACES=20 pytest -m slow tests/run/test_kills.py` is the full measure; the defaults are
+smaller. A kill may fall into starting, compiling, training, saving, evaluating, finishing, and between stages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mesozoic.run.checkpoint import newest
+from mesozoic.run.folder import StageFolder
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="kill -9")]
+
+KILLS = int(os.environ.get("MESOZOIC_KILLS", "12"))
+RACES = int(os.environ.get("MESOZOIC_RACES", "4"))
+SEED = int(os.environ.get("MESOZOIC_KILL_SEED", "0"))
+TINY = [
+    *("--seed", "3", "--n-envs", "8", "--timesteps", "2048", "--eval-freq", "256", "--save-freq", "64"),
+    *("ppo.n_steps=8", "ppo.batch_size=64", "ppo.n_epochs=2", "ppo.net_arch=[16,16]", "ppo.gamma=0.98"),
+    *("env.max_episode_steps=20", "curriculum.eval_episodes=4", "curriculum.min_success=0"),
+    *("curriculum.min_success_low=0", "curriculum.min_avg_episode_length=0", "curriculum.min_avg_reward=-1000"),
+]
+TRAIN = ["train", "velociraptor", *TINY]
+CURRICULUM = ["curriculum", "trex", *TINY]
+TIMES = ("wall_seconds", "seconds", "steps_per_second", "peak_memory_mb", "final_policy", "best_policy")
+"""Of `metrics.json`, what differs from run to run."""
+
+
+@dataclass
+class Whole:
+    """A run that was not killed: how long it took, and its files."""
+
+    seconds: float
+    files: dict[str, object]
+
+
+def start(command: list[str], folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mesozoic", *command, "--output-dir", str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def files(folder: Path) -> dict[str, object]:
+    """Everything that must not depend on kills: policies, results, the state of the last checkpoint."""
+    found: dict[str, object] = {
+        str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.glob("stage*/models/*"))
+    }
+    for path in sorted(folder.glob("stage*/metrics.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        found[str(path.relative_to(folder))] = {key: value for key, value in result.items() if key not in TIMES}
+        saved = newest(path.parent / "checkpoints")
+        assert saved is not None and not saved.damaged
+        found[f"{path.parent.name} saved"] = {part: digest(saved.state[part]) for part in ("learner", "loop")}
+        table = (path.parent / "training.csv").read_text(encoding="utf-8").splitlines()
+        timing = table[0].split(",").index(f"{path.parent.name}/time/steps_per_second")
+        rows = [tuple(cell for i, cell in enumerate(row.split(",")) if i != timing) for row in table]
+        found[f"{path.parent.name} table"] = sorted(rows)
+    assert list(folder.rglob(".*.tmp")) == [], "what a killed process left half written is gone"
+    return found
+
+
+def digest(value: Any) -> str:
+    """Of nested dictionaries of arrays and scalars; equal bits, equal digests."""
+    if isinstance(value, dict):
+        value = json.dumps({name: digest(inner) for name, inner in sorted(value.items())})
+    content = value.dtype.str.encode() + value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture(scope="module", params=["train", "curriculum"])
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Whole]:
+    command = {"train": TRAIN, "curriculum": CURRICULUM}[request.param]
+    start(command, tmp_path_factory.mktemp("warm")).communicate(timeout=600)  # compiles
+    folder = tmp_path_factory.mktemp("whole")
+    began = time.monotonic()
+    process = start(command, folder)
+    _, said = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    return command, Whole(time.monotonic() - began, files(folder))
+
+
+def test_killed_at_random(whole: tuple[list[str], Whole], tmp_path: Path) -> None:
+    command, expected = whole
+    source = random.Random(SEED)
+    kills = runs = 0
+    where: dict[str, int] = {}
+    while kills < KILLS // 2:
+        runs += 1
+        folder = tmp_path / f"run{runs}"
+        while True:
+            process = start(command, folder)
+            try:
+                _, said = process.communicate(timeout=source.uniform(0.0, 1.1 * expected.seconds))
+                assert process.returncode == 0, said
+                break
+            except subprocess.TimeoutExpired:
+                where_it_was = last_words(folder)
+                os.kill(process.pid, signal.SIGKILL)
+                _, said = process.communicate()
+                if process.returncode == -signal.SIGKILL:
+                    kills += 1
+                    where[where_it_was] = where.get(where_it_was, 0) + 1
+        assert files(folder) == expected.files
+    print(f"{command[0]}: {kills} kills in {runs} runs, all ended identical; killed with {where}")
+
+
+def last_words(folder: Path) -> str:
+    """Roughly where a run is: the highest stage that has begun, and whether it has a checkpoint or a result."""
+    stages = [StageFolder(folder, number) for number in (3, 2, 1) if (folder / f"stage{number}").exists()]
+    if not stages:
+        return "nothing written"
+    saved = any(stages[0].checkpoints.glob("step-*"))
+    return f"stage {stages[0].stage} {'over' if stages[0].metrics.exists() else 'saved' if saved else 'begun'}"
+
+
+def test_of_two_started_together_one_trains_and_the_other_says_so(tmp_path: Path) -> None:
+    start(TRAIN, tmp_path / "warm").communicate(timeout=600)
+    expected = files(tmp_path / "warm")
+    for race in range(RACES):
+        folder = tmp_path / f"race{race}"
+        pair = [start(TRAIN, folder) for _ in range(2)]
+        ended = [(process.communicate(timeout=600)[1], process.returncode) for process in pair]
+        assert sorted(code for _, code in ended) == [0, 2], ended
+        (refused,) = [said for said, code in ended if code == 2]
+        assert refused.count("\n") == 1 and "another process is training in" in refused
+        assert files(folder) == expected
+
+
+def test_of_two_that_set_the_old_run_aside_one_trains(tmp_path: Path) -> None:
+    start(TRAIN, tmp_path / "run").communicate(timeout=600)
+    expected = files(tmp_path / "run")
+    for race in range(max(1, RACES // 4)):
+        pair = [start([*TRAIN, "--no-resume"], tmp_path / "run") for _ in range(2)]
+        ended = [(process.communicate(timeout=600)[1], process.returncode) for process in pair]
+        codes = sorted(code for _, code in ended)
+        assert codes == [0, 2], ended
+        assert (tmp_path / "run" / f"stage1.old{race + 1}" / "metrics.json").exists()
+        assert not (tmp_path / "run" / f"stage1.old{race + 2}").exists()
+        found = {name: content for name, content in files(tmp_path / "run").items() if "old" not in name}
+        assert found == {name: content for name, content in expected.items() if "old" not in name}
