@@ -12,10 +12,11 @@ from typing import Any
 from mesozoic.files import write_bytes
 from mesozoic.run.display import Reporter
 from mesozoic.run.folder import StageFolder
+from mesozoic.run.interrupt import Interrupts
 from mesozoic.run.sinks import OpenSink
 from mesozoic.run.sinks.table import FILES
 from mesozoic.run.stage_spec import StageSpec
-from mesozoic.run.stop import TimeLimit
+from mesozoic.run.stop import Stops, TimeLimit, error_of
 from mesozoic.run.train_stage import train_stage
 
 RESULTS_FILE = "collected_results.csv"
@@ -69,14 +70,18 @@ def run_curriculum(
     """
     results: list[dict[str, Any]] = []
     load = stages[0].load
-    for stage in stages:
-        result = train_stage(replace(stage, load=load), run, resume, sinks, reporter, limit)
-        results.append(result)
-        write_bytes(run / RESULTS_FILE, results_table(results).encode())
-        if strict and not result["stage_passed"]:
-            break
-        folder = StageFolder(run, stage.config.stage.number)
-        load = folder.final_policy if result["stage_passed"] else folder.best_policy
+    with Interrupts() as interrupts:
+        stops = Stops(interrupts, limit)
+        for stage in stages:
+            if results and (stop := stops.now()) is not None:
+                raise error_of(stop)
+            result = train_stage(replace(stage, load=load), run, resume, sinks, reporter, limit)
+            results.append(result)
+            write_bytes(run / RESULTS_FILE, results_table(results).encode())
+            if strict and not result["stage_passed"]:
+                break
+            folder = StageFolder(run, stage.config.stage.number)
+            load = folder.final_policy if result["stage_passed"] else folder.best_policy
     return results
 
 

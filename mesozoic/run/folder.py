@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -9,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from mesozoic.errors import UserError
-from mesozoic.files import write_bytes
+from mesozoic.files import write_bytes, write_json
 from mesozoic.learn.policy import Policy
 from mesozoic.run.lock import Held, file_lock
 
@@ -70,6 +72,27 @@ class StageFolder:
         except OSError as error:
             raise _cannot_write(self.path, error) from None
 
+    def begin(self, record: dict[str, Any]) -> None:
+        """Make the folders, sweep what a killed process left half written, and write down what is trained.
+
+        Needs the lock.
+
+        Raises:
+            UserError: the file system cannot be written, or refuses to put one file in the place of another.
+            OSError: the disk is full.
+        """
+        self.create()
+        self.sweep()
+        try:
+            write_json(self.config, record)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise UserError(
+                f"{self.path} does not take files that are written aside and put in place ({error.strerror});"
+                " give an --output-dir on another file system"
+            ) from None
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes out of this stage; the lock goes with the process. Makes the run folder.
@@ -92,10 +115,10 @@ class StageFolder:
             ) from None
 
     def sweep(self) -> None:
-        """Remove what a killed process left half written; call it with the lock held."""
-        for folder in (self.path, self.models, self.checkpoints):
-            for path in folder.glob(".*.tmp"):
-                path.unlink(missing_ok=True)
+        """Remove what a killed process left half written; needs the lock."""
+        left = [path for folder in (self.path, self.models, self.checkpoints) for path in folder.glob(".*.tmp")]
+        for path in [*left, *self.run.glob(".*.csv.*.tmp")]:
+            path.unlink(missing_ok=True)
 
     def set_aside(self) -> Path | None:
         """Rename an existing stage folder to a free name, so that a new run loses nothing of it; needs the lock."""

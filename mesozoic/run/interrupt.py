@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 SAME = 0.5
@@ -20,11 +20,14 @@ class Interrupts:
 
     A thread that is woken by the C level of Python's signal handling counts them, so that a second signal ends the
     process also while its main thread is in somebody else's code. Signals that were ignored when the process began
-    (`nohup`, a background job of a script) stay ignored. Outside of the main thread nothing is caught.
+    (`nohup`, a background job of a script) stay ignored. Outside of the main thread nothing is caught. Entered again
+    inside of itself it is the outer one, so that no signal between two stages is lost.
 
     Attributes:
         received: the first signal.
     """
+
+    _active: ClassVar[Interrupts | None] = None
 
     def __init__(self, same: float = SAME) -> None:
         self.received: int | None = None
@@ -35,6 +38,9 @@ class Interrupts:
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is not threading.main_thread():
             return self
+        if Interrupts._active is not None:
+            return Interrupts._active
+        Interrupts._active = self
         previous = {number: signal.getsignal(number) for number in SIGNALS}
         self._previous = {
             number: handler for number, handler in previous.items() if handler not in (signal.SIG_IGN, None)
@@ -49,6 +55,9 @@ class Interrupts:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if Interrupts._active is not self:
+            return
+        Interrupts._active = None
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         if self._pipe is not None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mesozoic.errors import UserError
+from mesozoic.errors import Stopped, UserError
 from mesozoic.run import curriculum as module
 from mesozoic.run.curriculum import COLUMNS, RESULTS_FILE, results_table
 from mesozoic.run.display import Quiet
+from mesozoic.run.interrupt import Interrupts
 from mesozoic.run.problems import resolve
 from mesozoic.run.sinks.table import sinks_for
 from mesozoic.run.spec import RunSpec
@@ -149,6 +153,27 @@ class TestRun:
         assert [stage for stage, _ in calls] == [one["stage"] for one in results] == [1, 2]
         rows = list(csv.DictReader((tmp_path / RESULTS_FILE).open(encoding="utf-8")))
         assert [row["stage_passed"] for row in rows] == ["True", "False"]
+
+    @pytest.mark.parametrize("how", ["signal", "time"])
+    def test_a_stop_between_two_stages_is_not_lost(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
+    ) -> None:
+        """It came when the first had its result, while its sinks were being closed."""
+        made: list[int] = []
+        limit = TimeLimit(1e-9, began=time.monotonic() + 0.2)
+
+        def train_stage(spec: StageSpec, *_: object) -> dict[str, Any]:
+            made.append(spec.config.stage.number)
+            with Interrupts():
+                os.kill(os.getpid(), signal.SIGTERM) if how == "signal" else time.sleep(0.3)
+            return result()
+
+        monkeypatch.setattr(module, "train_stage", train_stage)
+        with pytest.raises(Stopped) as caught:
+            module.run_curriculum(plan(), tmp_path, limit=limit)
+        assert caught.value.exit_code == (143 if how == "signal" else 75)
+        assert made == [1]
+        assert (tmp_path / RESULTS_FILE).exists()
 
 
 class TestTable:

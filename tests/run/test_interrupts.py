@@ -74,18 +74,28 @@ def test_a_copy_of_the_first_signal_is_no_second_one() -> None:
 
 def test_what_was_ignored_stays_ignored() -> None:
     """As under `nohup`: the run goes on when the terminal is closed."""
-    with Interrupts() as outer, pytest.MonkeyPatch.context():
-        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        try:
-            with Interrupts() as interrupts:
-                assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-                os.kill(os.getpid(), signal.SIGHUP)
-                time.sleep(0.05)
-                assert interrupts.received is None
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-        finally:
-            signal.signal(signal.SIGHUP, before)
-    assert outer.received is None
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.05)
+            assert interrupts.received is None
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_entered_inside_of_itself_it_is_the_outer_one() -> None:
+    """A signal at the very end of one stage stops the next."""
+    with Interrupts() as outer:
+        with Interrupts() as inner:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert inner is outer
+        with Interrupts() as another:
+            assert another.received == signal.SIGTERM
+    with Interrupts() as fresh:
+        assert fresh.received is None
 
 
 def test_the_previous_handlers_come_back() -> None:

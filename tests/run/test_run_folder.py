@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,18 @@ def test_a_lock_that_is_a_link_or_a_pipe_is_refused_and_nothing_behind_it_is_tou
     lock.write_text("not mine")
     with folder.locked():
         assert lock.read_text() == "not mine", "opened without emptying"
+
+
+def test_a_file_system_that_refuses_to_replace_files_is_named_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(UserError, match=r"put in place \(Function not implemented\).*--output-dir"):
+        StageFolder(tmp_path, 1).begin({})
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_what_a_killed_process_left_half_written_is_swept(tmp_path: Path) -> None:
