@@ -61,6 +61,10 @@ PolicyStage = Annotated[int | None, typer.Option(help="Which stage's policy; def
 PolicySpecies = Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")]
 StageOverride = Annotated[list[str] | None, typer.Option(help="section.key=value of the stage.")]
 
+StageWords = Annotated[
+    list[str] | None, typer.Argument(metavar="[section.key=value]...", help="As --override.", show_default=False)
+]
+
 TrainArguments = Annotated[
     list[str] | None, typer.Argument(metavar="[SPECIES=velociraptor] [section.key=value]...", show_default=False)
 ]

@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 from mesozoic import task
 from mesozoic.config import Override, StageConfig, parse_override
 from mesozoic.curriculum.gate import gate_problems
-from mesozoic.errors import Problems, UserError, sentences_of, shown
+from mesozoic.errors import Problems, UserError, plain, sentences_of, shown
 from mesozoic.learn.kinds import LearnerKind, find_kind, find_physics
 from mesozoic.learn.policy import Policy, check_learner, check_policy_fits, load_policy
 from mesozoic.run.folder import find_policy
@@ -133,7 +133,7 @@ def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str
     if load is not None and policy is not None:
         first = next(iter(configs.values()), None)
         found.sentences += _starting_policy(load, policy, spec.species, anatomy, kind, first)
-    sentences = list(dict.fromkeys(found.sentences))
+    sentences = list(dict.fromkeys(map(plain, found.sentences)))
     if sentences or kind is None or physics is None:
         return (), sentences
     stages = [StageSpec(spec.species, spec.seed, kind, config, physics=physics) for config in configs.values()]
