@@ -56,7 +56,7 @@ FULL_OR_CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.E
 def ending_of(error: BaseException) -> tuple[str, int] | None:
     """What to tell somebody whose work ended with `error`, and the exit code; None for a fault of this program."""
     if isinstance(error, UserError):
-        sentences = sentences_of(error)
+        sentences = [plain(one) for one in sentences_of(error)]
         if len(sentences) == 1:
             return f"error: {sentences[0]}", error.exit_code
         listed = "".join(f"\n  - {one}" for one in sentences)
@@ -76,6 +76,11 @@ def shown(value: object, limit: int = 80) -> str:
     """A value that somebody gave, fit to be part of a sentence: one line, nothing unprintable, not endless."""
     text = value if isinstance(value, str) and value.isprintable() else repr(value)
     return text if len(text) <= limit else f"{text[: limit - 20]}... ({len(text)} characters)"
+
+
+def plain(sentence: str) -> str:
+    """The sentence with everything escaped that would move the cursor of a terminal or begin another line."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in sentence)
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride, path_option
+from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride, StageWords, path_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     policy: PolicyArgument,
+    words: StageWords = None,
     stage: PolicyStage = None,
     species: PolicySpecies = None,
     episodes: Annotated[int | None, typer.Option(help="Episodes, all at once.", min=1, max=65536)] = None,
@@ -42,7 +43,8 @@ def evaluate(
     from mesozoic.run.policy_source import policy_file
 
     gait = gait or footfalls is not None
-    found = evaluate_policy(policy, stage, species, episodes, seed, override or [], must_judge=check, must_walk=gait)
+    overrides = [*(override or []), *(words or [])]
+    found = evaluate_policy(policy, stage, species, episodes, seed, overrides, must_judge=check, must_walk=gait)
     animal, number = found.species, found.stage
     title = f"{animal.name} stage {number}"
     if as_json:

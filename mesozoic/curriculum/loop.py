@@ -109,8 +109,9 @@ class StageLoop:
         return asdict(self.progress)
 
     def set_state(self, state: State) -> None:
-        """Go on where `state` was saved; how often is saved from now on may have changed."""
+        """Go on where `state` was saved; since then the budget may have grown, and how often is saved changed."""
         self.progress = Progress(**state)
+        self.progress.finished = self.progress.passed or self._learner.step >= self._plan.timesteps
         self.progress.next_save = _next_multiple(self._learner.step, self._plan.save_freq)
 
     def run(self) -> Stop | None:

@@ -15,6 +15,8 @@ from mesozoic.run.stage_spec import StageSpec
 def finished(folder: StageFolder, spec: StageSpec) -> dict[str, Any] | None:
     """The result of a run of this stage that is already over, with the paths that hold now.
 
+    One whose budget ended is not over if the budget is larger now.
+
     Raises:
         UserError: it is of another configuration, or damaged.
     """
@@ -27,7 +29,10 @@ def finished(folder: StageFolder, spec: StageSpec) -> dict[str, Any] | None:
             result[part]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder.metrics} is damaged ({error}); remove it or start over with --no-resume") from None
-    spec.check(other, folder.path)
+    if not spec.extends(other):
+        spec.check(other, folder.path)
+    elif not result["stage_passed"]:
+        return None
     try:
         load_policy(folder.final_policy)
     except UserError:
@@ -43,15 +48,29 @@ def begun(folder: StageFolder, spec: StageSpec) -> Saved | None:
     Raises:
         UserError: the folder holds a run of another configuration, or nothing in it is whole.
     """
+    over = folder.metrics.exists()
     if folder.config.exists():
         try:
-            spec.check(dict(read_json(folder.config)["identity"]), folder.path)
+            _check(spec, dict(read_json(folder.config)["identity"]), folder, over)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{folder.config} is damaged ({error}); start over with --no-resume") from None
     saved = newest(folder.checkpoints)
     if saved is not None:
         try:
-            spec.check(dict(saved.manifest["identity"]), folder.path)
+            _check(spec, dict(saved.manifest["identity"]), folder, over)
         except (KeyError, TypeError, ValueError):
             raise UserError(f"checkpoint {saved.path} says nothing of its run; start over with --no-resume") from None
+    elif over and not folder.final_policy.exists():
+        return None
+    elif over:
+        raise UserError(
+            f"the finished run in {folder.path} left no checkpoint to go on from; give --load {folder.final_policy} and"
+            " another --output-dir, or --no-resume to set it aside"
+        )
     return saved
+
+
+def _check(spec: StageSpec, recorded: dict[str, Any], folder: StageFolder, over: bool) -> None:
+    """Refuse another run's files; a run that is `over` may go on with a larger budget."""
+    if not (over and spec.extends(recorded)):
+        spec.check(recorded, folder.path)

@@ -16,10 +16,10 @@ from mesozoic.policies import shipped_policy, shipped_stages
 from mesozoic.run.problems import problems
 from mesozoic.run.spec import RunSpec
 from mesozoic.sim.native_env import native_env
-from mesozoic.species import Species, load_species, load_stage, stage_files
+from mesozoic.species import Species, load_species, load_stage, species_names, stage_files
 from mesozoic.species.acceptance import CHECKS, Body
 from mesozoic.species.acceptance.body import check_name
-from mesozoic.species.registry import known_here
+from mesozoic.species.registry import known_here, species_folder
 
 WORLDS, STEPS = 8, 100
 """Worlds and control steps in which a stage is tried with random actions."""
@@ -44,9 +44,23 @@ def check_species_folder(folder: Path) -> Iterator[Finding]:
     body = Body(species)
     for check in CHECKS:
         yield Finding(check_name(check), *check(body))
+    yield _check_name(species)
     with known_here(species.name, folder):
         yield from _check_stages(species, body)
         yield from _check_policies(species, body)
+
+
+def _check_name(species: Species) -> Finding:
+    """Whether the name stands for this folder wherever animals are named."""
+    name = "the name is not taken"
+    if species.name not in species_names():
+        return Finding(name, True, f"'{species.name}' is free; register it to use it by name")
+    try:
+        other = species_folder(species.name).resolve()
+    except UserError as error:
+        return Finding(name, False, str(error))
+    ours = other == species.folder
+    return Finding(name, ours, f"'{species.name}' is {'this folder' if ours else f'{other}; choose another name'}")
 
 
 def _check_stages(species: Species, body: Body) -> Iterator[Finding]:

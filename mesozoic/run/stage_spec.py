@@ -18,6 +18,9 @@ from mesozoic.learn.kinds import LearnerKind
 IRRELEVANT = ("curriculum.save_freq",)
 """Keys that do not change what is learned."""
 
+BUDGET = "curriculum.timesteps"
+"""A run that its budget has ended may go on with a larger one."""
+
 LATER_KEYS = {"physics": "native", "load": None}
 """Facts that were not always recorded, and what held when they were not."""
 
@@ -74,6 +77,12 @@ class StageSpec:
     def _decides(self, name: str) -> bool:
         section, dot, _ = name.partition(".")
         return name not in IRRELEVANT and (not dot or section in self.kind.sections)
+
+    def extends(self, recorded: Mapping[str, Any]) -> bool:
+        """Whether this is a recorded run with a larger budget, and nothing else differs."""
+        found = self.differences(recorded)
+        then, now = found.get(BUDGET, (None, None))
+        return list(found) == [BUDGET] and isinstance(then, int) and then < now
 
     def check(self, recorded: Mapping[str, Any], where: Path) -> None:
         """Refuse to go on with another run's files.

@@ -24,7 +24,7 @@ from mesozoic.run.result import result_of
 from mesozoic.run.sinks import OpenSink, Outcome, Place
 from mesozoic.run.sinks.guard import Guard, close_all
 from mesozoic.run.sinks.table import FILES
-from mesozoic.run.stage_spec import StageSpec
+from mesozoic.run.stage_spec import BUDGET, StageSpec
 from mesozoic.run.stop import Stops, TimeLimit, error_of
 from mesozoic.run.versions import cores, versions
 from mesozoic.sim.samples import Stream
@@ -89,7 +89,7 @@ def _train(
 ) -> dict[str, Any]:
     config, seed, plan = spec.config, spec.seed, spec.config.curriculum
     species = get_species(spec.species)
-    learner = spec.kind.make(species, config, seed, warm_start)
+    learner = spec.kind.make(species, config, seed, warm_start, spec.physics)
     checkpoints = Checkpoints(folder.checkpoints, record, saved)
     recorder = RunRecorder(folder, reporter, stops, checkpoints)
     checkpoints.add("learner", learner)
@@ -110,7 +110,7 @@ def _train(
         reporter.say(f"{title}: {plan.timesteps:,} steps at most, {config.stage.n_envs} worlds, seed {seed}")
         reporter.say(f"files: {folder.path}")
         if saved is not None:
-            _say_resumed(reporter, saved, begin)
+            _say_resumed(reporter, saved, begin, plan.timesteps)
         measured = _Baselines()
         checkpoints.add("baselines", measured)
         measured.measure(species, spec)
@@ -161,10 +161,15 @@ class _Baselines:
             self.figures = baselines(species, spec.config, spec.seed, Stream.GATE)
 
 
-def _say_resumed(reporter: Reporter, saved: Saved, step: int) -> None:
+def _say_resumed(reporter: Reporter, saved: Saved, step: int, budget: int) -> None:
     for damaged in saved.damaged:
         reporter.say(f"warning: {damaged}; the one before is whole and is used")
     reporter.say(f"going on from the checkpoint at {step:,} steps")
+    ended = saved.manifest["identity"].get(BUDGET, budget)
+    if ended != budget:
+        reporter.say(
+            f"note: begun with a budget of {ended:,} steps, now {budget:,}: what falls with it goes on from there"
+        )
     before, now = saved.manifest.get("cores"), cores()
     if before != now:
         reporter.say(f"note: begun on {before} cores, now {now}: the result may differ in the last bits")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mesozoic.cloud.sky.sky_client import import_sky
+from mesozoic.cloud.sky.sky_errors import import_sky
 
 PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 """SkyPilot takes a name for a regular expression."""
