@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mesozoic.config import split_overrides
@@ -150,6 +150,12 @@ def read_job(environment: Mapping[str, str]) -> Job:
         job_id=environment.get(JOB_ID, ""),
         moves=_moves(environment.get(MOVES, "")),
     )
+
+
+def checkable(job: Job) -> RunSpec:
+    """What another machine can check of the training: a policy that only the job's machine has is left out."""
+    load = job.spec.load
+    return job.spec if load is None or load.exists() else replace(job.spec, load=None)
 
 
 def in_job_words(message: str) -> str:

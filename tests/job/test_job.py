@@ -183,12 +183,17 @@ def test_a_job_that_is_run_again_goes_on_with_its_wandb_run(place: Place, tmp_pa
 
     with WandbServer() as server:
         there = {**server.environment(), "JOB_ID": "sky-managed-7", "WANDB_RUN_ID": "", "WANDB_PROJECT": ""}
-        code, out = place.job(**LONG, **there, MAX_HOURS=f"{10 / 3600:.6f}")
-        assert code == 75, out
-        (first,) = server.runs.values()
-        seen = len(first.history)
+        process = place.start(**LONG, **there)
+        deadline = time.monotonic() + PATIENCE
+        while not any(run.history for run in server.runs.values()):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+        assert process.returncode == 143
+        (first,) = server.runs
         other = Place(tmp_path / "other disk")
         assert other.job(STAGE="1", **there)[0] == 0
+        assert set(server.runs) == {first}
         assert other.job(STAGE="1", **{**there, "JOB_ID": "sky-managed-8", "RUN_NAME": "another"})[0] == 0
-    assert seen > 0 and server.runs[first.name].state == "finished"
-    assert len(server.runs) == 2 and first.name in server.runs
+    assert len(server.runs) == 2 and server.runs[first].state == "finished"
