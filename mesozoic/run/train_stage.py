@@ -89,7 +89,7 @@ def _train(
 ) -> dict[str, Any]:
     config, seed, plan = spec.config, spec.seed, spec.config.curriculum
     species = get_species(spec.species)
-    learner = spec.kind.make(species, config, seed, warm_start)
+    learner = spec.kind.make(species, config, seed, warm_start, spec.physics)
     checkpoints = Checkpoints(folder.checkpoints, record, saved)
     recorder = RunRecorder(folder, reporter, stops, checkpoints)
     checkpoints.add("learner", learner)

@@ -87,6 +87,14 @@ class Species:
 
         return compile_model(self.model_path)
 
+    def load_physics_model(self) -> mujoco.MjModel:
+        """Compile the body without what only looks: the same motion bit for bit, fewer geoms, other geom ids."""
+        import mujoco
+
+        spec = mujoco.MjSpec.from_file(str(self.model_path))
+        spec.compiler.discardvisual = True
+        return spec.compile()
+
 
 def load_species(folder: Path) -> Species:
     """Read a species folder.

@@ -34,6 +34,7 @@ from mesozoic.learn.ppo.update import (
 from mesozoic.learn.rollout import Collector, Rollout, Stats
 from mesozoic.learn.tally import episode_metrics
 from mesozoic.sim.native_env import training_env
+from mesozoic.sim.physics import PHYSICS
 from mesozoic.species import Species
 
 
@@ -85,9 +86,16 @@ class PPO:
         cls, species: Species, config: StageConfig, seed: int, warm_start: Policy | None, physics: str
     ) -> PPO:
         """A learner with the training environment of a stage, on one of the engines of `mesozoic.learn.kinds`."""
-        if physics != "native":
-            raise ValueError(f"no collector for physics {physics}")
-        return cls(HostCollector(training_env(species, config, seed)), config, species.name, seed, warm_start)
+        use_compilation_cache()
+        impl = PHYSICS[physics].impl
+        collector: Collector
+        if impl:
+            from mesozoic.learn.device_collector import ScanCollector  # needs MJX, which not everybody has
+
+            collector = ScanCollector.for_stage(species, config, seed, impl)
+        else:
+            collector = HostCollector(training_env(species, config, seed))
+        return cls(collector, config, species.name, seed, warm_start)
 
     @property
     def rollout_steps(self) -> int:
