@@ -62,13 +62,11 @@ WRONG = [
     Wrong(
         "unknown physics 'mjx'; did you mean 'mjx-jax'? this version has: auto, native, mjx-warp, mjx-jax",
         physics="mjx",
-        only=("train", "curriculum", "sweep"),
     ),
     Wrong(
         "sb3-ppo cannot learn on physics 'mjx-jax'; it has: native",
         backend="sb3",
         physics="mjx-jax",
-        only=("train", "curriculum", "sweep"),
     ),
     Wrong(
         "override 'ppo.learning_rte=1': unknown key 'ppo.learning_rte'; did you mean 'ppo.learning_rate'?",
@@ -196,6 +194,7 @@ def settings(one: Wrong, stage: str) -> list[str]:
         "SEED": one.seed,
         "BACKEND": one.backend,
         "ALGORITHM": one.algorithm,
+        "PHYSICS": one.physics,
         "OVERRIDES": " ".join(one.overrides),
     }
     return [word for name, value in envs.items() for word in ("--env", f"{name}={value}")]
