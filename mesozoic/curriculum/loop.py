@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -102,6 +102,7 @@ class StageLoop:
     ) -> None:
         self._learner, self._evaluate, self._certify, self._gate = learner, evaluate, certify, gate
         self._plan, self._recorder = plan, recorder
+        self._learning_rate = math.nan
         self.progress = Progress(next_eval=plan.eval_freq, next_save=plan.save_freq)
 
     def state(self) -> State:
@@ -142,11 +143,13 @@ class StageLoop:
 
     def _learn(self) -> Metrics:
         try:
-            return self._learner.learn()
-        except Diverged as error:
-            with suppress(Diverged):
+            metrics = self._learner.learn()
+            self._learning_rate = metrics.get("train/learning_rate", math.nan)
+            return metrics
+        except Diverged:
+            if _is_finite(self._learner.state()):  # else what it ran into is in there, and the last one saved is sound
                 self._save(self._learner.step)
-            raise error
+            raise
 
     def _save(self, step: int) -> None:
         """Save a checkpoint.
@@ -154,16 +157,26 @@ class StageLoop:
         Raises:
             Diverged: the policy is not finite; nothing was written.
         """
-        check_finite(self._learner.policy(), step)
+        self._finite_policy(step)
         self.progress.next_save = max(self.progress.next_save, _next_multiple(step, self._plan.save_freq))
         self._recorder.phase("saving")
         self._recorder.checkpoint(step)
 
+    def _finite_policy(self, step: int) -> Policy:
+        """The policy, which must never be judged, saved or handed on if a number in it is none.
+
+        Raises:
+            Diverged: it is not finite.
+        """
+        policy = self._learner.policy()
+        if not policy.finite:
+            raise Diverged(step, self._learning_rate, "the policy")
+        return policy
+
     def _judge(self, step: int) -> None:
         at = self.progress
         self._recorder.phase("evaluating")
-        policy = self._learner.policy()
-        check_finite(policy, step)
+        policy = self._finite_policy(step)
         summary = self._evaluate(policy)
         verdict = self._gate.judge(summary)
         at.next_eval = _next_multiple(step, self._plan.eval_freq)
@@ -172,7 +185,7 @@ class StageLoop:
         at.summary, at.verdict = dict(summary), verdict.to_json()
         at.best_mean_reward = _larger(at.best_mean_reward, summary["avg_reward"])
         at.best_mean_episode_length = _larger(at.best_mean_episode_length, summary["avg_episode_length"])
-        if summary["score"] > at.best_score and np.isfinite(summary["score"]):
+        if summary["score"] > at.best_score and math.isfinite(summary["score"]):
             at.best_score, at.best_step = summary["score"], step
             self._recorder.best(policy)
         self._recorder.evaluated(step, summary, verdict, at.consecutive)
@@ -193,15 +206,11 @@ class StageLoop:
         self._recorder.certified(step, summary, verdict)
 
 
-def check_finite(policy: Policy, step: int) -> None:
-    """Refuse a policy with numbers in it that are none: it must never be saved, judged or handed on.
-
-    Raises:
-        Diverged: naming the first such array.
-    """
-    for name, array in sorted(policy.arrays.items()):
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise Diverged(step, float("nan"), f"the policy's {name}")
+def _is_finite(state: Any) -> bool:
+    """Whether all numbers in nested dictionaries of arrays are some."""
+    if isinstance(state, dict):
+        return all(_is_finite(inner) for inner in state.values())
+    return not isinstance(state, np.ndarray) or state.dtype.kind != "f" or bool(np.isfinite(state).all())
 
 
 def _next_multiple(step: int, every: int) -> int:
