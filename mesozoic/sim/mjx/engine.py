@@ -98,21 +98,6 @@ class MjxEngine:
         seen = {name: getattr(state, name).astype(jnp.float32) for name in names}
         return Sensed(**seen, diverged=broken(jnp, state.qpos, state.qvel))
 
-    def facts(self) -> dict[str, Any]:
-        """What decides the motion, JSON: for the record of a run."""
-        device = jax.devices()[0]
-        option = self.model.opt
-        return {
-            "impl": self.impl,
-            "device": device.device_kind,
-            "devices": 1,
-            "iterations": int(option.iterations),
-            "ls_iterations": int(option.ls_iterations),
-            "tolerance": float(option.tolerance),
-            "float": str(self._blank.qpos.dtype),
-            "matmul_precision": PRECISION,
-        }
-
     def _place(self, qpos: jax.Array, qvel: jax.Array, fields: dict[str, jax.Array]) -> Physics:
         kind = self._blank.qpos.dtype
         qpos, qvel = qpos.astype(kind), qvel.astype(kind)
