@@ -29,6 +29,7 @@ def train(
     seed: int = 0,
     backend: str = "auto",
     algorithm: str = "ppo",
+    physics: str = "native",
     overrides: str | Sequence[str] = (),
     load: PathLike | None = None,
     checkpoint_dir: PathLike | None = None,
@@ -41,6 +42,7 @@ def train(
 
     Args:
         n_envs: worlds side by side; timesteps: budget in environment steps; default of both: the stage file's.
+        backend, algorithm: the learner; physics: the engine. `auto` is the best one here.
         overrides: keys of the stage, for example `["ppo.learning_rate=1e-4"]`, or one text.
         load: policy file or run folder to begin from.
         checkpoint_dir: the run folder; default: a new one, `runs/<species>-stage<N>-<time>`.
@@ -64,6 +66,7 @@ def train(
         seed=seed,
         backend=backend,
         algorithm=algorithm,
+        physics=physics,
         overrides=(*as_overrides(overrides), *flags),
         load=_path(load),
     )
@@ -79,6 +82,7 @@ def curriculum(
     seed: int = 0,
     backend: str = "auto",
     algorithm: str = "ppo",
+    physics: str = "native",
     overrides: str | Sequence[str] = (),
     load: PathLike | None = None,
     checkpoint_dir: PathLike | None = None,
@@ -106,6 +110,7 @@ def curriculum(
         seed=seed,
         backend=backend,
         algorithm=algorithm,
+        physics=physics,
         overrides=(*as_overrides(overrides), *flags),
         load=_path(load),
     )

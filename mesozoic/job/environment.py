@@ -44,6 +44,7 @@ VARIABLES = (
     Variable("N_ENVS", "", "worlds simulated side by side", "stage.n_envs", "--n-envs"),
     Variable("BACKEND", "auto", "auto, jax or sb3", "backend", "--backend"),
     Variable("ALGORITHM", "ppo", "ppo; sb3 also has sac", "algorithm", "--algorithm"),
+    Variable("PHYSICS", "native", "native, mjx-warp, mjx-jax or auto", "physics", "--physics"),
     Variable("SEED", "0", "decides everything random", "seed", "--seed"),
     Variable(
         "OVERRIDES",
@@ -141,6 +142,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
             seed=int(given["SEED"]),
             backend=given["BACKEND"],
             algorithm=given["ALGORITHM"],
+            physics=given["PHYSICS"],
             overrides=tuple(overrides),
             load=Path(given["LOAD"]).expanduser() if given["LOAD"] else None,
         ),

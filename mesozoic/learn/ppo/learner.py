@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from mesozoic import task
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
+from mesozoic.files import cache_folder
 from mesozoic.learn import schedules
 from mesozoic.learn.host_collector import HostCollector
 from mesozoic.learn.learner import Diverged, Metrics, State
@@ -39,9 +38,8 @@ from mesozoic.species import Species
 
 
 def use_compilation_cache() -> None:
-    """Keep compiled programs between runs, in `$MESOZOIC_CACHE` or `~/.cache/mesozoic`."""
-    folder = Path(os.environ.get("MESOZOIC_CACHE", Path.home() / ".cache" / "mesozoic")) / "jax"
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    """Keep compiled programs between runs, see `files.cache_folder`."""
+    jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 

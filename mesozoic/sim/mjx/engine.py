@@ -6,6 +6,7 @@ from a blank inside each call, so that resets, checkpoints and scans move little
 
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +15,7 @@ import numpy as np
 from mujoco import mjx
 
 from mesozoic.errors import UserError
+from mesozoic.files import cache_folder
 from mesozoic.sim.divergence import broken
 from mesozoic.sim.mjx.model import FAST, Solver, device_model, limits_of
 from mesozoic.species import Species
@@ -165,6 +167,8 @@ def _warp_model(model: Any, graph_mode: str | None) -> Any:
         raise UserError(
             f"physics mjx-warp needs NVIDIA Warp, which is missing ({error}); run: pip install 'mesozoic[cuda]'"
         ) from None
+    os.environ.setdefault("WARP_CACHE_PATH", str(cache_folder() / "warp"))  # read once, at the first use of Warp
+    warp.config.log_level = warp.LOG_WARNING  # else it announces every kernel on standard output
     on_host = jax.default_backend() == "cpu"  # where no graph is recorded
     mode = None if on_host else warp.JaxCallableGraphMode[graph_mode or GRAPH_MODE]
     on_device = mjx.put_model(model, impl="warp", graph_mode=mode)
