@@ -169,9 +169,8 @@ def test_most_worlds_are_alike_under_the_options_of_training(stage: int) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "stage"), STAGES)
-def test_twenty_steps_are_alike_in_double_precision(name: str, stage: int) -> None:
-    compare(name, stage, DOUBLE)
+def test_twenty_steps_are_alike_in_double_precision() -> None:
+    compare("velociraptor", 1, DOUBLE)
 
 
 @pytest.mark.warp
