@@ -31,7 +31,7 @@ class NativeEngine:
     """
 
     def __init__(self, species: Species, n: int, threads: int = 0, change: ModelChange | None = None) -> None:
-        self.model = species.load_model()
+        self.model = species.load_physics_model()
         self.anatomy: Anatomy = anatomy_of(species, self.model)
         if change is not None:
             change(self.model)
