@@ -57,15 +57,15 @@ def test_a_name_is_a_function_and_loads_nothing_heavy_until_it_is_called(order: 
     code = "\n".join(
         [
             "import mesozoic, sys",
-            "import mesozoic.evaluate.wilson" if order == "before" else "",
+            "import mesozoic.evaluation.wilson" if order == "before" else "",
             f"assert all(callable(getattr(mesozoic, name)) for name in {NAMES})" if order == "before" else "",
             "assert {*dir(mesozoic)} >= {'train', 'evaluate'}",
             "try:",
             "    mesozoic.evaluate('nowhere.zip')",
             "except Exception as error:",
             "    assert type(error).__name__ == 'UserError', error",
-            "import mesozoic.evaluate.wilson as wilson",
-            "assert mesozoic.evaluate.wilson is wilson and wilson.wilson(1, 2)",
+            "import mesozoic.evaluation.wilson as wilson",
+            "assert mesozoic.evaluation.wilson is wilson and wilson.wilson(1, 2)",
             "from mesozoic import evaluate, train, load_policy, render, curriculum",
             "assert evaluate is mesozoic.evaluate and callable(train)",
         ]

@@ -14,7 +14,7 @@ from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, Sta
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mesozoic.evaluate.episodes import Episodes, Summary
+    from mesozoic.evaluation.episodes import Episodes, Summary
     from mesozoic.run.evaluation import Evaluation
 
 
@@ -82,7 +82,7 @@ def _print_table(title: str, figures: dict[str, Summary], episodes: int, balance
 
 def _print_gait(title: str, run: Episodes) -> None:
     """Mean and spread of the policy's gait figures, and the footfall sequence of a quadruped."""
-    from mesozoic.evaluate.gait_report import footfall_sequence, gait_table
+    from mesozoic.evaluation.gait_report import footfall_sequence, gait_table
 
     assert run.trace is not None and run.gait is not None
     count = len(run.length)
@@ -112,9 +112,9 @@ def _print(table: Table) -> None:
 
 
 def _draw_footfalls(run: Episodes, title: str, path: Path) -> None:
-    from mesozoic.evaluate.gait import settle_steps
-    from mesozoic.evaluate.gait_report import figures_line
-    from mesozoic.render.footfall_diagram import draw_footfalls
+    from mesozoic.evaluation.gait import settle_steps
+    from mesozoic.evaluation.gait_report import figures_line
+    from mesozoic.rendering.footfall_diagram import draw_footfalls
 
     assert run.trace is not None and run.gait is not None
     figures = figures_line(run.trace, 0, run.gait)

@@ -11,7 +11,7 @@ import typer
 from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride, StageWords
 
 if TYPE_CHECKING:
-    from mesozoic.evaluate.robustness import Row
+    from mesozoic.evaluation.robustness import Row
 
 
 def robustness(
@@ -25,7 +25,7 @@ def robustness(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate a policy under fixed headings, other masses and other friction, beside the unchanged world."""
-    from mesozoic.evaluate.robustness import measure_robustness
+    from mesozoic.evaluation.robustness import measure_robustness
     from mesozoic.run.policy_source import open_policy
 
     loaded, animal, config = open_policy(policy, species, [*(override or []), *(words or [])], stage)

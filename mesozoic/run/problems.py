@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from mesozoic import task
 from mesozoic.config import Override, StageConfig, parse_override
-from mesozoic.curriculum.gate import gate_problems
+from mesozoic.curricula.gate import gate_problems
 from mesozoic.errors import Problems, UserError, plain, sentences_of, shown
 from mesozoic.learn.kinds import LearnerKind, find_kind, find_physics
 from mesozoic.learn.policy import Policy, check_learner, check_policy_fits, load_policy

@@ -1,6 +1,6 @@
 """Killed at random moments, trainings end byte for byte as if they had not been; of two, one trains.
 
-`MESOZOIC_KILLS=60 MESOZOIC_RACES=20 pytest -m slow tests/run/test_kills.py` is the full measure; the defaults are
+`MESOZOIC_KILLS=60 MESOZOIC_RACES=20 pytest -m e2e tests/run/test_kills.py` is the full measure; the defaults are
 smaller. A kill may fall into starting, compiling, training, saving, evaluating, finishing, and between stages.
 """
 
@@ -25,7 +25,7 @@ import pytest
 from mesozoic.run.checkpoint import newest
 from mesozoic.run.folder import StageFolder
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="kill -9")]
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(os.name == "nt", reason="kill -9")]
 
 KILLS = int(os.environ.get("MESOZOIC_KILLS", "12"))
 RACES = int(os.environ.get("MESOZOIC_RACES", "4"))

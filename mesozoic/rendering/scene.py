@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.errors import UserError
-from mesozoic.render.camera import BOX_SIGNS, CameraPath, Lens
-from mesozoic.render.gl import choose_gl, open_context
-from mesozoic.render.recording import Target
+from mesozoic.rendering.camera import BOX_SIGNS, CameraPath, Lens
+from mesozoic.rendering.gl import choose_gl, open_context
+from mesozoic.rendering.recording import Target
 from mesozoic.species import Species
 
 RED = (0.9, 0.05, 0.05)

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mesozoic.config import StageConfig
-from mesozoic.curriculum.gate import Gate
-from mesozoic.evaluate.actors import random_actor, statue
-from mesozoic.evaluate.episodes import Episodes, run_episodes
+from mesozoic.curricula.gate import Gate
+from mesozoic.evaluation.actors import random_actor, statue
+from mesozoic.evaluation.episodes import Episodes, run_episodes
 from mesozoic.sim.actor import Actor
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species, load_stage, species_names

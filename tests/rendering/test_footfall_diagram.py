@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mesozoic.errors import UserError
-from mesozoic.evaluate.gait import measure_gait, settle_steps
-from mesozoic.evaluate.gait_report import figures_line
-from mesozoic.render.footfall_diagram import FLIGHT_INK, LEFT_INK, RIGHT_INK, draw_footfalls
+from mesozoic.evaluation.gait import measure_gait, settle_steps
+from mesozoic.evaluation.gait_report import figures_line
+from mesozoic.rendering.footfall_diagram import FLIGHT_INK, LEFT_INK, RIGHT_INK, draw_footfalls
 from mesozoic.sim.trace import Trace
 
 

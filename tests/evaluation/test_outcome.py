@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mesozoic.config import StageConfig, parse_overrides
-from mesozoic.curriculum.gate import Gate
-from mesozoic.evaluate.episodes import Episodes, Summary
-from mesozoic.evaluate.gait import Gait, measure_gait
-from mesozoic.evaluate.outcome import reach_score, walk_criteria, walk_score
+from mesozoic.curricula.gate import Gate
+from mesozoic.evaluation.episodes import Episodes, Summary
+from mesozoic.evaluation.gait import Gait, measure_gait
+from mesozoic.evaluation.outcome import reach_score, walk_criteria, walk_score
 from mesozoic.species import load_stage
 
 # Half of sqrt(g*h) is Froude 0.25: what the made-up walk does.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.files import replacing
-from mesozoic.render.scene import viz_module
+from mesozoic.rendering.scene import viz_module
 from mesozoic.sim.trace import Trace
 from mesozoic.task.walk_terms import CONTACT
 

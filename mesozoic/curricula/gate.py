@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mesozoic.config import CurriculumSection
-from mesozoic.evaluate.episodes import Summary
-from mesozoic.evaluate.wilson import wilson
+from mesozoic.evaluation.episodes import Summary
+from mesozoic.evaluation.wilson import wilson
 
 
 @dataclass(frozen=True)

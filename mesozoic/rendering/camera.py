@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mesozoic.render.recording import Target
+from mesozoic.rendering.recording import Target
 
 CAMERA_FILL = 0.9
 """Share of the frame, across and up, that the animal may fill."""

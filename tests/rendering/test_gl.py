@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mesozoic.errors import UserError
-from mesozoic.render import gl
+from mesozoic.rendering import gl
 
 
 class TestChooseGl:

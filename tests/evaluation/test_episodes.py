@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mesozoic.config import StageConfig, parse_overrides
-from mesozoic.evaluate.actors import random_actor, statue
-from mesozoic.evaluate.episodes import Episodes, baselines, run_episodes
+from mesozoic.evaluation.actors import random_actor, statue
+from mesozoic.evaluation.episodes import Episodes, baselines, run_episodes
 from mesozoic.sim.actor import Actor
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.config import StageConfig
-from mesozoic.evaluate.actors import random_actor, statue
-from mesozoic.evaluate.gait import Gait, measure_gait
-from mesozoic.evaluate.outcome import reach_score, walk_criteria, walk_score
-from mesozoic.evaluate.wilson import wilson
+from mesozoic.evaluation.actors import random_actor, statue
+from mesozoic.evaluation.gait import Gait, measure_gait
+from mesozoic.evaluation.outcome import reach_score, walk_criteria, walk_score
+from mesozoic.evaluation.wilson import wilson
 from mesozoic.sim.actor import Actor
 from mesozoic.sim.native import ModelChange
 from mesozoic.sim.native_env import native_env

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mesozoic.curriculum.gate import Gate
-from mesozoic.evaluate.actors import random_actor, statue
-from mesozoic.evaluate.episodes import run_episodes
+from mesozoic.curricula.gate import Gate
+from mesozoic.evaluation.actors import random_actor, statue
+from mesozoic.evaluation.episodes import run_episodes
 from mesozoic.learn.policy import load_policy
 from mesozoic.policies import shipped_policy, shipped_stages
 from mesozoic.sim.samples import Stream

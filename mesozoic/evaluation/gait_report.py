@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mesozoic.evaluate.gait import HALF_STRIDE, Gait, circular_mean
+from mesozoic.evaluation.gait import HALF_STRIDE, Gait, circular_mean
 from mesozoic.sim.trace import Trace
 
 SPREAD = (5.0, 95.0)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from mesozoic.config import StageConfig, parse_overrides
 from mesozoic.errors import UserError
-from mesozoic.evaluate.actors import statue
-from mesozoic.render import gl, scene, video
-from mesozoic.render.recording import Recording, Target, record
-from mesozoic.render.video import render_strip, render_video, strip_moments
+from mesozoic.evaluation.actors import statue
+from mesozoic.rendering import gl, scene, video
+from mesozoic.rendering.recording import Recording, Target, record
+from mesozoic.rendering.video import render_strip, render_video, strip_moments
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species, load_stage
 
@@ -106,7 +106,7 @@ class TestRecord:
             assert not np.array_equal(other.qpos[0], recording.qpos[0])
 
     def test_a_world_plays_the_episode_that_an_evaluation_counts(self, species: Species) -> None:
-        from mesozoic.evaluate.episodes import run_episodes
+        from mesozoic.evaluation.episodes import run_episodes
 
         stage = load_stage(NAME, 1)
         actor = statue(species.load_model().nu)
@@ -364,13 +364,13 @@ class TestVideo:
 def test_importing_is_light_and_rendering_leaves_no_complaints(opengl: str, tmp_path: Path) -> None:
     script = f"""
 import sys
-from mesozoic.render import gl, video
-from mesozoic.render.recording import record
+from mesozoic.rendering import gl, video
+from mesozoic.rendering.recording import record
 heavy = {{"mujoco", "imageio_ffmpeg", "PIL"}} & set(sys.modules)
 assert not heavy, heavy
 from pathlib import Path
 from mesozoic.species import load_stage
-from mesozoic.evaluate.actors import statue
+from mesozoic.evaluation.actors import statue
 from mesozoic.species import get_species
 animal = get_species("{NAME}")
 episode = record(animal, load_stage("{NAME}", 1), statue(animal.load_model().nu), seed=0, max_steps=2)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mesozoic.config import CurriculumSection
-from mesozoic.curriculum.gate import Gate, Verdict
-from mesozoic.curriculum.loop import StageLoop, Stop
-from mesozoic.evaluate.episodes import Summary
-from mesozoic.evaluate.wilson import wilson
+from mesozoic.curricula.gate import Gate, Verdict
+from mesozoic.curricula.loop import StageLoop, Stop
+from mesozoic.evaluation.episodes import Summary
+from mesozoic.evaluation.wilson import wilson
 from mesozoic.learn.learner import Diverged, State
 from mesozoic.learn.policy import Policy
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesozoic.evaluate.wilson import wilson
+from mesozoic.evaluation.wilson import wilson
 
 
 @pytest.mark.parametrize(

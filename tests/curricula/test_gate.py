@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesozoic.config import CurriculumSection
-from mesozoic.curriculum.gate import Gate, gate_problems
-from mesozoic.evaluate.episodes import Summary
-from mesozoic.evaluate.wilson import wilson
+from mesozoic.curricula.gate import Gate, gate_problems
+from mesozoic.evaluation.episodes import Summary
+from mesozoic.evaluation.wilson import wilson
 
 PLAN = CurriculumSection(
     eval_episodes=64,

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.config import StageConfig
-from mesozoic.evaluate.gait import Gait
+from mesozoic.evaluation.gait import Gait
 
 Bools = NDArray[np.bool_]
 Values = NDArray[np.float64]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mesozoic.errors import UserError
 from mesozoic.files import replacing
-from mesozoic.render.recording import Recording
-from mesozoic.render.scene import ALARM, DONE, WHITE, SceneRenderer, caption, push_arrows, viz_module
+from mesozoic.rendering.recording import Recording
+from mesozoic.rendering.scene import ALARM, DONE, WHITE, SceneRenderer, caption, push_arrows, viz_module
 from mesozoic.species import Species
 
 Progress = Callable[[int, int], None]

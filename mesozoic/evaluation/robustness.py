@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import mujoco
 
 from mesozoic.config import StageConfig
-from mesozoic.evaluate.episodes import run_episodes
+from mesozoic.evaluation.episodes import run_episodes
 from mesozoic.sim.actor import Actor
 from mesozoic.sim.native import ModelChange
 from mesozoic.sim.samples import Stream

@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from mesozoic.config import CurriculumSection
-from mesozoic.curriculum.gate import Gate, Verdict
-from mesozoic.evaluate.episodes import Summary
+from mesozoic.curricula.gate import Gate, Verdict
+from mesozoic.evaluation.episodes import Summary
 from mesozoic.learn.learner import Diverged, Learner, Metrics, State
 from mesozoic.learn.policy import Policy
 

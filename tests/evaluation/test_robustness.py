@@ -14,9 +14,9 @@ import pytest
 from mesozoic import task
 from mesozoic.cli.app import main
 from mesozoic.config import EnvSection, StageConfig, parse_overrides
-from mesozoic.evaluate.actors import statue
-from mesozoic.evaluate.episodes import run_episodes
-from mesozoic.evaluate.robustness import NOMINAL, VARIATIONS, Variation, measure_robustness, scale_mass, set_friction
+from mesozoic.evaluation.actors import statue
+from mesozoic.evaluation.episodes import run_episodes
+from mesozoic.evaluation.robustness import NOMINAL, VARIATIONS, Variation, measure_robustness, scale_mass, set_friction
 from mesozoic.learn.policy import Policy
 from mesozoic.sim.actor import Actor
 from mesozoic.sim.native import ModelChange, NativeEngine

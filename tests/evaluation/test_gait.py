@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesozoic.evaluate.gait import Gait, circular_mean, footfalls, measure_gait, settle_steps, touchdowns
-from mesozoic.evaluate.gait_report import footfall_sequence, gait_table, sequence_name
+from mesozoic.evaluation.gait import Gait, circular_mean, footfalls, measure_gait, settle_steps, touchdowns
+from mesozoic.evaluation.gait_report import footfall_sequence, gait_table, sequence_name
 
 LATERAL = (0.0, 0.5, 0.25, 0.75)
 """Lags of hind left, hind right, front left, front right in a lateral-sequence walk."""
