@@ -40,7 +40,7 @@ PHYSICS = {
     for kind in (
         PhysicsKind(NATIVE, impl="", modules=("mjbatch",), extra=""),
         PhysicsKind("mjx-warp", impl="warp", modules=("mujoco.mjx", "warp"), extra="cuda"),
-        PhysicsKind("mjx-jax", impl="jax", modules=("mujoco.mjx",), extra="cuda"),
+        PhysicsKind("mjx-jax", impl="jax", modules=("mujoco.mjx",), extra="mjx"),
     )
 }
 
