@@ -29,23 +29,17 @@ def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
         UserError: bad input; nothing was written.
         Stopped: a signal came, or `left` seconds are over; a checkpoint was written.
     """
-    from mesozoic.run.curriculum import RESULTS_FILE, run_curriculum
-    from mesozoic.run.problems import notes, resolve
+    from mesozoic.run.curriculum import RESULTS_FILE
     from mesozoic.run.sinks.table import FILES
+    from mesozoic.run.start import start
     from mesozoic.run.stop import TimeLimit
-    from mesozoic.run.train_stage import train_stage
 
     wanted = placed(job)
-    stages = resolve(wanted)
-    for note in notes(wanted, stages):
-        print(f"note: {note}", flush=True)
-    destinations = {**FILES, **named_wandb(job)}
     limit = None if left is None else TimeLimit(left / 3600.0)
-    reporter = JobReporter(events)
-    if wanted.stage is not None:
-        return [train_stage(one, job.run, sinks=destinations, reporter=reporter, limit=limit) for one in stages]
-    results = run_curriculum(stages, job.run, sinks=destinations, reporter=reporter, limit=limit)
-    print(f"results {job.run / RESULTS_FILE}", flush=True)
+    sinks = {**FILES, **named_wandb(job)}
+    results = start(wanted, job.run, sinks=sinks, reporter=JobReporter(events), limit=limit)
+    if wanted.stage is None:
+        print(f"results {job.run / RESULTS_FILE}", flush=True)
     return results
 
 

@@ -1,4 +1,4 @@
-"""Starts a training of a specification: checks it, chooses its folder, trains. The command line and the API do this."""
+"""Starts a training of a specification: checks it, chooses its folder, trains. Command line, API and jobs do this."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mesozoic.run.problems import notes, resolve
 from mesozoic.run.sinks import OpenSink
 from mesozoic.run.sinks.table import FILES
 from mesozoic.run.spec import RunSpec
+from mesozoic.run.stop import TimeLimit
 from mesozoic.run.train_stage import train_stage
 
 
@@ -26,12 +27,14 @@ def start(
     resume: bool = True,
     sinks: Mapping[str, OpenSink] | None = None,
     reporter: Reporter | None = None,
+    limit: TimeLimit | None = None,
 ) -> list[dict[str, Any]]:
     """Check a specification and train what it says: one stage, or a curriculum.
 
     Args:
         run: the run folder; default: a new one in `log_dir`, and that is `runs` by default.
         sinks: where metrics go; default: the files of the run folder.
+        limit: of time, for all stages together.
 
     Returns:
         What `metrics.json` says, of each stage.
@@ -45,5 +48,5 @@ def start(
     what = "curriculum" if spec.stage is None else f"stage{spec.stage}"
     folder = choose_run_folder(run, log_dir, f"{spec.species}-{what}")
     if spec.stage is None:
-        return run_curriculum(stages, folder, strict, resume, sinks or FILES, reporter)
-    return [train_stage(stages[0], folder, resume, sinks or FILES, reporter)]
+        return run_curriculum(stages, folder, strict, resume, sinks or FILES, reporter, limit)
+    return [train_stage(stages[0], folder, resume, sinks or FILES, reporter, limit)]
