@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "curriculum", "evaluate", "load_policy", "render", "train"]
 
-FUNCTIONS = ("load_policy", "train")
-PACKAGES = ("curriculum", "evaluate", "render")
-"""Packages that are functions of the API as well: see `shortcut.py`."""
+FUNCTIONS = ("curriculum", "evaluate", "load_policy", "render", "train")
 
 register_envs()
 
@@ -28,8 +26,6 @@ register_envs()
 def __getattr__(name: str) -> Any:
     if name in FUNCTIONS:
         return getattr(import_module("mesozoic.api"), name)
-    if name in PACKAGES:
-        return import_module(f"mesozoic.{name}")
     raise AttributeError(f"module 'mesozoic' has no attribute '{name}'")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mesozoic.config import as_overrides
 from mesozoic.learn.policy import Policy
 from mesozoic.run.display import Reporter
 from mesozoic.run.evaluation import Evaluation, evaluate_policy
@@ -28,7 +29,8 @@ def train(
     seed: int = 0,
     backend: str = "auto",
     algorithm: str = "ppo",
-    overrides: Sequence[str] = (),
+    physics: str = "native",
+    overrides: str | Sequence[str] = (),
     load: PathLike | None = None,
     checkpoint_dir: PathLike | None = None,
     resume: bool = True,
@@ -40,7 +42,8 @@ def train(
 
     Args:
         n_envs: worlds side by side; timesteps: budget in environment steps; default of both: the stage file's.
-        overrides: keys of the stage, for example `["ppo.learning_rate=1e-4"]`.
+        backend, algorithm: the learner; physics: the engine. `auto` is the best one here.
+        overrides: keys of the stage, for example `["ppo.learning_rate=1e-4"]`, or one text.
         load: policy file or run folder to begin from.
         checkpoint_dir: the run folder; default: a new one, `runs/<species>-stage<N>-<time>`.
         resume: go on with what the folder holds; else set that aside.
@@ -63,7 +66,8 @@ def train(
         seed=seed,
         backend=backend,
         algorithm=algorithm,
-        overrides=(*overrides, *flags),
+        physics=physics,
+        overrides=(*as_overrides(overrides), *flags),
         load=_path(load),
     )
     sinks = sinks_for(wandb_project is not None, wandb_project, on_metrics)
@@ -78,7 +82,8 @@ def curriculum(
     seed: int = 0,
     backend: str = "auto",
     algorithm: str = "ppo",
-    overrides: Sequence[str] = (),
+    physics: str = "native",
+    overrides: str | Sequence[str] = (),
     load: PathLike | None = None,
     checkpoint_dir: PathLike | None = None,
     strict: bool = False,
@@ -105,7 +110,8 @@ def curriculum(
         seed=seed,
         backend=backend,
         algorithm=algorithm,
-        overrides=(*overrides, *flags),
+        physics=physics,
+        overrides=(*as_overrides(overrides), *flags),
         load=_path(load),
     )
     sinks = sinks_for(wandb_project is not None, wandb_project, on_metrics)
@@ -118,7 +124,7 @@ def evaluate(
     species: str | None = None,
     episodes: int | None = None,
     seed: int = 0,
-    overrides: Sequence[str] = (),
+    overrides: str | Sequence[str] = (),
 ) -> Evaluation:
     """Evaluate a policy on episodes that training never sees, all at once, beside a statue and random actions.
 
@@ -128,7 +134,7 @@ def evaluate(
         episodes: how many; default: as many as the gate wants. seed: which ones.
         overrides: keys of the stage.
     """
-    return evaluate_policy(Path(policy).expanduser(), stage, species, episodes, seed, overrides)
+    return evaluate_policy(Path(policy).expanduser(), stage, species, episodes, seed, as_overrides(overrides))
 
 
 def render(
@@ -141,7 +147,7 @@ def render(
     episode: int = 0,
     statue: bool = False,
     video: bool = True,
-    overrides: Sequence[str] = (),
+    overrides: str | Sequence[str] = (),
 ) -> Rendering:
     """Draw one unseen episode: a video in real time and a picture strip, with pushes and prey.
 
@@ -165,7 +171,7 @@ def render(
         episode=episode,
         statue=statue,
         video=video,
-        overrides=overrides,
+        overrides=as_overrides(overrides),
     )
 
 

@@ -1,4 +1,4 @@
-"""Reading files that somebody else wrote, and writing so that a reader sees the old contents or the new."""
+"""Reading files that somebody else wrote, writing so that a reader sees the old contents or the new, and the cache."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from mesozoic.errors import UserError, shown
 
 TEXT_LIMIT = 1_000_000
 """Bytes. No text that people write for this package comes near it."""
+
+
+def cache_folder() -> Path:
+    """Where compiled programs are kept between runs: `$MESOZOIC_CACHE`, or `~/.cache/mesozoic`."""
+    return Path(os.environ.get("MESOZOIC_CACHE", Path.home() / ".cache" / "mesozoic"))
 
 
 class NotPlain(OSError):

@@ -22,8 +22,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mesozoic.evaluate.episodes import baselines, run_episodes
-from mesozoic.evaluate.robustness import measure_robustness
+from mesozoic.evaluation.episodes import baselines, run_episodes
+from mesozoic.evaluation.robustness import measure_robustness
 from mesozoic.learn.policy import load_policy
 from mesozoic.policies import FOLDER
 from mesozoic.sim.samples import Stream

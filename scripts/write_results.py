@@ -26,7 +26,7 @@ HEAD = """# Results
 
 Made by `scripts/write_results.py` from the records of the runs (`docs/results/records.json`); no figure is
 typed by hand. *Success* is the share of episodes in which the stage's task was done, as defined in
-`mesozoic/evaluate/outcome.py`, with its 95 % Wilson bounds. *Unseen* episodes are {episodes} that neither
+`mesozoic/evaluation/outcome.py`, with its 95 % Wilson bounds. *Unseen* episodes are {episodes} that neither
 training nor the gate ever sees; *statue* is the zero action. Run it again:
 
 ```bash
@@ -253,13 +253,13 @@ def _robustness_table(shipped: list[dict[str, Any]]) -> str:
 
 def _draw(species: str, stage: int) -> None:
     """A strip of one unseen episode and, of walkers, a footfall diagram."""
-    from mesozoic.evaluate.episodes import run_episodes
-    from mesozoic.evaluate.gait import settle_steps
-    from mesozoic.evaluate.gait_report import figures_line
+    from mesozoic.evaluation.episodes import run_episodes
+    from mesozoic.evaluation.gait import settle_steps
+    from mesozoic.evaluation.gait_report import figures_line
     from mesozoic.learn.policy import load_policy
-    from mesozoic.render.footfall_diagram import draw_footfalls
-    from mesozoic.render.recording import record
-    from mesozoic.render.video import render_strip
+    from mesozoic.rendering.footfall_diagram import draw_footfalls
+    from mesozoic.rendering.recording import record
+    from mesozoic.rendering.video import render_strip
     from mesozoic.sim.samples import Stream
 
     animal, config = get_species(species), load_stage(species, stage)

@@ -51,28 +51,18 @@ def trained(
     return run, result, rows
 
 
-@pytest.mark.parametrize("order", ["before", "after"])
-def test_a_name_is_a_function_and_loads_nothing_heavy_until_it_is_called(order: str) -> None:
-    """Whether or not the package of the same name was imported before."""
+def test_importing_the_package_loads_nothing_heavy_and_its_functions_are_there_for_the_asking() -> None:
     code = "\n".join(
         [
             "import mesozoic, sys",
-            "import mesozoic.evaluate.wilson" if order == "before" else "",
-            f"assert all(callable(getattr(mesozoic, name)) for name in {NAMES})" if order == "before" else "",
             "assert {*dir(mesozoic)} >= {'train', 'evaluate'}",
-            "try:",
-            "    mesozoic.evaluate('nowhere.zip')",
-            "except Exception as error:",
-            "    assert type(error).__name__ == 'UserError', error",
-            "import mesozoic.evaluate.wilson as wilson",
-            "assert mesozoic.evaluate.wilson is wilson and wilson.wilson(1, 2)",
+            "assert not {'jax', 'mujoco', 'torch'} & set(sys.modules)",
+            f"assert all(callable(getattr(mesozoic, name)) for name in {NAMES})",
             "from mesozoic import evaluate, train, load_policy, render, curriculum",
-            "assert evaluate is mesozoic.evaluate and callable(train)",
+            "assert evaluate is mesozoic.evaluate",
         ]
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-    cheap = "import mesozoic, sys; mesozoic.evaluate; assert not {'jax', 'mujoco', 'torch'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", cheap], check=True, timeout=120)
 
 
 def test_the_names_are_those_of_the_package() -> None:

@@ -40,6 +40,14 @@ def test_readme_is_short() -> None:
     assert len(README.splitlines()) < 250
 
 
+def test_files_that_it_names_exist() -> None:
+    root = Path(__file__).parents[1]
+    named = set(re.findall(r"`((?:mesozoic|configs|cloud|scripts|docs|examples)/[\w./-]+\.\w+)`", README))
+    named |= set(re.findall(r"\]\(((?!http)[\w./-]+)\)", README))
+    assert len(named) > 8
+    assert [name for name in sorted(named) if not (root / name).exists()] == []
+
+
 def test_every_command_runs(tmp_path: Path) -> None:
     """In order, in one folder, as a reader would type them."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

@@ -23,6 +23,7 @@ def typed_spec(
     seed: int,
     backend: str,
     algorithm: str,
+    physics: str,
     load: Path | None = None,
 ) -> RunSpec:
     """The training that was asked for, not checked yet.
@@ -46,6 +47,7 @@ def typed_spec(
         seed=seed,
         backend=backend,
         algorithm=algorithm,
+        physics=physics,
         overrides=(*overrides, *stage_flags(flags)),
         load=load,
     )

@@ -14,6 +14,7 @@ from mesozoic.cli.options import (
     EvalFreq,
     LogDir,
     OutputDir,
+    Physics,
     SaveFreq,
     Subproc,
     TrainArguments,
@@ -35,6 +36,7 @@ def curriculum(
     seed: TrainSeed = 0,
     backend: Backend = "auto",
     algorithm: Algorithm = "ppo",
+    physics: Physics = "native",
     subproc: Subproc = False,
     eval_freq: EvalFreq = None,
     save_freq: SaveFreq = None,
@@ -56,7 +58,15 @@ def curriculum(
 
     flags = {"timesteps": timesteps, "n-envs": n_envs, "eval-freq": eval_freq, "save-freq": save_freq}
     wanted = typed_spec(
-        context, arguments, override, flags, target=target, seed=seed, backend=backend, algorithm=algorithm
+        context,
+        arguments,
+        override,
+        flags,
+        target=target,
+        seed=seed,
+        backend=backend,
+        algorithm=algorithm,
+        physics=physics,
     )
     explain_subproc(subproc)
 

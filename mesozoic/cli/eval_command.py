@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride, path_option
+from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride, StageWords, path_option
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mesozoic.evaluate.episodes import Episodes, Summary
+    from mesozoic.evaluation.episodes import Episodes, Summary
     from mesozoic.run.evaluation import Evaluation
 
 
 def evaluate(
     policy: PolicyArgument,
+    words: StageWords = None,
     stage: PolicyStage = None,
     species: PolicySpecies = None,
     episodes: Annotated[int | None, typer.Option(help="Episodes, all at once.", min=1, max=65536)] = None,
@@ -42,7 +43,8 @@ def evaluate(
     from mesozoic.run.policy_source import policy_file
 
     gait = gait or footfalls is not None
-    found = evaluate_policy(policy, stage, species, episodes, seed, override or [], must_judge=check, must_walk=gait)
+    overrides = [*(override or []), *(words or [])]
+    found = evaluate_policy(policy, stage, species, episodes, seed, overrides, must_judge=check, must_walk=gait)
     animal, number = found.species, found.stage
     title = f"{animal.name} stage {number}"
     if as_json:
@@ -80,7 +82,7 @@ def _print_table(title: str, figures: dict[str, Summary], episodes: int, balance
 
 def _print_gait(title: str, run: Episodes) -> None:
     """Mean and spread of the policy's gait figures, and the footfall sequence of a quadruped."""
-    from mesozoic.evaluate.gait_report import footfall_sequence, gait_table
+    from mesozoic.evaluation.gait_report import footfall_sequence, gait_table
 
     assert run.trace is not None and run.gait is not None
     count = len(run.length)
@@ -110,9 +112,9 @@ def _print(table: Table) -> None:
 
 
 def _draw_footfalls(run: Episodes, title: str, path: Path) -> None:
-    from mesozoic.evaluate.gait import settle_steps
-    from mesozoic.evaluate.gait_report import figures_line
-    from mesozoic.render.footfall_diagram import draw_footfalls
+    from mesozoic.evaluation.gait import settle_steps
+    from mesozoic.evaluation.gait_report import figures_line
+    from mesozoic.rendering.footfall_diagram import draw_footfalls
 
     assert run.trace is not None and run.gait is not None
     figures = figures_line(run.trace, 0, run.gait)

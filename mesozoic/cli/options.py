@@ -61,6 +61,10 @@ PolicyStage = Annotated[int | None, typer.Option(help="Which stage's policy; def
 PolicySpecies = Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")]
 StageOverride = Annotated[list[str] | None, typer.Option(help="section.key=value of the stage.")]
 
+StageWords = Annotated[
+    list[str] | None, typer.Argument(metavar="[section.key=value]...", help="As --override.", show_default=False)
+]
+
 TrainArguments = Annotated[
     list[str] | None, typer.Argument(metavar="[SPECIES=velociraptor] [section.key=value]...", show_default=False)
 ]
@@ -68,6 +72,9 @@ Worlds = Annotated[int | None, whole_option("Worlds simulated side by side.")]
 TrainSeed = Annotated[int, whole_option("Decides everything random.")]
 Backend = Annotated[str, typer.Option(help="auto, jax or sb3 (Stable-Baselines3, extra [sb3]).")]
 Algorithm = Annotated[str, typer.Option(help="ppo; sb3 also has sac.")]
+Physics = Annotated[
+    str, typer.Option(help="native (processor), mjx-warp (GPU, extra [cuda]), mjx-jax (extra [mjx]) or auto.")
+]
 Subproc = Annotated[bool, typer.Option("--subproc", help="Accepted, not needed: all worlds run in one process.")]
 EvalFreq = Annotated[int | None, whole_option("Environment steps between evaluations.")]
 SaveFreq = Annotated[int | None, whole_option("Environment steps between checkpoints.")]

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride, path_option
+from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride, StageWords, path_option
 
 
 def render(
     policy: PolicyArgument,
+    words: StageWords = None,
     stage: PolicyStage = None,
     species: PolicySpecies = None,
     output: Annotated[Path | None, path_option("Video file (.mp4); default: beside the policy.")] = None,
@@ -48,7 +49,7 @@ def render(
             episode=episode,
             statue=statue,
             video=video,
-            overrides=override or [],
+            overrides=[*(override or []), *(words or [])],
             on_frame=show,
         )
     finally:

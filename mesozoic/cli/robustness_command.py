@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride
+from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride, StageWords
 
 if TYPE_CHECKING:
-    from mesozoic.evaluate.robustness import Row
+    from mesozoic.evaluation.robustness import Row
 
 
 def robustness(
     policy: PolicyArgument,
+    words: StageWords = None,
     stage: PolicyStage = None,
     species: PolicySpecies = None,
     episodes: Annotated[int, typer.Option(help="Episodes in each world, all at once.", min=1, max=65536)] = 64,
@@ -24,10 +25,10 @@ def robustness(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate a policy under fixed headings, other masses and other friction, beside the unchanged world."""
-    from mesozoic.evaluate.robustness import measure_robustness
+    from mesozoic.evaluation.robustness import measure_robustness
     from mesozoic.run.policy_source import open_policy
 
-    loaded, animal, config = open_policy(policy, species, override or [], stage)
+    loaded, animal, config = open_policy(policy, species, [*(override or []), *(words or [])], stage)
     rows = measure_robustness(loaded.act, animal, config, seed, episodes)
     if as_json:
         result = {"species": animal.name, "stage": loaded.stage, "seed": seed, "episodes": episodes}

@@ -15,6 +15,7 @@ from mesozoic.cli.options import (
     EvalFreq,
     LogDir,
     OutputDir,
+    Physics,
     SaveFreq,
     Subproc,
     TrainArguments,
@@ -36,6 +37,7 @@ def train(
     seed: TrainSeed = 0,
     backend: Backend = "auto",
     algorithm: Algorithm = "ppo",
+    physics: Physics = "native",
     subproc: Subproc = False,
     eval_freq: EvalFreq = None,
     save_freq: SaveFreq = None,
@@ -63,6 +65,7 @@ def train(
         seed=seed,
         backend=backend,
         algorithm=algorithm,
+        physics=physics,
         load=load,
     )
     explain_subproc(subproc)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mesozoic.cloud.names import check_name, unique_name
 from mesozoic.cloud.secrets import refuse_secrets
 from mesozoic.errors import UserError, did_you_mean
-from mesozoic.job.environment import read_job
+from mesozoic.job.environment import checkable, read_job
 
 if TYPE_CHECKING:
     from mesozoic.run.stage_spec import StageSpec
@@ -157,7 +157,7 @@ def make_request(
         given["MAX_HOURS"] = f"{limit:g}"
     known = {**(settings or {}), **given}
     job = read_job({**known, "RUN_NAME": "run"})  # its name is checked below
-    training = resolve(job.spec, here=False)
+    training = resolve(checkable(job), here=False)
     species, stage = job.spec.species, "all" if job.spec.stage is None else str(job.spec.stage)
     cluster = check_name(name or unique_name(f"{species}-{stage}"), "--name")
     run_name = check_name(known.get("RUN_NAME") or cluster.removeprefix("mesozoic-"), "RUN_NAME")

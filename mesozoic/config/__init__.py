@@ -2,7 +2,7 @@
 
 from mesozoic.config.load import load_file, validate
 from mesozoic.config.override import Override, parse_flag, parse_override, parse_overrides
-from mesozoic.config.override_text import join_overrides, split_overrides
+from mesozoic.config.override_text import as_overrides, join_overrides, split_overrides
 from mesozoic.config.schema import (
     CurriculumSection,
     EnvSection,
@@ -22,6 +22,7 @@ __all__ = [
     "SACSection",
     "StageConfig",
     "StageSection",
+    "as_overrides",
     "join_overrides",
     "load_file",
     "parse_flag",

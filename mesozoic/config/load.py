@@ -14,9 +14,14 @@ from mesozoic.config.schema import PPOSection, StageConfig, StageSection
 from mesozoic.errors import Problems, UserError, shown
 from mesozoic.files import read_text
 
+DEVICE = "device"
+"""The table of a stage file with tables of its own, `[device.ppo]` and so on: what is otherwise on a device engine."""
 
-def load_file(path: Path, overrides: Iterable[Override] = (), stage: int | None = None) -> StageConfig:
-    """Load one stage file.
+
+def load_file(
+    path: Path, overrides: Iterable[Override] = (), stage: int | None = None, device: bool = False
+) -> StageConfig:
+    """Load one stage file; for a `device` engine with what its table `[device]` says, under the overrides.
 
     Where the overrides change the number of worlds and say nothing of batches, each rollout of PPO is still cut into
     as many batches as the file says: see `keep_batches`.
@@ -28,7 +33,14 @@ def load_file(path: Path, overrides: Iterable[Override] = (), stage: int | None 
         text = tomllib.loads(read_text(path))
     except (ValueError, RecursionError) as error:  # not TOML, too many digits or brackets
         raise UserError(f"{path.name} is not valid TOML ({shown(str(error), 120)}); correct it") from None
+    otherwise = text.pop(DEVICE, {})
     raw, mistakes = _known_keys(text, path.name)
+    if not isinstance(otherwise, dict):
+        raise UserError(f"{path.name}: '{DEVICE}' must be a table of sections; write for example [{DEVICE}.ppo]")
+    changes, more = _known_keys(otherwise, f"{path.name} [{DEVICE}]")
+    mistakes += more
+    if device:
+        raw = {name: {**raw.get(name, {}), **changes.get(name, {})} for name in raw | changes}
     if stage is None:
         stage = _stage_number(raw)
     applied: dict[str, Override] = {}

@@ -11,7 +11,7 @@ A quote or bracket counts only where a value begins: `stage.name=it's` is a word
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mesozoic.config.override import Override
 from mesozoic.errors import UserError
@@ -36,6 +36,11 @@ def split_overrides(text: str) -> list[str]:
         found.append(text[at:end])
         at = _skip_space(text, end)
     return found
+
+
+def as_overrides(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Overrides that a caller gave: one text, as `split_overrides` takes it, or several texts."""
+    return tuple(split_overrides(given)) if isinstance(given, str) else tuple(given)
 
 
 def join_overrides(overrides: Sequence[Override]) -> str:

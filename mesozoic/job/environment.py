@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mesozoic.config import split_overrides
@@ -44,6 +44,7 @@ VARIABLES = (
     Variable("N_ENVS", "", "worlds simulated side by side", "stage.n_envs", "--n-envs"),
     Variable("BACKEND", "auto", "auto, jax or sb3", "backend", "--backend"),
     Variable("ALGORITHM", "ppo", "ppo; sb3 also has sac", "algorithm", "--algorithm"),
+    Variable("PHYSICS", "native", "native, mjx-warp, mjx-jax or auto", "physics", "--physics"),
     Variable("SEED", "0", "decides everything random", "seed", "--seed"),
     Variable(
         "OVERRIDES",
@@ -141,6 +142,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
             seed=int(given["SEED"]),
             backend=given["BACKEND"],
             algorithm=given["ALGORITHM"],
+            physics=given["PHYSICS"],
             overrides=tuple(overrides),
             load=Path(given["LOAD"]).expanduser() if given["LOAD"] else None,
         ),
@@ -150,6 +152,12 @@ def read_job(environment: Mapping[str, str]) -> Job:
         job_id=environment.get(JOB_ID, ""),
         moves=_moves(environment.get(MOVES, "")),
     )
+
+
+def checkable(job: Job) -> RunSpec:
+    """What another machine can check of the training: a policy that only the job's machine has is left out."""
+    load = job.spec.load
+    return job.spec if load is None or load.exists() else replace(job.spec, load=None)
 
 
 def in_job_words(message: str) -> str:

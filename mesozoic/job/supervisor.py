@@ -20,7 +20,7 @@ from types import FrameType
 
 from mesozoic.job.environment import Job
 from mesozoic.job.events import Watched
-from mesozoic.job.exit_codes import AGAIN, HOPELESS, exit_code
+from mesozoic.job.exit_codes import AGAIN, BAD_INPUT, HOPELESS, exit_code
 from mesozoic.job.processes import code_of, die_with_parent
 from mesozoic.job.record import FILE, Record, read_record, write_record
 
@@ -133,19 +133,21 @@ class Supervisor:
                 hung, watched.heard = True, now - self._limits.silence + 10
 
     def _end(self, trained: int, watched: Watched) -> int:
-        time_over = self._is_over() and trained not in (0, 2)
+        time_over = self._is_over() and trained not in (0, BAD_INPUT)
         crashed = trained not in (0, AGAIN, *HOPELESS) and not time_over and self._stopped_by is None
         if crashed:
             stamp = datetime.now(UTC).isoformat(timespec="seconds")
             self._record.crashes.append(f"exit code {trained} at {stamp}")
         code, why = exit_code(trained, self._stopped_by, time_over, self._job.moves, len(self._record.crashes))
-        if trained != 2:
-            self._begun = True  # bad input leaves no trace; everything else does, also before the first step
-            stopped = time_over or self._stopped_by is not None or trained == AGAIN
-            self._record.state = "finished" if trained == 0 else "stopped" if stopped else "failed"
-            self._record.exit_code, self._record.why = code, why
-            self._record.stages = watched.stages
-            self._write()
+        # Before its first word a training may be bad input, or in somebody else's folder: those leave no trace. A crash
+        # that early is still counted, where a service would run the job again and again.
+        if trained == 0 or (self._job.job_id and trained != BAD_INPUT):
+            self._begun = True
+        stopped = time_over or self._stopped_by is not None or trained == AGAIN
+        self._record.state = "finished" if trained == 0 else "stopped" if stopped else "failed"
+        self._record.exit_code, self._record.why = code, why
+        self._record.stages = watched.stages
+        self._write()
         if why:
             self._say(why)
         if self._begun:

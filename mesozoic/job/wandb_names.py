@@ -6,19 +6,15 @@ import hashlib
 from collections.abc import Mapping, MutableMapping
 
 from mesozoic.files import write_json
-from mesozoic.job.environment import SECRET, Job
+from mesozoic.job.environment import Job
 from mesozoic.run.sinks import OpenSink, Place, Sink
 from mesozoic.run.sinks.wandb_sink import RUN_FILE, WandbSink
 
-OPTIONAL = (SECRET, "WANDB_BASE_URL", "WANDB_PROJECT")
-"""Task files leave these empty, and an empty variable is not the same as none to W&B."""
-
 
 def drop_empty(environment: MutableMapping[str, str]) -> None:
-    """Take out what W&B would misunderstand."""
-    for name in OPTIONAL:
-        if not environment.get(name, "set"):
-            del environment[name]
+    """Take out W&B's empty variables, as task files leave them: to W&B they are not the same as none."""
+    for name in [name for name, value in environment.items() if name.startswith("WANDB_") and not value]:
+        del environment[name]
 
 
 def wandb_environment(job: Job, environment: Mapping[str, str]) -> dict[str, str]:

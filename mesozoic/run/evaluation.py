@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mesozoic.config import StageConfig
-from mesozoic.curriculum.gate import Gate, Verdict, gate_problems
+from mesozoic.curricula.gate import Gate, Verdict, gate_problems
 from mesozoic.errors import Problems, UserError
-from mesozoic.evaluate.episodes import Episodes, Summary, baselines, run_episodes
+from mesozoic.evaluation.episodes import Episodes, Summary, baselines, run_episodes
 from mesozoic.learn.policy import Policy
 from mesozoic.run.policy_source import open_policy
 from mesozoic.sim.samples import Stream

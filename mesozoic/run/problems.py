@@ -14,13 +14,14 @@ from typing import ParamSpec, TypeVar
 
 from mesozoic import task
 from mesozoic.config import Override, StageConfig, parse_override
-from mesozoic.curriculum.gate import gate_problems
+from mesozoic.curricula.gate import gate_problems
 from mesozoic.errors import Problems, UserError, plain, sentences_of, shown
 from mesozoic.learn.kinds import LearnerKind, find_kind, find_physics
 from mesozoic.learn.policy import Policy, check_learner, check_policy_fits, load_policy
 from mesozoic.run.folder import find_policy
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.stage_spec import StageSpec
+from mesozoic.sim.physics import PHYSICS
 from mesozoic.species import Species, get_species, load_stage, stage_files
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 from mesozoic.species.registry import is_built_in
@@ -69,7 +70,8 @@ def notes(spec: RunSpec, stages: Sequence[StageSpec]) -> list[str]:
     overrides = [parse_override(text) for text in spec.overrides]
     for stage in stages:
         number, ppo = stage.config.stage.number, stage.config.ppo
-        shipped = load_stage(spec.species, number, [one for one in overrides if one.path != "stage.n_envs"]).ppo
+        others = [one for one in overrides if one.path != "stage.n_envs"]
+        shipped = load_stage(spec.species, number, others, bool(PHYSICS[stage.physics].impl)).ppo
         if stage.kind.section == "ppo" and ppo.batch_size != shipped.batch_size:
             said.append(
                 f"stage {number}: ppo.batch_size is {ppo.batch_size} instead of {shipped.batch_size}, so that a rollout"
@@ -103,8 +105,11 @@ def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str
     physics = None if kind is None else found.attempt(find_physics, kind, spec.physics)
     if kind is not None and here and (missing := kind.missing()):
         found.sentences.append(missing)
+    if physics is not None and here and (missing := PHYSICS[physics].missing()):
+        found.sentences.append(missing)
     overrides = [one for text in spec.overrides if (one := found.attempt(parse_override, text)) is not None]
     species = found.attempt(get_species, spec.species)
+    device = physics is not None and bool(PHYSICS[physics].impl)
     configs: dict[int, StageConfig] = {}
     anatomy = None
     if species is not None:
@@ -114,7 +119,7 @@ def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str
                 " here, or put its folder into mesozoic/species/"
             )
         for number in found.attempt(_stage_numbers, spec, overrides) or ():
-            config = found.attempt(load_stage, spec.species, number, overrides)
+            config = found.attempt(load_stage, spec.species, number, overrides, device)
             if config is not None:
                 configs[number] = config
         anatomy = found.attempt(_anatomy, species)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from mesozoic.curriculum.gate import Verdict
-from mesozoic.curriculum.loop import Stop
-from mesozoic.evaluate.episodes import Summary
+from mesozoic.curricula.gate import Verdict
+from mesozoic.curricula.loop import Stop
+from mesozoic.evaluation.episodes import Summary
 from mesozoic.learn.learner import State
 from mesozoic.learn.policy import Policy
 from mesozoic.run.checkpoint import Checkpoints

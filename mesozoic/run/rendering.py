@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesozoic.errors import UserError
-from mesozoic.evaluate.actors import statue as hold_still
+from mesozoic.evaluation.actors import statue as hold_still
 from mesozoic.policies import policies_folder
 from mesozoic.run.policy_source import open_policy, policy_file
 
@@ -50,7 +50,7 @@ def render_policy(
     Raises:
         UserError: no such policy, it does not fit, a file has a wrong ending, or nothing can be drawn here.
     """
-    from mesozoic.render.gl import choose_gl
+    from mesozoic.rendering.gl import choose_gl
 
     for path, suffix in ((output, ".mp4"), (strip, ".png")):
         if path is not None and path.suffix != suffix:
@@ -59,8 +59,8 @@ def render_policy(
         raise UserError(f"seed {seed} is out of range; give 0 or more")
     choose_gl()
 
-    from mesozoic.render.recording import record  # MuJoCo reads the choice on import
-    from mesozoic.render.video import render_strip, render_video
+    from mesozoic.rendering.recording import record  # MuJoCo reads the choice on import
+    from mesozoic.rendering.video import render_strip, render_video
 
     policy, animal, config = open_policy(source, species, overrides, stage)
     file = policy_file(source, stage)

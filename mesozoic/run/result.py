@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from mesozoic.curriculum.loop import Progress
-from mesozoic.evaluate.episodes import Summary
+from mesozoic.curricula.loop import Progress
+from mesozoic.evaluation.episodes import Summary
 from mesozoic.run.folder import StageFolder
 from mesozoic.run.recorder import RunRecorder
 from mesozoic.run.stage_spec import StageSpec

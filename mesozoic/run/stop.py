@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from mesozoic.curriculum.loop import Stop
+from mesozoic.curricula.loop import Stop
 from mesozoic.errors import Interrupted, Stopped, UserError
 from mesozoic.run.interrupt import Interrupts
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mesozoic.curriculum.gate import Gate
-from mesozoic.curriculum.loop import StageLoop
+from mesozoic.curricula.gate import Gate
+from mesozoic.curricula.loop import StageLoop
 from mesozoic.errors import Problems
-from mesozoic.evaluate.episodes import Summary, baselines, run_episodes
+from mesozoic.evaluation.episodes import Summary, baselines, run_episodes
 from mesozoic.files import write_json
 from mesozoic.learn.learner import State
 from mesozoic.learn.policy import Policy, load_policy
@@ -89,7 +89,7 @@ def _train(
 ) -> dict[str, Any]:
     config, seed, plan = spec.config, spec.seed, spec.config.curriculum
     species = get_species(spec.species)
-    learner = spec.kind.make(species, config, seed, warm_start)
+    learner = spec.kind.make(species, config, seed, warm_start, spec.physics)
     checkpoints = Checkpoints(folder.checkpoints, record, saved)
     recorder = RunRecorder(folder, reporter, stops, checkpoints)
     checkpoints.add("learner", learner)

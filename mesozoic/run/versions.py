@@ -10,6 +10,7 @@ from mesozoic.version import __version__
 
 PACKAGES = (
     *("mujoco", "mjbatch", "jax", "jaxlib", "flax", "optax", "numpy", "gymnasium"),
+    *("mujoco-mjx", "warp-lang"),
     *("torch", "stable-baselines3"),
 )
 

@@ -11,11 +11,8 @@ from mesozoic import task
 from mesozoic.config import EnvSection
 from mesozoic.sim.beginnings import Ahead, Beginning, Episodes, put
 from mesozoic.sim.engine import Engine, State
-from mesozoic.sim.samples import Stream, episode_uniforms
+from mesozoic.sim.samples import AGE_EPISODE, Stream, episode_uniforms
 from mesozoic.task import Sensed, Transition
-
-AGES = 2**62
-"""Number of the episode whose first sample is the age at which a world's first episode begins."""
 
 
 class BatchEnv:
@@ -74,7 +71,7 @@ class BatchEnv:
         """Begin the next episode in every world."""
         self._begin(np.ones(self.n, dtype=bool))
         if self._random_age:
-            every, ages_of = np.arange(self.n), np.full(self.n, AGES)
+            every, ages_of = np.arange(self.n), np.full(self.n, AGE_EPISODE)
             ages = episode_uniforms(self._episodes.seed, self._episodes.stream, every, ages_of, 1)[:, 0]
             age = (ages * self.env.max_episode_steps).astype(np.int32)
             self.task_state = self.task_state._replace(step=age)

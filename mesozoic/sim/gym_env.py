@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-from mesozoic.config import parse_overrides
+from mesozoic.config import as_overrides, parse_overrides
 from mesozoic.errors import UserError
 from mesozoic.sim.batch_env import BatchEnv
 from mesozoic.sim.native import NativeEngine
@@ -28,7 +28,7 @@ class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
     Args:
         species: registry name.
         stage: number of the stage file.
-        overrides: as on the command line, for example `["env.push_velocity_max=0.4"]`.
+        overrides: as on the command line, for example `"env.push_velocity_max=0.4"`; several in a list or one text.
         render_mode: None or `rgb_array`.
 
     Raises:
@@ -41,14 +41,15 @@ class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         self,
         species: str = "velociraptor",
         stage: int = 1,
-        overrides: Sequence[str] = (),
+        overrides: str | Sequence[str] = (),
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise UserError(f"render_mode '{render_mode}' is not supported; use 'rgb_array' or None")
         self.render_mode = render_mode
-        self.config = load_stage(species, stage, parse_overrides(overrides))
-        self._engine = NativeEngine(get_species(species), 1, threads=1)
+        self.config = load_stage(species, stage, parse_overrides(as_overrides(overrides)))
+        self._species = get_species(species)
+        self._engine = NativeEngine(self._species, 1, threads=1)
         self._env = BatchEnv(self._engine, self.config.env, seed=0, auto_reset=False)
         self.action_space = Box(-1.0, 1.0, (self._env.action_size,), np.float32)
         self.observation_space = Box(-np.inf, np.inf, (self._env.observation_size,), np.float32)
@@ -88,11 +89,11 @@ class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         """
         if self.render_mode is None:
             return None
-        model = self._engine.model
         if self._renderer is None or self._scene is None:
+            model = self._species.load_model()  # the engine simulates one without what only looks
             self._renderer, self._scene = _open_renderer(model), mujoco.MjData(model)
         self._scene.qpos[:] = self._engine.sensed().qpos[0]
-        mujoco.mj_forward(model, self._scene)
+        mujoco.mj_forward(self._renderer.model, self._scene)
         self._renderer.update_scene(self._scene, camera=CAMERA)
         return self._renderer.render()
 

@@ -10,13 +10,12 @@ import numpy as np
 from mjbatch import Batch
 from numpy.typing import NDArray
 
+from mesozoic.sim.divergence import broken
 from mesozoic.sim.engine import State
 from mesozoic.species import Species
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 from mesozoic.task.arrays import Sensed
 
-MAX_SPEED = 1e4
-"""m/s or rad/s; no animal moves like that, a world that does has diverged."""
 ModelChange = Callable[[mujoco.MjModel], None]
 """Changes a compiled model in place, for worlds that differ from the one an animal was trained in."""
 
@@ -32,7 +31,7 @@ class NativeEngine:
     """
 
     def __init__(self, species: Species, n: int, threads: int = 0, change: ModelChange | None = None) -> None:
-        self.model = species.load_model()
+        self.model = species.load_physics_model()
         self.anatomy: Anatomy = anatomy_of(species, self.model)
         if change is not None:
             change(self.model)
@@ -102,7 +101,6 @@ class NativeEngine:
         at: Any = slice(None) if mask is None else np.flatnonzero(mask)
         qpos, qvel, geoms = self._qpos[at], self._qvel[at], self._geom_pos[at]
         with np.errstate(invalid="ignore", over="ignore"):
-            broken = ~(np.abs(qvel).max(axis=1) < MAX_SPEED) | ~np.isfinite(qpos.sum(axis=1))
             return Sensed(
                 qpos=qpos.astype(np.float32),
                 qvel=qvel.astype(np.float32),
@@ -110,7 +108,7 @@ class NativeEngine:
                 actuator_force=self._actuator_force[at].astype(np.float32),
                 site_pos=self._site_pos[at][:, self._sites].astype(np.float32),
                 foot_pos=np.stack([geoms[:, g].mean(axis=1) for g in self._foot_geoms], axis=1, dtype=np.float32),
-                diverged=broken | self._warning[at][:, :, 1].any(axis=1),
+                diverged=broken(np, qpos, qvel) | self._warning[at][:, :, 1].any(axis=1),
             )
 
     def state(self, mask: NDArray[np.bool_] | None = None) -> State:

@@ -12,6 +12,9 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+AGE_EPISODE = 2**62
+"""The episode number, never reached, under which the age of a world's first episode is drawn."""
+
 
 class Stream(IntEnum):
     """Who draws. Evaluations never see an episode that training saw."""

@@ -20,21 +20,35 @@ MOST = 8192
 """Of rows, columns, pixels or copies: what asks for more fills the memory."""
 
 
-def compile_model(path: Path) -> mujoco.MjModel:
-    """Compile the MJCF at `path`.
+def compile_model(path: Path, visual: bool = True) -> mujoco.MjModel:
+    """Compile the MJCF at `path`, or only what of it moves and touches.
+
+    From then on MuJoCo's warnings are neither printed nor written to a log file.
+
+    They are about worlds that diverge, which the engines count and the task ends.
 
     Raises:
         UserError: it cannot be read, is not XML, names files that are none, or MuJoCo does not take it.
     """
     import mujoco
 
+    if mujoco.get_mju_user_warning() is None:
+        mujoco.set_mju_user_warning(_ignore)
     where = shown(str(path), 120)
     _check_xml(path, where)
     try:
-        return mujoco.MjModel.from_xml_path(str(path))
+        if visual:
+            return mujoco.MjModel.from_xml_path(str(path))
+        spec = mujoco.MjSpec.from_file(str(path))
+        spec.compiler.discardvisual = True
+        return spec.compile()
     except (ValueError, mujoco.FatalError) as error:
         said = " ".join(str(error).replace(str(path), path.name).split())
         raise UserError(f"{where} is no model that MuJoCo takes ({shown(said, 140)}); correct it") from None
+
+
+def _ignore(message: str) -> None:
+    """Instead of a line on the screen, and one in MUJOCO_LOG.TXT wherever the user happens to be."""
 
 
 def _check_xml(path: Path, where: str) -> None:

@@ -87,6 +87,16 @@ class Species:
 
         return compile_model(self.model_path)
 
+    def load_physics_model(self) -> mujoco.MjModel:
+        """Compile the body without what only looks: the same motion bit for bit, fewer geoms, other geom ids.
+
+        Raises:
+            UserError: as `load_model`.
+        """
+        from mesozoic.species.model_file import compile_model
+
+        return compile_model(self.model_path, visual=False)
+
 
 def load_species(folder: Path) -> Species:
     """Read a species folder.

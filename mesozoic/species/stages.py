@@ -72,8 +72,9 @@ def stage_name(path: Path) -> str:
     return path.stem.partition("_")[2]
 
 
-def load_stage(species: str, stage: int, overrides: Iterable[Override] = ()) -> StageConfig:
-    """Load stage `stage` of `species` with `overrides` applied in order.
+def load_stage(species: str, stage: int, overrides: Iterable[Override] = (), device: bool = False) -> StageConfig:
+    """Load stage `stage` of `species` with `overrides` applied in order, on top of its `[device]` table for a
+    `device` engine.
 
     Raises:
         UserError: no such species or stage, or the configuration is not valid.
@@ -83,7 +84,7 @@ def load_stage(species: str, stage: int, overrides: Iterable[Override] = ()) -> 
     files = stage_files(species)
     if stage not in files:
         raise UserError(f"{species} has no stage {stage}; it has {', '.join(map(str, files))}")
-    config = load_file(files[stage], overrides, stage)
+    config = load_file(files[stage], overrides, stage, device)
     if config.stage.number != stage:
         raise UserError(f"{files[stage]}: stage.number is {config.stage.number}, but the file's name says {stage}")
     return config

@@ -15,12 +15,12 @@ from support.animal_package import copy_animal, install
 from mesozoic.species import get_species
 
 
-def species(*arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+def species(*arguments: str, path: Path | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = dict(os.environ)
     if path is not None:
         environment["PYTHONPATH"] = os.pathsep.join([str(path), environment.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "mesozoic", "species", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=120)
 
 
 @pytest.fixture
@@ -60,6 +60,17 @@ def test_a_check_that_fails_is_exit_code_1(folder: Path, file: str, old: str, ne
     result = species("check", str(folder))
     assert (result.returncode, result.stderr) == (1, "")
     assert says in result.stdout
+
+
+def test_an_animal_that_explodes_fails_and_leaves_nothing_behind(folder: Path, tmp_path: Path) -> None:
+    model = folder / "model.xml"
+    model.write_text(model.read_text().replace('damping="0.3"/>', 'damping="0.3" stiffness="-1e7"/>', 1))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    result = species("check", str(folder), cwd=empty)
+    assert (result.returncode, result.stderr) == (1, "")
+    assert "800 episodes of broken physics" in result.stdout
+    assert not list(empty.iterdir()), "MuJoCo's log"
 
 
 def test_the_name_of_another_animal_fails(folder: Path, tmp_path: Path) -> None:

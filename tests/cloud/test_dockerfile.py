@@ -89,7 +89,7 @@ def test_tools_that_build_stay_behind(target: str) -> None:
 
 
 def test_render_libraries_are_those_that_mesozoic_names() -> None:
-    from mesozoic.render.gl import INSTALL
+    from mesozoic.rendering.gl import INSTALL
 
     wanted = set(re.findall(r"lib\w+", INSTALL["linux"].replace("-", "_")))
     installed = {word.replace("-", "_") for step in final_steps("cpu", "RUN") for word in step.words()}

@@ -35,6 +35,7 @@ class Wrong:
     seed: str = "0"
     backend: str = "auto"
     algorithm: str = "ppo"
+    physics: str = "native"
     only: tuple[str, ...] = ()
 
 
@@ -57,6 +58,15 @@ WRONG = [
         "backend 'jax' has no algorithm 'sac'; it has: ppo; leave --backend out, or give one of these",
         backend="jax",
         algorithm="sac",
+    ),
+    Wrong(
+        "unknown physics 'mjx'; did you mean 'mjx-jax'? this version has: auto, native, mjx-warp, mjx-jax",
+        physics="mjx",
+    ),
+    Wrong(
+        "sb3-ppo cannot learn on physics 'mjx-jax'; it has: native",
+        backend="sb3",
+        physics="mjx-jax",
     ),
     Wrong(
         "override 'ppo.learning_rte=1': unknown key 'ppo.learning_rte'; did you mean 'ppo.learning_rate'?",
@@ -173,7 +183,8 @@ def sentences(error: str) -> list[str]:
 
 
 def words(one: Wrong) -> list[str]:
-    return [one.species, "--seed", one.seed, "--backend", one.backend, "--algorithm", one.algorithm, *one.overrides]
+    learner = ["--backend", one.backend, "--algorithm", one.algorithm, "--physics", one.physics]
+    return [one.species, "--seed", one.seed, *learner, *one.overrides]
 
 
 def settings(one: Wrong, stage: str) -> list[str]:
@@ -183,6 +194,7 @@ def settings(one: Wrong, stage: str) -> list[str]:
         "SEED": one.seed,
         "BACKEND": one.backend,
         "ALGORITHM": one.algorithm,
+        "PHYSICS": one.physics,
         "OVERRIDES": " ".join(one.overrides),
     }
     return [word for name, value in envs.items() for word in ("--env", f"{name}={value}")]

@@ -10,6 +10,7 @@ from support.animal_package import install_example
 
 from mesozoic.cloud.request import make_request, parse_envs, parse_gpus, parse_infra
 from mesozoic.errors import UserError
+from mesozoic.policies import shipped_policy
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,11 @@ def test_an_animal_that_the_machine_would_not_have_is_refused(tmp_path: Path, mo
     monkeypatch.syspath_prepend(install_example(tmp_path))
     with pytest.raises(UserError, match="'stepper' comes from another package, which a rented machine"):
         make_request({}, species="stepper")
+
+
+def test_a_policy_on_the_machine_is_for_the_machine_to_check() -> None:
+    """One that lies here as well is checked here."""
+    assert make_request({"LOAD": "earlier-run"}, species="trex", stage="2").envs["LOAD"] == "earlier-run"
+    policy = shipped_policy("velociraptor", 1)
+    with pytest.raises(UserError, match="velociraptor"):
+        make_request({"LOAD": str(policy)}, species="trex", stage="2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mesozoic.evaluate.wilson import wilson
+from mesozoic.evaluation.wilson import wilson
 from mesozoic.species import load_stage, stage_files
 from mesozoic.species.stages import configs_folder
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mesozoic.config import load_file, parse_overrides
-from mesozoic.curriculum.gate import gate_problems
+from mesozoic.curricula.gate import gate_problems
 from mesozoic.errors import UserError
 from mesozoic.species import load_stage, species_names, stage_files
 from mesozoic.species.stages import configs_folder

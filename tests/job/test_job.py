@@ -89,7 +89,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(
     assert list(place.results.iterdir()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_all_stages_are_trained_and_told_to_programs(place: Place) -> None:
     code, out = place.job(SPECIES="trex")
     assert code == 0, out
@@ -105,7 +105,7 @@ def test_all_stages_are_trained_and_told_to_programs(place: Place) -> None:
     assert again == 0 and "steps at most" not in out  # only reported
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_later_job_begins_from_an_earlier_ones_policy(place: Place) -> None:
     assert place.job(STAGE="1", RUN_NAME="first")[0] == 0
     code, out = place.job(STAGE="2", LOAD="first")
@@ -114,7 +114,7 @@ def test_a_later_job_begins_from_an_earlier_ones_policy(place: Place) -> None:
     assert identity["load"] is not None
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_machine_that_vanishes_costs_no_more_than_the_steps_since_the_last_checkpoint(place: Place) -> None:
     """And the policy is the one of a training that nobody killed, bit for bit."""
     long = {**LONG, "TIMESTEPS": "12288"}
@@ -130,7 +130,7 @@ def test_a_machine_that_vanishes_costs_no_more_than_the_steps_since_the_last_che
     assert (place.run / file).read_bytes() == (other.run / file).read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_the_end_of_its_hours_is_a_checkpoint_and_the_same_job_goes_on(place: Place) -> None:
     code, out = place.job(**LONG, MAX_HOURS=f"{8 / 3600:.6f}")
     assert code == 75, out
@@ -151,7 +151,7 @@ def test_the_end_of_its_hours_is_a_checkpoint_and_the_same_job_goes_on(place: Pl
     assert read_manifest(place.saved()[-1])["step"] >= step
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize(("managed", "code"), [({}, 143), ({"JOB_ID": "sky-1", "JOB_MOVES": "3"}, 75)])
 def test_a_machine_that_is_taken_away_leaves_a_checkpoint(place: Place, managed: dict[str, str], code: int) -> None:
     process = place.start(**LONG, **managed)
@@ -162,7 +162,7 @@ def test_a_machine_that_is_taken_away_leaves_a_checkpoint(place: Place, managed:
     assert place.record()["state"] == "stopped" and place.record()["exit_code"] == code
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_two_jobs_for_one_folder(place: Place) -> None:
     process = place.start(**LONG)
     place.wait_for_checkpoint(process)
@@ -175,7 +175,7 @@ def test_two_jobs_for_one_folder(place: Place) -> None:
     assert process.returncode == 143
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_job_that_is_run_again_goes_on_with_its_wandb_run(place: Place, tmp_path: Path) -> None:
     """Also on an empty disk, as after the loss of a machine without a bucket: the name of the job decides."""
     pytest.importorskip("wandb", reason="needs the extra [sweep]")
@@ -183,12 +183,17 @@ def test_a_job_that_is_run_again_goes_on_with_its_wandb_run(place: Place, tmp_pa
 
     with WandbServer() as server:
         there = {**server.environment(), "JOB_ID": "sky-managed-7", "WANDB_RUN_ID": "", "WANDB_PROJECT": ""}
-        code, out = place.job(**LONG, **there, MAX_HOURS=f"{10 / 3600:.6f}")
-        assert code == 75, out
-        (first,) = server.runs.values()
-        seen = len(first.history)
+        process = place.start(**LONG, **there)
+        deadline = time.monotonic() + PATIENCE
+        while not any(run.history for run in server.runs.values()):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+        assert process.returncode == 143
+        (first,) = server.runs
         other = Place(tmp_path / "other disk")
         assert other.job(STAGE="1", **there)[0] == 0
+        assert set(server.runs) == {first}
         assert other.job(STAGE="1", **{**there, "JOB_ID": "sky-managed-8", "RUN_NAME": "another"})[0] == 0
-    assert seen > 0 and server.runs[first.name].state == "finished"
-    assert len(server.runs) == 2 and first.name in server.runs
+    assert len(server.runs) == 2 and server.runs[first].state == "finished"

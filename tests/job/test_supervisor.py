@@ -74,6 +74,19 @@ def test_bad_input_leaves_no_trace(job: Job) -> None:
     assert list(job.run.parent.iterdir()) == []
 
 
+def test_what_ends_badly_later_is_recorded(job: Job) -> None:
+    """A full disk, or a training that diverged, has the exit code of bad input."""
+    assert run(job, "say(phase='training'); sys.exit(2)")[0] == 2
+    assert (record(job)["state"], record(job)["exit_code"]) == ("failed", 2)
+
+
+def test_a_crash_before_the_first_word_is_counted_only_where_the_job_would_be_run_again(job: Job) -> None:
+    assert run(job, "sys.exit(1)")[0] == 1
+    assert list(job.run.parent.iterdir()) == []
+    moved = replace(job, job_id="sky-4", moves=3)
+    assert [run(moved, "sys.exit(1)")[0] for _ in range(4)] == [75, 75, 75, 1]
+
+
 def test_a_crash_keeps_its_exit_code(job: Job) -> None:
     assert run(job, "say(phase='training'); os.kill(os.getpid(), signal.SIGSEGV)")[0] == 139
     assert (record(job)["state"], record(job)["exit_code"]) == ("failed", 139)

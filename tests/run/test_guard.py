@@ -122,6 +122,23 @@ def test_a_sink_that_hangs_costs_no_more_than_its_deadline(
     assert sink.abandoned == (when != "open")
 
 
+def test_a_sink_that_opens_too_late_is_let_go(place: Place, warnings: list[str]) -> None:
+    sink, opening = Scripted(time.monotonic), threading.Event()
+
+    def opens(_: Place) -> Sink:
+        opening.wait(20.0)
+        return sink
+
+    guard = Guard("sink", opens, place, flush_seconds=0.1)
+    guard.flush()
+    assert len(warnings) == 1
+    opening.set()
+    deadline = time.monotonic() + 20
+    while not sink.abandoned and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sink.abandoned and sink.rows == []
+
+
 def test_a_sink_that_takes_nothing_is_given_up_when_its_queue_is_full(
     place: Place, warnings: list[str], hang: Callable[[], object]
 ) -> None:

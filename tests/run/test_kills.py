@@ -1,17 +1,18 @@
 """Killed at random moments, trainings end byte for byte as if they had not been; of two, one trains.
 
-`MESOZOIC_KILLS=60 MESOZOIC_RACES=20 pytest -m slow tests/run/test_kills.py` is the full measure; the defaults are
+`MESOZOIC_KILLS=60 MESOZOIC_RACES=20 pytest -m e2e tests/run/test_kills.py` is the full measure; the defaults are
 smaller. A kill may fall into starting, compiling, training, saving, evaluating, finishing, and between stages.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -24,19 +25,22 @@ import pytest
 from mesozoic.run.checkpoint import newest
 from mesozoic.run.folder import StageFolder
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="kill -9")]
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(os.name == "nt", reason="kill -9")]
 
 KILLS = int(os.environ.get("MESOZOIC_KILLS", "12"))
 RACES = int(os.environ.get("MESOZOIC_RACES", "4"))
 SEED = int(os.environ.get("MESOZOIC_KILL_SEED", "0"))
 TINY = [
-    *("--seed", "3", "--n-envs", "8", "--timesteps", "2048", "--eval-freq", "256", "--save-freq", "64"),
+    *("--seed", "3", "--n-envs", "8", "--timesteps", "1024", "--eval-freq", "256", "--save-freq", "64"),
     *("ppo.n_steps=8", "ppo.batch_size=64", "ppo.n_epochs=2", "ppo.net_arch=[16,16]", "ppo.gamma=0.98"),
     *("env.max_episode_steps=20", "curriculum.eval_episodes=4", "curriculum.min_success=0"),
     *("curriculum.min_success_low=0", "curriculum.min_avg_episode_length=0", "curriculum.min_avg_reward=-1000"),
 ]
 TRAIN = ["train", "velociraptor", *TINY]
 CURRICULUM = ["curriculum", "trex", *TINY]
+NUMBERS = itertools.count()
+FORKS = multiprocessing.get_context("forkserver") if os.name == "posix" else multiprocessing.get_context()
+FORKS.set_forkserver_preload(["mesozoic.cli.app", "mesozoic.run.train_stage", "mesozoic.learn.ppo.learner"])
 TIMES = ("wall_seconds", "seconds", "steps_per_second", "peak_memory_mb", "final_policy", "best_policy")
 """Of `metrics.json`, what differs from run to run."""
 
@@ -49,13 +53,42 @@ class Whole:
     files: dict[str, object]
 
 
-def start(command: list[str], folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "mesozoic", *command, "--output-dir", str(folder)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+class Command:
+    """`mesozoic` with arguments, in a process forked from one that has imported everything and begun nothing."""
+
+    def __init__(self, words: list[str], folder: Path) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._said = folder.parent / f"{folder.name}-{next(NUMBERS)}.said"
+        self._process = FORKS.Process(target=run, args=([*words, "--output-dir", str(folder)], str(self._said)))
+        self._process.start()
+
+    def ended(self, seconds: float) -> bool:
+        """Whether it is over by then."""
+        self._process.join(seconds)
+        return self._process.exitcode is not None
+
+    def kill(self) -> bool:
+        """Kill -9; whether that is what ended it."""
+        self._process.kill()
+        self._process.join()
+        return self._process.exitcode == -signal.SIGKILL
+
+    def result(self) -> tuple[int | None, str]:
+        """Its exit code and what it said, once it is over."""
+        if not self.ended(900.0):
+            self.kill()
+        return self._process.exitcode, self._said.read_text(encoding="utf-8")
+
+
+def run(words: list[str], said: str) -> None:
+    """The command line, as `python -m mesozoic` runs it, with what it prints in a file."""
+    file = os.open(said, os.O_WRONLY | os.O_CREAT, 0o644)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    sys.argv = ["mesozoic", *words]
+    from mesozoic.cli.app import main
+
+    main()
 
 
 def files(folder: Path) -> dict[str, object]:
@@ -88,12 +121,11 @@ def digest(value: Any) -> str:
 @pytest.fixture(scope="module", params=["train", "curriculum"])
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Whole]:
     command = {"train": TRAIN, "curriculum": CURRICULUM}[request.param]
-    start(command, tmp_path_factory.mktemp("warm")).communicate(timeout=600)  # compiles
+    Command(command, tmp_path_factory.mktemp("warm")).result()  # compiles
     folder = tmp_path_factory.mktemp("whole")
     began = time.monotonic()
-    process = start(command, folder)
-    _, said = process.communicate(timeout=600)
-    assert process.returncode == 0, said
+    code, said = Command(command, folder).result()
+    assert code == 0, said
     return command, Whole(time.monotonic() - began, files(folder))
 
 
@@ -105,19 +137,13 @@ def test_killed_at_random(whole: tuple[list[str], Whole], tmp_path: Path) -> Non
     while kills < KILLS // 2:
         runs += 1
         folder = tmp_path / f"run{runs}"
-        while True:
-            process = start(command, folder)
-            try:
-                _, said = process.communicate(timeout=source.uniform(0.0, 1.1 * expected.seconds))
-                assert process.returncode == 0, said
-                break
-            except subprocess.TimeoutExpired:
-                where_it_was = last_words(folder)
-                os.kill(process.pid, signal.SIGKILL)
-                _, said = process.communicate()
-                if process.returncode == -signal.SIGKILL:
-                    kills += 1
-                    where[where_it_was] = where.get(where_it_was, 0) + 1
+        while not (trained := Command(command, folder)).ended(source.uniform(0.0, 1.1 * expected.seconds)):
+            place = last_words(folder)
+            if trained.kill():
+                kills += 1
+                where[place] = where.get(place, 0) + 1
+        code, said = trained.result()
+        assert code == 0, said
         assert files(folder) == expected.files
     print(f"{command[0]}: {kills} kills in {runs} runs, all ended identical; killed with {where}")
 
@@ -132,27 +158,25 @@ def last_words(folder: Path) -> str:
 
 
 def test_of_two_started_together_one_trains_and_the_other_says_so(tmp_path: Path) -> None:
-    start(TRAIN, tmp_path / "warm").communicate(timeout=600)
-    expected = files(tmp_path / "warm")
+    Command(TRAIN, tmp_path / "first").result()
+    expected = files(tmp_path / "first")
     for race in range(RACES):
         folder = tmp_path / f"race{race}"
-        pair = [start(TRAIN, folder) for _ in range(2)]
-        ended = [(process.communicate(timeout=600)[1], process.returncode) for process in pair]
-        assert sorted(code for _, code in ended) == [0, 2], ended
-        (refused,) = [said for said, code in ended if code == 2]
+        ended = [one.result() for one in [Command(TRAIN, folder) for _ in range(2)]]
+        assert sorted(code or 0 for code, _ in ended) == [0, 2], ended
+        (refused,) = [said for code, said in ended if code == 2]
         assert refused.count("\n") == 1 and "another process is training in" in refused
         assert files(folder) == expected
+    print(f"{RACES} races: one trained, the other said so")
 
 
 def test_of_two_that_set_the_old_run_aside_one_trains(tmp_path: Path) -> None:
-    start(TRAIN, tmp_path / "run").communicate(timeout=600)
+    Command(TRAIN, tmp_path / "run").result()
     expected = files(tmp_path / "run")
-    for race in range(max(1, RACES // 4)):
-        pair = [start([*TRAIN, "--no-resume"], tmp_path / "run") for _ in range(2)]
-        ended = [(process.communicate(timeout=600)[1], process.returncode) for process in pair]
-        codes = sorted(code for _, code in ended)
-        assert codes == [0, 2], ended
-        assert (tmp_path / "run" / f"stage1.old{race + 1}" / "metrics.json").exists()
-        assert not (tmp_path / "run" / f"stage1.old{race + 2}").exists()
-        found = {name: content for name, content in files(tmp_path / "run").items() if "old" not in name}
-        assert found == {name: content for name, content in expected.items() if "old" not in name}
+    for race in range(1, 2 + RACES // 10):
+        ended = [one.result() for one in [Command([*TRAIN, "--no-resume"], tmp_path / "run") for _ in range(2)]]
+        assert sorted(code or 0 for code, _ in ended) == [0, 2], ended
+        assert (tmp_path / "run" / f"stage1.old{race}" / "metrics.json").exists()
+        assert not (tmp_path / "run" / f"stage1.old{race + 1}").exists()
+        found = files(tmp_path / "run")
+        assert {name: found[name] for name in expected} == expected

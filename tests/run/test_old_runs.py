@@ -128,3 +128,10 @@ def test_a_larger_budget_and_another_change_is_another_run(tmp_path: Path) -> No
     with pytest.raises(UserError, match=r"\(and 1 more\)"):
         train(tmp_path, spec_of_words([*WORDS, "--timesteps", "512", "ppo.gamma=0.9"]))
     assert contents(tmp_path) == before
+
+
+def test_a_run_that_passed_its_gate_needs_no_larger_budget(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LearnerKind, "make", lambda *_: pytest.fail("it trained again"))
+    file = old / "stage1" / "metrics.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"stage_passed": True}))
+    assert train(old, spec_of_words([*WORDS, "--timesteps", "512"]))["timesteps"] == 256

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mesozoic.curriculum.gate import Criterion, Verdict
+from mesozoic.curricula.gate import Criterion, Verdict
 from mesozoic.errors import Interrupted, Stopped, UserError
 from mesozoic.learn.kinds import LearnerKind
 from mesozoic.learn.learner import Diverged

@@ -88,7 +88,7 @@ def test_the_end_of_an_episode_has_a_reason(env: DinosaurEnv) -> None:
 
 
 def test_success_ends_an_episode_and_says_so() -> None:
-    prey = ["env.prey_distance_range=[1, 1]", "env.reach_radius=50", "env.hold_time=0.1", "env.task_bonus=1"]
+    prey = ["env.prey_distance_range=[1, 1]", "env.reach_radius=10", "env.hold_time=0.1", "env.task_bonus=1"]
     env = DinosaurEnv(overrides=[*SHORT, *prey])
     env.reset(seed=0)
     for i in range(6):

@@ -20,7 +20,7 @@ from mesozoic.species.acceptance import CHECKS, Body
 from mesozoic.species.acceptance.standing_checks import zero_action_stands_from_forty_noisy_starts
 
 SLOW = (zero_action_stands_from_forty_noisy_starts,)
-EXAMPLES = 150 * int(os.environ.get("MESOZOIC_FUZZ", "1"))
+EXAMPLES = 60 * int(os.environ.get("MESOZOIC_FUZZ", "1"))
 WORDS = [
     "",
     "0",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from mesozoic import task
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
+from mesozoic.files import cache_folder
 from mesozoic.learn import schedules
 from mesozoic.learn.host_collector import HostCollector
 from mesozoic.learn.learner import Diverged, Metrics, State
@@ -34,13 +33,13 @@ from mesozoic.learn.ppo.update import (
 from mesozoic.learn.rollout import Collector, Rollout, Stats
 from mesozoic.learn.tally import episode_metrics
 from mesozoic.sim.native_env import training_env
+from mesozoic.sim.physics import PHYSICS
 from mesozoic.species import Species
 
 
 def use_compilation_cache() -> None:
-    """Keep compiled programs between runs, in `$MESOZOIC_CACHE` or `~/.cache/mesozoic`."""
-    folder = Path(os.environ.get("MESOZOIC_CACHE", Path.home() / ".cache" / "mesozoic")) / "jax"
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    """Keep compiled programs between runs, see `files.cache_folder`."""
+    jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
@@ -85,9 +84,16 @@ class PPO:
         cls, species: Species, config: StageConfig, seed: int, warm_start: Policy | None, physics: str
     ) -> PPO:
         """A learner with the training environment of a stage, on one of the engines of `mesozoic.learn.kinds`."""
-        if physics != "native":
-            raise ValueError(f"no collector for physics {physics}")
-        return cls(HostCollector(training_env(species, config, seed)), config, species.name, seed, warm_start)
+        use_compilation_cache()
+        impl = PHYSICS[physics].impl
+        collector: Collector
+        if impl:
+            from mesozoic.learn.device_collector import ScanCollector  # needs MJX, which not everybody has
+
+            collector = ScanCollector.for_stage(species, config, seed, impl)
+        else:
+            collector = HostCollector(training_env(species, config, seed))
+        return cls(collector, config, species.name, seed, warm_start)
 
     @property
     def rollout_steps(self) -> int:

@@ -89,6 +89,8 @@ class Guard:
     def _work(self) -> None:
         try:
             sink = self._sink = self._open(self._place)
+            if self._gave_up.is_set():  # while it was being opened
+                sink.abandon()
             while not self._gave_up.is_set():
                 try:
                     action = self._queue.get(timeout=1.0)

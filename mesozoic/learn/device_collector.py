@@ -1,0 +1,112 @@
+"""Collects rollouts on a device: all control steps in one compiled scan, nothing but metrics for the host."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mesozoic.config import StageConfig
+from mesozoic.errors import UserError
+from mesozoic.learn.learner import State
+from mesozoic.learn.ppo.networks import GaussianActor, act
+from mesozoic.learn.ppo.trees import flatten, unflatten
+from mesozoic.learn.rollout import Array, Rollout, Stats
+from mesozoic.learn.tally import Tally, begin_tally, count
+from mesozoic.sim.device_env import DeviceEnv, Worlds
+from mesozoic.sim.mjx.engine import MjxEngine
+from mesozoic.sim.philox import key_of
+from mesozoic.sim.samples import Stream
+from mesozoic.species import Species
+
+
+class Carry(NamedTuple):
+    """What goes on from one rollout to the next: the worlds and the running episodes."""
+
+    worlds: Worlds
+    tally: Tally
+
+
+class ScanCollector:
+    """`n` worlds of `env` on the default device; see `Collector`.
+
+    The rollout is compiled once, in the first `collect`, ahead of its call and with its state donated: from then
+    on other shapes or types are an error, not a second compilation.
+
+    Args:
+        seed: with the training stream, decides every episode, as on the host.
+        compiler_options: of XLA, for the rollout.
+    """
+
+    def __init__(self, env: DeviceEnv, n: int, seed: int, compiler_options: dict[str, Any] | None = None) -> None:
+        self.env = env
+        self.anatomy, self.n = env.anatomy, n
+        self._key = jnp.asarray(key_of(seed, Stream.TRAIN))
+        self._compiler_options = compiler_options
+        self._compiled: Any = None
+        reset = jax.jit(env.reset).lower(self._key, jnp.arange(n, dtype=jnp.int32)).compile(compiler_options)
+        self._carry = Carry(reset(self._key, jnp.arange(n, dtype=jnp.int32)), begin_tally(jnp, n))
+
+    @classmethod
+    def for_stage(cls, species: Species, config: StageConfig, seed: int, impl: str) -> ScanCollector:
+        """The training environment of a stage, on an implementation of MJX."""
+        engine = MjxEngine(species, config.stage.n_envs, impl)
+        return cls(DeviceEnv(engine, config.env), config.stage.n_envs, seed)
+
+    def collect(self, actor: GaussianActor, noise: Array, ramp: Array) -> tuple[Rollout, Stats]:
+        """One rollout with `noise` [T, n, nu]; see `Collector`.
+
+        Raises:
+            UserError: in the first call: the device has too little memory.
+        """
+        arguments = (self._carry, self._key, actor, noise, np.float32(ramp))
+        if self._compiled is None:
+            self._compiled = jax.jit(self._scan, donate_argnums=0).lower(*arguments).compile(self._compiler_options)
+            check_memory(self._compiled, self.n, noise.shape[0])
+        self._carry, steps, stats = self._compiled(*arguments)
+        observation, next_observation, action, reward, terminated, truncated = steps
+        return Rollout(observation, next_observation, action, noise, reward, terminated, truncated), stats
+
+    def state(self) -> State:
+        """The worlds and the running episodes."""
+        return {"carry": flatten(self._carry)}
+
+    def set_state(self, state: State) -> None:
+        self._carry = unflatten(state["carry"], self._carry)
+
+    def _scan(
+        self, carry: Carry, key: jax.Array, actor: GaussianActor, noise: jax.Array, ramp: jax.Array
+    ) -> tuple[Carry, tuple[jax.Array, ...], Stats]:
+        def one(carry: Carry, noise: jax.Array) -> tuple[Carry, tuple[Any, Any]]:
+            seen = carry.worlds.now.observation
+            action = act(actor, seen, noise)
+            worlds, result = self.env.step(key, carry.worlds, action, ramp)
+            tally, terms, ended = count(jnp, carry.tally, result)
+            row = (seen, result.next_observation, action, result.reward, result.terminated, result.truncated)
+            return Carry(worlds, tally), (row, (terms, ended))
+
+        carry, (steps, sums) = jax.lax.scan(one, carry, noise)
+        terms, ended = jax.tree.map(lambda rows: rows.sum(axis=0), sums)
+        mean = steps[0].mean(axis=0).mean(axis=0)
+        var = jnp.square(steps[0] - mean).mean(axis=0).mean(axis=0)
+        return carry, steps, Stats(jnp.float32(noise.shape[0] * self.n), mean, var, terms, ended)
+
+
+def check_memory(compiled: Any, n: int, steps: int) -> None:
+    """Refuse a program that does not fit into the device's memory, where the device tells both.
+
+    Raises:
+        UserError: it needs more than there is.
+    """
+    limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+    use = compiled.memory_analysis()
+    if limit is None or use is None:
+        return
+    needed = use.argument_size_in_bytes + use.output_size_in_bytes + use.temp_size_in_bytes - use.alias_size_in_bytes
+    if needed > limit:
+        raise UserError(
+            f"a rollout of {steps} steps in {n} worlds needs {needed / 2**30:.1f} GiB on the device, which has"
+            f" {limit / 2**30:.1f} GiB for it; lower --n-envs or ppo.n_steps"
+        )

@@ -1,0 +1,1 @@
+"""Physics on a device: MuJoCo MJX, written in JAX or in NVIDIA Warp."""

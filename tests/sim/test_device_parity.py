@@ -1,0 +1,200 @@
+"""The device engine and the native one are the same task: same resets, same steps, same rewards, same ends.
+
+A change of a reward term, of the observation, of a reset or of a push on one side only fails here; the last tests
+show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from support import native_frame
+from support.compiled_engine import CompiledEngine, begin, continue_native
+
+from mesozoic.config import EnvSection
+from mesozoic.learn.policy import load_policy
+from mesozoic.policies import shipped_policy
+from mesozoic.sim import philox
+from mesozoic.sim.batch_env import BatchEnv
+from mesozoic.sim.device_env import DeviceEnv
+from mesozoic.sim.mjx.engine import MjxEngine
+from mesozoic.sim.mjx.model import Solver
+from mesozoic.sim.native_env import native_env
+from mesozoic.sim.samples import Stream
+from mesozoic.species import get_species, load_stage, species_names
+from mesozoic.task import mdp, push_force, servo_targets
+from mesozoic.task.balance_terms import posture
+from mesozoic.task.observe import observe
+from mesozoic.task.reward import TERMS
+
+N, SEED = 16, 3
+WARM_UP, STEPS = 60, 20
+STAGES = [(name, stage) for name in species_names() for stage in (1, 2, 3)]
+RESET = 5e-4
+"""Largest difference of a first observation: of the foot forces in body weights, as the solver stops earlier."""
+
+
+class Setting(NamedTuple):
+    """What is held against the native engine, and how close it is: `share` of the worlds agree within `most` in 20
+    free steps, half of them within a tenth of it.
+
+    `exact`: with the model's own solver options, and with native MuJoCo's frame of steep contacts, of which MJX has
+    another: then nothing is left that differs, and falling worlds agree as well.
+    """
+
+    impl: str
+    exact: bool
+    share: float
+    most: float
+    bits: int = 32
+
+
+EXACT = Setting("jax", exact=True, share=1.0, most=5e-3)
+DOUBLE = Setting("jax", exact=True, share=1.0, most=1e-4, bits=64)
+TRAINED_ON = Setting("jax", exact=False, share=0.6, most=1e-3)
+WARP = Setting("warp", exact=False, share=0.6, most=1e-3)
+
+
+@cache
+def _engine(name: str, setting: Setting) -> CompiledEngine:
+    with pytest.MonkeyPatch.context() as patch:
+        if setting.exact:
+            native_frame.install(patch)
+        return CompiledEngine(MjxEngine(get_species(name), N, setting.impl, Solver() if setting.exact else None), N)
+
+
+@contextmanager
+def _device(name: str, env: EnvSection, setting: Setting) -> Iterator[DeviceEnv]:
+    with jax.enable_x64(setting.bits == 64):
+        engine = _engine(name, setting)
+        with jax.disable_jit():
+            yield DeviceEnv(engine, env)
+
+
+def _native(name: str, env: EnvSection) -> BatchEnv:
+    return native_env(get_species(name), env, N, SEED, Stream.TRAIN, random_age=True)
+
+
+def _actions(name: str, stage: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """The shipped policy with noise, so strong in every fourth world that it falls."""
+    policy = load_policy(shipped_policy(name, stage))
+    rng = np.random.default_rng(0)
+    scale = np.where(np.arange(N) % 4 == 0, 0.6, 0.1)[:, None]
+
+    def act(observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        mean = policy.act(observation)
+        return np.clip(mean + scale * rng.standard_normal(mean.shape), -1.0, 1.0).astype(np.float32)
+
+    return act
+
+
+def _differences(ours: Any, theirs: Any) -> dict[str, NDArray[np.float64]]:
+    """Largest difference of each world, by what differs."""
+    found = {"observation": np.abs(np.asarray(ours.next_observation) - theirs.next_observation).max(axis=1)}
+    assert ours.terms.keys() == theirs.terms.keys()
+    for term, values in theirs.terms.items():
+        found[f"reward/{term}"] = np.abs(np.asarray(ours.terms[term]) - values)
+    found["reward"] = np.abs(np.asarray(ours.reward) - theirs.reward)
+    for name in ("terminated", "truncated", "succeeded"):
+        found[name] = (np.asarray(getattr(ours, name)) != getattr(theirs, name)).astype(float)
+    return found
+
+
+def compare(
+    name: str, stage: int, setting: Setting, change: Callable[[pytest.MonkeyPatch], None] = lambda patch: None
+) -> None:
+    """Continue native worlds on both engines with the same actions and hold what comes out against each other.
+
+    `change` of the task holds on the device only.
+    """
+    config = load_stage(name, stage)
+    native = _native(name, config.env)
+    native.reset()
+    act = _actions(name, stage)
+    for _ in range(WARM_UP):
+        native.step(act(native.observation))
+    worst: dict[str, NDArray[np.float64]] = {}
+    with _device(name, config.env, setting) as device:
+        worlds = continue_native(native, device, SEED)
+        key, ramp = jnp.asarray(philox.key_of(SEED, Stream.TRAIN)), jnp.float32(1.0)
+        for _ in range(STEPS):
+            action = act(native.observation)
+            theirs = native.step(action)
+            with pytest.MonkeyPatch.context() as patch:
+                change(patch)
+                worlds, ours = device.step(key, worlds, jnp.asarray(action), ramp)
+            for what, values in _differences(ours, theirs).items():
+                worst[what] = np.maximum(worst.get(what, 0.0), values)
+    for what, values in worst.items():
+        agree = (values <= setting.most).mean()
+        assert agree >= setting.share, f"{what}: {agree:.2f} of the worlds agree, the largest differ by {values.max()}"
+        assert np.median(values) <= setting.most / 10, f"{what}: the median world differs by {np.median(values)}"
+
+
+@pytest.mark.parametrize(("name", "stage"), STAGES)
+def test_episodes_begin_alike(name: str, stage: int) -> None:
+    env = load_stage(name, stage).env
+    native = _native(name, env)
+    with _device(name, env, EXACT) as device:
+        for episode in (0, 1):
+            start = begin(device, SEED, N, episode)
+            native._begin(np.ones(N, dtype=bool))
+            np.testing.assert_allclose(start.observation, native.observation, atol=RESET, rtol=0)
+            for field, values in native.task_state._asdict().items():
+                np.testing.assert_allclose(
+                    getattr(start.task_state, field), values, atol=1e-5, rtol=1e-6, err_msg=field
+                )
+            for field in ("step", "phase", "struck", "push_start"):
+                np.testing.assert_array_equal(getattr(start.task_state, field), getattr(native.task_state, field))
+
+
+@pytest.mark.parametrize(("name", "stage"), STAGES)
+def test_twenty_steps_are_alike(name: str, stage: int) -> None:
+    compare(name, stage, EXACT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_most_worlds_are_alike_under_the_options_of_training(stage: int) -> None:
+    """A falling animal stands on a steep toe, whose contact frame differs."""
+    compare("velociraptor", stage, TRAINED_ON)
+
+
+@pytest.mark.slow
+def test_twenty_steps_are_alike_in_double_precision() -> None:
+    compare("velociraptor", 1, DOUBLE)
+
+
+@pytest.mark.warp
+@pytest.mark.parametrize(("name", "stage"), STAGES)
+def test_most_worlds_are_alike_on_warp(name: str, stage: int) -> None:
+    compare(name, stage, WARP)
+
+
+CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "reward term": lambda patch: patch.setitem(TERMS, "posture", lambda xp, seen: 1.01 * posture(xp, seen)),
+    "observation": lambda patch: patch.setattr(mdp, "observe", lambda *seen: observe(*seen) + 0.003),
+    "push": lambda patch: patch.setattr(mdp, "push_force", lambda *state: 1.05 * push_force(*state)),
+    "action": lambda patch: patch.setattr(mdp, "servo_targets", lambda xp, a, act: servo_targets(xp, a, 1.01 * act)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_on_one_side_only_is_noticed(change: str) -> None:
+    with pytest.raises(AssertionError, match=r"observation|reward"):
+        compare("velociraptor", 1, EXACT, change=CHANGES[change])
+
+
+def test_another_reset_on_one_side_only_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = philox.episode_uniforms
+    monkeypatch.setattr(philox, "episode_uniforms", lambda key, *rest: drawn(key + 1, *rest))
+    with pytest.raises(AssertionError):
+        test_episodes_begin_alike("velociraptor", 1)
