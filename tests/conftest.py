@@ -11,6 +11,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 if sys.platform == "linux" and not os.environ.get("DISPLAY"):
     os.environ.setdefault("MUJOCO_GL", "osmesa" if ctypes.util.find_library("OSMesa") else "egl")
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -18,6 +20,11 @@ from mesozoic.config import EnvSection
 from mesozoic.species import Species, get_species
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 from mesozoic.task import TERMS, weight_key
+
+# A shell that runs the tests in the background has them ignore these, and so would every command they start.
+for ignored in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler if ignored is signal.SIGINT else signal.SIG_DFL)
 
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")

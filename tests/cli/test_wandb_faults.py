@@ -17,7 +17,7 @@ from support.wandb_faults import AT_ONCE, LATER, FaultyWandbServer
 
 from mesozoic.run.checkpoint import checkpoints
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.slow  # each waits for a deadline of a minute
 
 START_SECONDS = END_SECONDS = 70.0
 """From the statue's figures to the first row of metrics; from the result to the end of the process."""

@@ -228,6 +228,8 @@ def test_the_table_is_long_enough() -> None:
 
 @applicable("train")
 def test_train(one: Wrong, run: Callable[..., list[str]], tmp_path: Path) -> None:
+    if one.backend == "sb3":  # without it there is one more thing wrong
+        pytest.importorskip("stable_baselines3")
     folder = tmp_path / "run"
     assert run("train", *words(one), "--stage", str(one.stage), "--output-dir", str(folder)) == [one.sentence]
     assert not folder.exists()
@@ -284,8 +286,7 @@ def test_as_it_is_typed(command: Sequence[str], tmp_path: Path) -> None:
 
 
 def test_what_is_missing_here_matters_only_where_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = kinds.find_spec
-    monkeypatch.setattr(kinds, "find_spec", lambda name: None if name == "torch" else real(name))
+    monkeypatch.setattr(kinds, "find_spec", lambda name: None if name == "torch" else object())
     spec = RunSpec(stage=1, backend="sb3")
     assert problems(spec, here=False) == []
     (sentence,) = problems(spec)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from support.learners import learn_until
 
+pytest.importorskip("stable_baselines3")
+
 from mesozoic.learn.learner import Diverged
 from mesozoic.sim.batch_env import BatchEnv
 
