@@ -18,7 +18,7 @@ N = 4
 @pytest.fixture(scope="session")
 def easy_prey() -> EnvSection:
     """Anything the animal does is a strike, as long as it stands."""
-    return EnvSection(prey_distance_range=(1.0, 1.0), reach_radius=50.0, hold_time=0.2, task_bonus=1.0, alive_bonus=0.0)
+    return EnvSection(prey_distance_range=(1.0, 1.0), reach_radius=10.0, hold_time=0.2, task_bonus=1.0, alive_bonus=0.0)
 
 
 def _actions(steps: int, size: int, n: int = N, seed: int = 0) -> NDArray[np.float32]:
