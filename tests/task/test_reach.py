@@ -239,7 +239,7 @@ def test_prey_appears_anywhere_within_its_ranges(
 ) -> None:
     near, far = sorted(10.0 * distance for distance in distances)
     low, high = sorted(3.0 * height for height in heights)
-    assume(near > 0.01)
+    assume(near >= 0.1)
     env = EnvSection(prey_distance_range=(near, far), prey_height_range=(low, high), target_bearing=widest)
     for values, (least, most), slack in zip(
         _reset(anatomy, env), [(near, far), (-widest, widest), (low, high)], (1e-4, 0.1, 1e-4), strict=True
