@@ -94,9 +94,9 @@ def run(words: list[str], said: str) -> None:
 def files(folder: Path) -> dict[str, object]:
     """Everything that must not depend on kills: policies, results, the state of the last checkpoint."""
     found: dict[str, object] = {
-        str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.glob("stage*/models/*"))
+        str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.glob("stage?/models/*"))
     }
-    for path in sorted(folder.glob("stage*/metrics.json")):
+    for path in sorted(folder.glob("stage?/metrics.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         found[str(path.relative_to(folder))] = {key: value for key, value in result.items() if key not in TIMES}
         saved = newest(path.parent / "checkpoints")
