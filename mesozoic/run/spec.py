@@ -23,7 +23,7 @@ class RunSpec:
         stage: the one to train; None: all of them, one after the other.
         target: the last one of a curriculum; None: to the end.
         backend, algorithm: the learner, `learn/kinds.py` has them all.
-        physics: the engine that simulates; `auto` is the learner's first.
+        physics: the engine that simulates; `auto` is Warp where there is an NVIDIA GPU, else the native one.
         overrides: texts such as `ppo.gamma=0.99` and `2.ppo.gamma=0.99`; later ones win.
         load: policy file or run folder that the first stage begins from.
     """
