@@ -10,6 +10,7 @@ import numpy as np
 from mjbatch import Batch
 from numpy.typing import NDArray
 
+from mesozoic.sim.clearance import clearance
 from mesozoic.sim.divergence import broken
 from mesozoic.sim.engine import State
 from mesozoic.species import Species
@@ -48,6 +49,7 @@ class NativeEngine:
         self._actuator_force = self._batch.bind("actuator_force")
         self._site_pos = self._batch.bind("site_xpos")
         self._geom_pos = self._batch.bind("geom_xpos")
+        self._xpos, self._xmat = self._batch.bind("xpos"), self._batch.bind("xmat")
         self._foot_force = np.zeros((n, len(self.anatomy.foot_sensors)))
         self._foot_geoms = [list(geoms) for geoms in self.anatomy.foot_geoms]
         self._sites = list(self.anatomy.strike_site_ids)
@@ -108,6 +110,7 @@ class NativeEngine:
                 actuator_force=self._actuator_force[at].astype(np.float32),
                 site_pos=self._site_pos[at][:, self._sites].astype(np.float32),
                 foot_pos=np.stack([geoms[:, g].mean(axis=1) for g in self._foot_geoms], axis=1, dtype=np.float32),
+                clearance=clearance(np, self.anatomy, self._xpos[at], self._xmat[at]).astype(np.float32),
                 diverged=broken(np, qpos, qvel) | self._warning[at][:, :, 1].any(axis=1),
             )
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from mesozoic.errors import UserError, shown
 from mesozoic.species.fit import CONTACT_SLOT, CONTROL_PERIOD, HOME_KEYFRAME, check_fit, part_names, part_of
 from mesozoic.species.species import FACTS_FILE, Species
+from mesozoic.species.underside import Underside, underside
 
 FREE_QPOS, FREE_QVEL = 7, 6
 """How much of `qpos` and `qvel` the free joint takes."""
@@ -41,6 +42,8 @@ class Anatomy:
         foot_sensors [nfeet][k]: `sensordata` indices whose sum is the vertical force on each foot.
         foot_geoms [nfeet][k]: ids of the geoms of each foot; foot_height [nfeet]: height of their centre at home, m.
         strike_site_ids [nsites]: ids of the strike sites.
+        underside [4 * nbody, k]: takes the height and the third row of the rotation matrix of every body, body by
+            body, to the heights of the centres of `k` spheres; underside_radius [k]: of these, metres (see `underside`).
         torso_id: body id of the torso.
         gravity: m/s^2; hip_height: m; mass: kg; weight: N.
     """
@@ -65,6 +68,8 @@ class Anatomy:
     foot_geoms: tuple[tuple[int, ...], ...]
     foot_height: NDArray[np.float32]
     strike_site_ids: tuple[int, ...]
+    underside: NDArray[np.float32]
+    underside_radius: NDArray[np.float32]
     torso_id: int
     gravity: float
     hip_height: float
@@ -127,6 +132,25 @@ def _mirror_signs(model: mujoco.MjModel, home: mujoco.MjData, mirror: NDArray[np
     return np.where((mirrored * axes[mirror]).sum(axis=1) > 0, 1.0, -1.0).astype(np.float32)
 
 
+def _underside(species: Species) -> Underside:
+    """The underside of everything that can be seen of the animal, which `load_physics_model` leaves out."""
+    model = species.load_model()
+    home = mujoco.MjData(model)
+    mujoco.mj_resetDataKeyframe(model, home, model.key(HOME_KEYFRAME).id)
+    mujoco.mj_kinematics(model, home)
+    feet = [int(model.geom(geom).id) for foot in species.feet for geom in foot.geoms]
+    return underside(model, feet, home, species.hip_height)
+
+
+def _heights(bodies: int, below: Underside) -> NDArray[np.float32]:
+    """The matrix [4 * bodies, k] of `Anatomy.underside`: height of a body plus its third row times the centre."""
+    weights = np.zeros((bodies, 4, len(below.body)), dtype=np.float32)
+    spheres = np.arange(len(below.body))
+    weights[below.body, 0, spheres] = 1.0
+    weights[below.body, 1:, spheres] = below.centre
+    return weights.reshape(4 * bodies, -1)
+
+
 def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
     """Read the constants of `species` from its compiled `model`.
 
@@ -142,6 +166,7 @@ def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
     mujoco.mj_kinematics(model, home)
     joint_sign = _mirror_signs(model, home, joint_mirror)
     foot_geoms = tuple(tuple(model.geom(geom).id for geom in foot.geoms) for foot in species.feet)
+    below = _underside(species)
     actuators = part_names(model, "actuator")
     scale = species.action_scale
     return Anatomy(
@@ -167,6 +192,8 @@ def anatomy_of(species: Species, model: mujoco.MjModel) -> Anatomy:
         foot_geoms=foot_geoms,
         foot_height=_f32([home.geom_xpos[list(geoms), 2].mean() for geoms in foot_geoms]),
         strike_site_ids=tuple(model.site(name).id for name in species.strike_sites),
+        underside=_heights(model.nbody, below),
+        underside_radius=below.radius,
         torso_id=model.body(species.torso).id,
         gravity=float(-model.opt.gravity[2]),
         hip_height=species.hip_height,

@@ -24,6 +24,7 @@ class Sensed(NamedTuple):
         actuator_force [n, nu]: servo torques in N*m at the last sub-step.
         site_pos [n, nsites, 3]: world positions of the strike sites, one sub-step old.
         foot_pos [n, nfeet, 3]: world positions of the feet (centre of their geoms), one sub-step old.
+        clearance [n]: height of the lowest point of all parts but the feet over the floor, metres, one sub-step old.
         diverged [n]: the physics of this world broke down (MuJoCo warning or a value that is not finite).
     """
 
@@ -33,6 +34,7 @@ class Sensed(NamedTuple):
     actuator_force: Array
     site_pos: Array
     foot_pos: Array
+    clearance: Array
     diverged: Array
 
 
@@ -72,6 +74,7 @@ class Kinematics(NamedTuple):
         lin_vel, ang_vel [n, 3]: velocities in the torso frame.
         yaw_rate [n]: turning speed about the vertical.
         height [n]: torso height over the home height, 1 when standing.
+        clearance [n]: height of the lowest point of all parts but the feet.
         ground_speed [n]: horizontal speed in any direction.
         approach_speed [n]: horizontal speed towards the target.
         target_dir [n, 2]: cosine and sine of the bearing of the target from the torso's heading.
@@ -90,6 +93,7 @@ class Kinematics(NamedTuple):
     ang_vel: Array
     yaw_rate: Array
     height: Array
+    clearance: Array
     ground_speed: Array
     approach_speed: Array
     target_dir: Array

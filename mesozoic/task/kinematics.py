@@ -47,6 +47,7 @@ def kinematics(xp: XP, anatomy: Anatomy, state: TaskState, sensed: Sensed) -> Ki
         ang_vel=xp.stack([wx, wy, wz], axis=1),
         yaw_rate=r20 * wx + r21 * wy + r22 * wz,
         height=qpos[:, 2] / anatomy.home_qpos[2],
+        clearance=sensed.clearance / length,
         ground_speed=xp.sqrt(vx * vx + vy * vy),
         approach_speed=(vx * dx + vy * dy) / ahead,
         target_dir=direction,

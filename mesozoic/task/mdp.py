@@ -8,6 +8,8 @@ Engines and environments call these functions and add nothing of the task.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 from typing import TypeVar
 
 from mesozoic.config import EnvSection
@@ -82,7 +84,7 @@ def judge(
     seen = kinematics(xp, anatomy, state, sensed)
     kin = hide_target(xp, seen, before.struck >= 0)
     reasons = end_reasons(env, kin, sensed.diverged)
-    fallen = reasons["low"] | reasons["tilted"] | reasons["diverged"]
+    fallen = reduce(or_, reasons.values())
     hit, struck = strike(xp, env, state, kin, fallen)
     succeeded = (struck >= hold_steps(anatomy, env)) & ~fallen
     state = state._replace(gap=kin.gap, foot_pos=sensed.foot_pos, struck=struck)
@@ -108,5 +110,6 @@ def _mask_diverged(xp: XP, anatomy: Anatomy, sensed: Sensed) -> Sensed:
         actuator_force=xp.where(bad, 0.0, sensed.actuator_force),
         site_pos=xp.where(bad[:, :, None], FAR_AWAY, sensed.site_pos),
         foot_pos=xp.where(bad[:, :, None], 0.0, sensed.foot_pos),
+        clearance=xp.where(sensed.diverged, anatomy.hip_height, sensed.clearance),
         diverged=sensed.diverged,
     )

@@ -8,12 +8,14 @@ from mesozoic.config import EnvSection
 from mesozoic.task.arrays import Array, Kinematics
 from mesozoic.task.kinematics import tilt_cosine
 
-REASONS = ("low", "tilted", "diverged")
-"""Fallen below the height limit, tilted beyond the limit, physics broke down."""
+REASONS = ("low", "tilted", "touched", "diverged")
+"""Below the height limit, tilted beyond the limit, on the floor with more than the feet, physics broke down."""
 
 
 def end_reasons(env: EnvSection, kin: Kinematics, diverged: Array) -> dict[str, Array]:
     """Reason -> [n] bool; several may hold at once, `diverged` stands alone."""
     low = kin.height < env.fall_height
     tilted = tilt_cosine(kin) < math.cos(math.radians(env.fall_tilt))
-    return {"low": low & ~diverged, "tilted": tilted & ~diverged, "diverged": diverged}
+    touched = kin.clearance < 0.0
+    seen = {"low": low, "tilted": tilted, "touched": touched}
+    return {**{name: mask & ~diverged for name, mask in seen.items()}, "diverged": diverged}

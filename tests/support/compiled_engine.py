@@ -73,6 +73,7 @@ def continue_native(native: BatchEnv, env: DeviceEnv, seed: int) -> Worlds:
         actuator_force=jnp.asarray(seen.actuator_force, kind),
         site_pos=jnp.asarray(seen.site_pos, kind),
         foot_pos=jnp.asarray(seen.foot_pos, kind),
+        clearance=jnp.asarray(seen.clearance, kind),
         fields={"friction": jnp.asarray(friction, jnp.float32)},
     )
     now = Start(physics, TaskState(*(jnp.asarray(x) for x in native.task_state)), jnp.asarray(native.observation))

@@ -63,6 +63,7 @@ def make_scene(anatomy: Anatomy, busy_env: EnvSection, uniforms: NDArray[np.floa
             actuator_force=_f32(rng.normal(0, 3.0, (N, anatomy.nu))),
             site_pos=_f32(site_pos),
             foot_pos=_f32(foot_pos),
+            clearance=_f32(length * np.where(np.arange(N) % 8 == 5, -0.1, 0.4)),
             diverged=np.arange(N) % 16 == 15,
         )
         return state, sensed, _f32(rng.uniform(-1.5, 1.5, (N, anatomy.nu)))
@@ -95,6 +96,7 @@ def standing(anatomy: Anatomy) -> Callable[[EnvSection, int], Scene]:
             actuator_force=np.ones((n, anatomy.nu), dtype=np.float32),
             site_pos=np.zeros((n, sites, 3), dtype=np.float32),
             foot_pos=foot_pos,
+            clearance=np.full(n, 0.1, dtype=np.float32),
             diverged=np.zeros(n, dtype=bool),
         )
         state, _ = task.begin(np, anatomy, env, state, sensed)

@@ -36,6 +36,7 @@ def test_the_layout_describes_the_whole_observation(name: str) -> None:
         actuator_force=np.zeros((2, anatomy.nu), dtype=np.float32),
         site_pos=np.zeros((2, len(anatomy.strike_site_ids), 3), dtype=np.float32),
         foot_pos=np.zeros((2, len(anatomy.foot_names), 3), dtype=np.float32),
+        clearance=np.full(2, 0.1, dtype=np.float32),
         diverged=np.zeros(2, dtype=bool),
     )
     _, observation = task.begin(np, anatomy, env, state, sensed)

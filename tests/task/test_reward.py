@@ -145,18 +145,22 @@ def test_sideways_speed_is_that_of_the_torso_itself(anatomy: Anatomy, standing: 
 
 
 def test_alive_is_for_standing_only(anatomy: Anatomy, busy_env: EnvSection, standing: Standing) -> None:
-    """Worlds: standing, airborne, low, tilted."""
-    state, sensed, action = standing(busy_env, 4)
-    force, qpos = sensed.foot_force.copy(), sensed.qpos.copy()
+    """Worlds: standing, airborne, low, tilted, with the tail or another part on the floor."""
+    state, sensed, action = standing(busy_env, 5)
+    force, qpos, clearance = sensed.foot_force.copy(), sensed.qpos.copy(), sensed.clearance.copy()
+    clearance[4] = -1e-3
     force[1] = 0.0
     qpos[2, 2] *= busy_env.fall_height - 0.01
     half = np.radians(busy_env.fall_tilt + 1) / 2
     qpos[3, 3:7] = [np.cos(half), np.sin(half), 0, 0]
-    step = task.judge(np, anatomy, busy_env, state, sensed._replace(foot_force=force, qpos=qpos), action)
-    assert (step.rewards["alive"] > 0).tolist() == [True, False, False, False]
-    assert step.terminated.tolist() == [False, False, True, True]
-    assert step.reasons["low"].tolist() == [False, False, True, False]
-    assert step.reasons["tilted"].tolist() == [False, False, False, True]
+    step = task.judge(
+        np, anatomy, busy_env, state, sensed._replace(foot_force=force, qpos=qpos, clearance=clearance), action
+    )
+    assert (step.rewards["alive"] > 0).tolist() == [True, False, False, False, False]
+    assert step.terminated.tolist() == [False, False, True, True, True]
+    assert step.reasons["low"].tolist() == [False, False, True, False, False]
+    assert step.reasons["tilted"].tolist() == [False, False, False, True, False]
+    assert step.reasons["touched"].tolist() == [False, False, False, False, True]
 
 
 def test_an_episode_is_cut_off_at_its_last_step_unless_it_failed_or_succeeded(

@@ -16,6 +16,7 @@ from mujoco import mjx
 
 from mesozoic.errors import UserError
 from mesozoic.files import cache_folder
+from mesozoic.sim.clearance import clearance
 from mesozoic.sim.divergence import broken
 from mesozoic.sim.mjx.model import FAST, Solver, device_model, limits_of
 from mesozoic.species import Species
@@ -35,7 +36,7 @@ class Physics(NamedTuple):
 
     Attributes:
         qpos, qvel: position and velocity; warm: the acceleration that the solver begins from.
-        foot_force, actuator_force, site_pos, foot_pos: as in `Sensed`.
+        foot_force, actuator_force, site_pos, foot_pos, clearance: as in `Sensed`.
         fields: what differs from the model in each world, name -> [n].
     """
 
@@ -46,6 +47,7 @@ class Physics(NamedTuple):
     actuator_force: Any
     site_pos: Any
     foot_pos: Any
+    clearance: Any
     fields: dict[str, Any]
 
 
@@ -139,6 +141,7 @@ class MjxEngine:
             actuator_force=data.actuator_force,
             site_pos=data.site_xpos[self._sites],
             foot_pos=jnp.stack([data.geom_xpos[np.array(g)].mean(axis=0) for g in self.anatomy.foot_geoms]),
+            clearance=clearance(jnp, self.anatomy, data.xpos, data.xmat.reshape(-1, 9)),
             fields=fields,
         )
 
