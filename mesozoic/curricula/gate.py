@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mesozoic.config import CurriculumSection
 from mesozoic.evaluation.episodes import Summary
 from mesozoic.evaluation.wilson import wilson
+
+BASELINES = ("statue", "random")
+"""Those of `evaluation.episodes.baselines` that face what the policy faces: the zero action and random actions."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,20 @@ class Verdict:
 class Gate:
     """The criteria of a stage's `[curriculum]` section.
 
-    Those of success hold for every stage: the policy must do its task in enough episodes, and more often
-    than the statue, with the lower bound of the one above the upper bound of the other. No stage is
-    passed by standing still. Where the animal walks, it must not be airborne for more than `max_flight`
+    Those of success hold for every stage: the policy must do its task in enough episodes, and more often than the
+    better of the baselines, with the lower bound of the one above the upper bound of the other. No stage is passed
+    by standing still, nor by twitching. Where the animal walks, it must not be airborne for more than `max_flight`
     of the time: no stage is passed by hopping.
+
+    Args:
+        baselines: summaries by name, with at least one of `BASELINES`.
     """
 
-    def __init__(self, plan: CurriculumSection, statue: Summary) -> None:
-        self._plan, self._statue = plan, statue
+    def __init__(self, plan: CurriculumSection, baselines: Mapping[str, Summary]) -> None:
+        self._plan = plan
+        there = [name for name in BASELINES if name in baselines]
+        self._rival = max(there, key=lambda name: baselines[name]["success_high"])
+        self._rival_high = baselines[self._rival]["success_high"]
 
     def judge(self, summary: Summary) -> Verdict:
         """Hold an evaluation against every criterion."""
@@ -65,7 +75,7 @@ class Gate:
         criteria = [
             Criterion("success", summary["success"], plan.min_success, or_equal=True),
             Criterion("success_low", summary["success_low"], plan.min_success_low, or_equal=True),
-            Criterion("success_low over statue", summary["success_low"], self._statue["success_high"]),
+            Criterion(f"success_low over {self._rival}", summary["success_low"], self._rival_high),
             Criterion("survival_low", summary["survival_low"], plan.min_survival, or_equal=True),
             Criterion("avg_reward", summary["avg_reward"], plan.min_avg_reward),
             Criterion("avg_episode_length", summary["avg_episode_length"], plan.min_avg_episode_length),

@@ -91,7 +91,7 @@ def evaluate_policy(
         raise Problems(too_few)
     run = run_episodes(policy.act, animal, config, seed, Stream.EVAL)
     figures = {"policy": run.summary()} | baselines(animal, config, seed, Stream.EVAL)
-    verdict = None if too_few else Gate(config.curriculum, figures["statue"]).judge(figures["policy"])
+    verdict = None if too_few else Gate(config.curriculum, figures).judge(figures["policy"])
     return Evaluation(animal, policy.stage, seed, policy, config, figures, verdict, "; ".join(too_few), run)
 
 

@@ -116,7 +116,7 @@ def _train(
         measured.measure(species, spec)
         for name, summary in measured.figures.items():
             reporter.say(f"{name}: success {summary['success']:.2f}  reward {summary['avg_reward']:.1f}")
-        loop = StageLoop(learner, evaluate, certify, Gate(plan, measured.figures["statue"]), plan, recorder)
+        loop = StageLoop(learner, evaluate, certify, Gate(plan, measured.figures), plan, recorder)
         checkpoints.add("loop", loop)
         place = Place(
             stage=folder.stage,

@@ -43,7 +43,7 @@ class Anatomy:
         foot_geoms [nfeet][k]: ids of the geoms of each foot; foot_height [nfeet]: height of their centre at home, m.
         strike_site_ids [nsites]: ids of the strike sites.
         underside [4 * nbody, k]: takes the height and the third row of the rotation matrix of every body, body by
-            body, to the heights of the centres of `k` spheres; underside_radius [k]: of these, metres (see `underside`).
+            body, to the heights of the centres of `k` spheres (see `underside`); underside_radius [k]: of these, m.
         torso_id: body id of the torso.
         gravity: m/s^2; hip_height: m; mass: kg; weight: N.
     """

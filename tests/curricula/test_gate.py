@@ -51,7 +51,7 @@ WEAK_STATUE = summary(3, survivors=3)
 
 @pytest.mark.parametrize("figures", [summary(64), summary(58), walking(0.0), walking(0.049), walking(0.05)])
 def test_a_good_policy_passes(figures: Summary) -> None:
-    verdict = Gate(PLAN, WEAK_STATUE).judge(figures)
+    verdict = Gate(PLAN, {"statue": WEAK_STATUE}).judge(figures)
     assert verdict.failures() == []
     assert verdict.passed
     assert all(criterion["passed"] for criterion in verdict.to_json())
@@ -72,7 +72,7 @@ def test_a_good_policy_passes(figures: Summary) -> None:
 def test_each_criterion_fails_alone_with_its_reason(
     change: dict[str, float], figures: Summary, statue: Summary, reason: str
 ) -> None:
-    verdict = Gate(PLAN.model_copy(update=change), statue).judge(figures)
+    verdict = Gate(PLAN.model_copy(update=change), {"statue": statue}).judge(figures)
     assert not verdict.passed
     assert verdict.failures() == [reason]
     assert sum(not criterion["passed"] for criterion in verdict.to_json()) == 1
@@ -81,24 +81,24 @@ def test_each_criterion_fails_alone_with_its_reason(
 @pytest.mark.parametrize("successes", [0, 1, 32, 63, 64])
 def test_a_statue_never_passes_even_if_it_always_succeeds(successes: int) -> None:
     itself = summary(successes)
-    verdict = Gate(LENIENT, itself).judge(itself)
+    verdict = Gate(LENIENT, {"statue": itself}).judge(itself)
     assert [text.split(" 0")[0] for text in verdict.failures()] == ["success_low over statue"]
 
 
 @given(st.integers(0, COUNT), st.integers(0, COUNT))
 def test_who_does_not_succeed_more_often_than_the_statue_never_passes(policy: int, statue: int) -> None:
-    verdict = Gate(LENIENT, summary(statue)).judge(summary(policy))
+    verdict = Gate(LENIENT, {"statue": summary(statue)}).judge(summary(policy))
     if policy <= statue:
         assert not verdict.passed
     assert verdict.passed == (wilson(policy, COUNT)[0] > wilson(statue, COUNT)[1])
 
 
 def test_survival_of_the_statue_does_not_count() -> None:
-    assert Gate(PLAN, summary(0, survivors=64)).judge(summary(64)).passed
+    assert Gate(PLAN, {"statue": summary(0, survivors=64)}).judge(summary(64)).passed
 
 
 def test_a_hopper_is_not_passed_however_often_it_is_said_to_succeed() -> None:
-    verdict = Gate(LENIENT, WEAK_STATUE).judge(walking(0.45))
+    verdict = Gate(LENIENT, {"statue": WEAK_STATUE}).judge(walking(0.45))
     assert verdict.failures() == ["share of time on the floor 0.55 < 0.95"]
 
 
@@ -106,19 +106,19 @@ def test_a_hopper_is_not_passed_however_often_it_is_said_to_succeed() -> None:
 def test_a_walk_passes_up_to_the_flight_that_is_allowed(flight: float, allowed: float) -> None:
     plan = LENIENT.model_copy(update={"max_flight": allowed})
     if abs(flight - allowed) > 1e-9:
-        assert Gate(plan, WEAK_STATUE).judge(walking(flight)).passed == (flight < allowed)
+        assert Gate(plan, {"statue": WEAK_STATUE}).judge(walking(flight)).passed == (flight < allowed)
 
 
 def test_flight_is_judged_only_where_somebody_walks() -> None:
-    names = [criterion.name for criterion in Gate(PLAN, WEAK_STATUE).judge(summary(64)).criteria]
-    more = [criterion.name for criterion in Gate(PLAN, WEAK_STATUE).judge(walking(0.0)).criteria]
+    names = [criterion.name for criterion in Gate(PLAN, {"statue": WEAK_STATUE}).judge(summary(64)).criteria]
+    more = [criterion.name for criterion in Gate(PLAN, {"statue": WEAK_STATUE}).judge(walking(0.0)).criteria]
     assert more == [*names, "share of time on the floor"]
 
 
 def test_shares_may_equal_their_thresholds_but_means_must_exceed_theirs() -> None:
     low, _ = wilson(62, COUNT)
     exact = PLAN.model_copy(update={"min_success": 62 / COUNT, "min_success_low": low, "min_survival": low})
-    gate = Gate(exact, WEAK_STATUE)
+    gate = Gate(exact, {"statue": WEAK_STATUE})
     assert gate.judge(summary(62, survivors=62)).passed
     assert not gate.judge(summary(62, survivors=62, reward=100.0)).passed
     assert not gate.judge(summary(62, survivors=62, length=400.0)).passed
@@ -128,8 +128,8 @@ def test_shares_may_equal_their_thresholds_but_means_must_exceed_theirs() -> Non
     "name", ["success", "success_low", "survival_low", "avg_reward", "avg_episode_length", "gait/flight"]
 )
 def test_figures_that_are_no_numbers_do_not_pass(name: str) -> None:
-    assert not Gate(PLAN, WEAK_STATUE).judge(walking(0.0) | {name: float("nan")}).passed
-    assert not Gate(LENIENT, WEAK_STATUE).judge(walking(0.0) | {name: float("nan")}).passed
+    assert not Gate(PLAN, {"statue": WEAK_STATUE}).judge(walking(0.0) | {name: float("nan")}).passed
+    assert not Gate(LENIENT, {"statue": WEAK_STATUE}).judge(walking(0.0) | {name: float("nan")}).passed
 
 
 @pytest.mark.parametrize("key", ["min_success_low", "min_survival"])
@@ -142,3 +142,12 @@ def test_a_gate_that_nobody_can_pass_is_refused_with_the_key_to_change(key: str)
         rf"curriculum\.{key} = 0\.9 .*30 episodes.*lower bound {best:.3f}.*curriculum\.eval_episodes", sentence
     )
     assert gate_problems(too_few.model_copy(update={key: best})) == []
+
+
+@given(st.integers(0, COUNT), st.integers(0, COUNT), st.integers(0, COUNT))
+def test_a_policy_is_held_against_the_better_of_the_baselines(policy: int, still: int, twitching: int) -> None:
+    rivals = {"statue": summary(still), "random": summary(twitching), "statue, undisturbed": summary(COUNT)}
+    verdict = Gate(LENIENT, rivals).judge(summary(policy))
+    assert verdict.passed == (wilson(policy, COUNT)[0] > wilson(max(still, twitching), COUNT)[1])
+    better = "random" if twitching > still else "statue"
+    assert f"success_low over {better}" in [criterion.name for criterion in verdict.criteria]

@@ -124,7 +124,7 @@ def loop(
         learner,
         lambda policy: figures(score(policy.info["step"])),
         lambda policy, number: figures(certify(policy.info["step"], number)),
-        Gate(section, figures(0.0)),
+        Gate(section, {"statue": figures(0.0)}),
         section,
         notes,
     )

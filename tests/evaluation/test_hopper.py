@@ -54,21 +54,21 @@ def in_phase(
 
 
 def velociraptor_hop(seconds: float, seen: dict[str, NDArray[np.float32]]) -> dict[str, NDArray | float]:
-    """Both legs crouch and push off together 2.4 times a second; reflexes keep the trunk level.
+    """Both legs crouch and push off together 2.4 times a second; reflexes keep the trunk level and the tail up.
 
     Found by random search (cross-entropy method) over its numbers; the last one of the hip sets the speed.
     """
     pitch, roll = seen["gravity"][:, 0], seen["gravity"][:, 1]
     roll_rate, pitch_rate = seen["ang_vel"][:, 0], seen["ang_vel"][:, 1]
-    hip, knee, ankle = (math.cos(2.0 * math.pi * (2.43 * seconds + shift)) for shift in (-0.03, 0.0, 0.03))
-    level = 0.97 * pitch + 0.18 * pitch_rate
-    upright = 2.88 * roll - 0.29 * roll_rate
+    hip, knee, ankle = (math.cos(2.0 * math.pi * (2.43 * seconds + shift)) for shift in (-0.052, 0.0, -0.007))
+    level = 0.855 * pitch + 0.312 * pitch_rate
+    upright = 2.87 * roll - 0.244 * roll_rate
     return {
-        "hip_pitch": 0.6 * hip + level + 1.36 * seen["lin_vel"][:, 0] - 0.32,
-        "knee": -0.52 * knee - 1.13,
-        "ankle": 0.66 * ankle - 2.37 * pitch - 0.52 * pitch_rate + 0.19,
-        "toe": -0.27,
-        "tail_pitch": 2.43 * level,
+        "hip_pitch": 0.566 * hip + level + 1.262 * seen["lin_vel"][:, 0] - 0.17,
+        "knee": -0.495 * knee - 1.086,
+        "ankle": 0.535 * ankle - 2.382 * pitch - 0.571 * pitch_rate + 0.303,
+        "toe": -0.161,
+        "tail_pitch": 2.028 * level + 0.7,
         "left_hip_roll": upright,
         "right_hip_roll": -upright,
     }
@@ -110,7 +110,7 @@ class TestHopper:
     def test_fails_the_gate(self, species: Species, hopper: Episodes) -> None:
         config = load_stage("velociraptor", 2)
         still = evaluate(species, config, statue(species.load_model().nu)).summary()
-        verdict = Gate(config.curriculum, still).judge(hopper.summary())
+        verdict = Gate(config.curriculum, {"statue": still}).judge(hopper.summary())
         assert not verdict.passed
         assert "success" in {criterion.name for criterion in verdict.criteria if not criterion.passed}
 

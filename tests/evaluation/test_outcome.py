@@ -147,7 +147,7 @@ class TestGate:
         return summary_of(config, still)
 
     def test_walkers_pass(self, config: StageConfig, statue: Summary, walk: Any, make_trace: Any) -> None:
-        verdict = Gate(config.curriculum, statue).judge(summary_of(config, make_trace(*[walk()] * 64)))
+        verdict = Gate(config.curriculum, {"statue": statue}).judge(summary_of(config, make_trace(*[walk()] * 64)))
         assert verdict.passed, verdict.failures()
         assert "share of time on the floor" in {criterion.name for criterion in verdict.criteria}
 
@@ -157,19 +157,19 @@ class TestGate:
     ) -> None:
         figures = summary_of(config, make_trace(*[walk(duty=0.4, lags=lags)] * 64))
         assert figures["survival"] == 1.0 and figures["criterion/on_speed"] == 1.0
-        failures = " ".join(Gate(config.curriculum, statue).judge(figures).failures())
+        failures = " ".join(Gate(config.curriculum, {"statue": statue}).judge(figures).failures())
         for name in ("success 0 <", "success_low 0 <", "success_low over statue 0 <=", "share of time on the floor"):
             assert name in failures
 
     def test_statues_do_not(self, config: StageConfig, statue: Summary) -> None:
         assert statue["success"] == 0.0 and statue["survival"] == 1.0
-        assert not Gate(config.curriculum, statue).judge(statue).passed
+        assert not Gate(config.curriculum, {"statue": statue}).judge(statue).passed
 
     def test_walkers_that_now_and_then_hop_do_not(
         self, config: StageConfig, statue: Summary, walk: Any, make_trace: Any
     ) -> None:
         hop = walk(duty=0.4, lags=(0.0, 0.0))
         few, many = (summary_of(config, make_trace(*[hop] * n, *[walk()] * (64 - n))) for n in (1, 16))
-        gate = Gate(config.curriculum, statue)
+        gate = Gate(config.curriculum, {"statue": statue})
         assert gate.judge(few).passed
         assert not gate.judge(many).passed

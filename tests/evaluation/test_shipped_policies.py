@@ -51,7 +51,7 @@ def test_a_shipped_policy_passes_its_gate_and_a_statue_and_random_actions_do_not
         name: run_episodes(actor, animal, config, SEED, Stream.EVAL, counts[name]).summary()
         for name, actor in actors.items()
     }
-    gate = Gate(config.curriculum, summaries["statue"])
+    gate = Gate(config.curriculum, summaries)
     verdicts = {name: gate.judge(summary) for name, summary in summaries.items()}
     assert verdicts["policy"].passed, verdicts["policy"].failures()
     assert not verdicts["statue"].passed

@@ -6,13 +6,13 @@ import mujoco
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.support.lowest import lowest_point_but_feet
 
 from mesozoic.sim.clearance import clearance
 from mesozoic.sim.native import NativeEngine
 from mesozoic.species import get_species, species_names
 from mesozoic.species.anatomy import anatomy_of
 from mesozoic.species.underside import SOLE, TOLERANCE
+from tests.support.lowest import lowest_point_but_feet
 
 POSES = 300
 TILT = np.radians(60)

@@ -31,7 +31,14 @@ PPO_KEYS: dict[str, tuple[str, Callable[[Any], object], object]] = {
     "log_std_init": ("-1.5", lambda model: set(model.policy.log_std.tolist()), {-1.5}),
     "net_arch": ("small", lambda model: widths(model.policy.mlp_extractor.policy_net), [64, 64]),
 }
-ELSEWHERE = {"learning_rate_end", "ent_anneal_fraction", "log_std_end", "log_std_fraction", "average_updates"}
+ELSEWHERE = {
+    "learning_rate_end",
+    "learning_rate_by_noise",
+    "ent_anneal_fraction",
+    "log_std_end",
+    "log_std_fraction",
+    "average_updates",
+}
 """Keys of PPO with tests of their own."""
 
 SAC_KEYS: dict[str, tuple[str, Callable[[Any], object], object]] = {
