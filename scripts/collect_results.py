@@ -4,10 +4,12 @@
     python scripts/collect_results.py runs/all --ship
     python scripts/collect_results.py runs/all --others runs/sb3-ppo runs/sb3-sac
 
-`--others` are folders of runs with other learners; without it those on record are kept.
+`--others` are folders of runs with other learners; without it those on record are kept, as are the runs of a
+species that the folder has none of. `--again` evaluates the shipped policies once more, after a change of the task.
 Writes `docs/results/records.json`, from which `scripts/write_results.py` makes `docs/results.md`. With
 `--ship` the policies of the best seed of each species go into the package: of the seeds whose stages all
-passed, the one whose weakest stage has the highest success. Evaluations already on record are kept.
+passed, the one whose weakest stage has the highest success.
+Evaluations already on record are kept.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from mesozoic.evaluation.robustness import measure_robustness
 from mesozoic.learn.policy import load_policy
 from mesozoic.policies import FOLDER
 from mesozoic.sim.samples import Stream
-from mesozoic.species import get_species, load_stage, species_names, stage_files
+from mesozoic.species import get_species, load_stage, stage_files
 
 RECORDS = Path(__file__).parent.parent / "docs" / "results" / "records.json"
 EPISODES, SEED = 256, 7
@@ -55,14 +57,23 @@ def main() -> int:
     parser.add_argument("runs", type=Path, help="folder with one curriculum run per folder")
     parser.add_argument("--others", type=Path, nargs="*", help="folders of runs that others learned")
     parser.add_argument("--ship", action="store_true", help="copy the best policies into the package")
+    parser.add_argument("--again", action="store_true", help="evaluate the policies in the package once more")
     options = parser.parse_args()
     old = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.exists() else {"runs": [], "shipped": []}
     others = old.get("others", [])
     known = {record["sha256"]: record for record in [*old["runs"], *others]}
     records = _records(options.runs, known)
+    fresh = {record["species"] for record in records}
+    records += [record for record in old["runs"] if record["species"] not in fresh]
     if options.others is not None:
         others = [record for folder in options.others for record in _records(folder, known)]
-    shipped = _ship(options.runs, records, old["shipped"]) if options.ship else old["shipped"]
+    shipped = old["shipped"]
+    if options.ship:
+        kept = [line for line in shipped if line["species"] not in fresh]
+        shipped = kept + _ship(options.runs, [one for one in records if one["species"] in fresh], shipped)
+        shipped.sort(key=lambda line: (line["species"], line["stage"]))
+    if options.again:
+        shipped = [_again(line) for line in shipped]
     RECORDS.parent.mkdir(parents=True, exist_ok=True)
     RECORDS.write_text(
         json.dumps({"runs": records, "others": others, "shipped": shipped}, indent=1) + "\n", encoding="utf-8"
@@ -110,7 +121,7 @@ def _ship(runs: Path, records: list[dict[str, Any]], old: list[dict[str, Any]]) 
     """Copy the best policies into the package; their records, with baselines and robustness."""
     known = {record["sha256"]: record for record in old}
     shipped = []
-    for species in species_names():
+    for species in sorted({record["species"] for record in records}):
         seeds: dict[int, dict[int, dict[str, Any]]] = {}
         for record in records:
             if record["species"] == species and record["stage_passed"]:
@@ -133,6 +144,14 @@ def _ship(runs: Path, records: list[dict[str, Any]], old: list[dict[str, Any]]) 
             shipped.append({**line, **{key: figures[key] for key in ("baselines", "robustness")}})
             print(f"{species} stage {stage}: seed {seed} ships", flush=True)
     return shipped
+
+
+def _again(line: dict[str, Any]) -> dict[str, Any]:
+    """The record of a shipped policy with new figures."""
+    policy = FOLDER / line["species"] / f"stage{line['stage']}.zip"
+    figures = {"unseen": _unseen(policy), **_examine(policy)}
+    print(f"{line['species']} stage {line['stage']}: success {figures['unseen']['success']:.3f} on unseen episodes")
+    return {**line, **figures}
 
 
 def _examine(file: Path) -> dict[str, Any]:
