@@ -1,4 +1,4 @@
-"""What a machine sends along with a run folder: after a copy only plain files and folders with plain modes are there."""
+"""What a machine sends with a run folder: after a copy only plain files and folders with plain modes are there."""
 
 from __future__ import annotations
 
