@@ -27,9 +27,13 @@ def whole_option(text: str) -> Any:
     return typer.Option(parser=read, metavar="INTEGER", help=text)
 
 
-def path_option(text: str) -> Any:
-    """An option for a file or folder, in which `~` is the home folder; `text` is its help."""
-    return typer.Option(parser=read_path, metavar="PATH", help=text)
+def path_option(text: str, *names: str) -> Any:
+    """An option for a file or folder, in which `~` is the home folder; `text` is its help.
+
+    Args:
+        names: what it is called; default: as its argument.
+    """
+    return typer.Option(*names, parser=read_path, metavar="PATH", help=text)
 
 
 def read_path(value: str | Path) -> Path:

@@ -58,6 +58,10 @@ class StageFolder:
     def config(self) -> Path:
         return self.path / "stage_config.json"
 
+    def stands(self) -> bool:
+        """Whether the folders that `create` makes are there."""
+        return self.models.is_dir() and self.checkpoints.is_dir()
+
     def create(self) -> None:
         """Make the folders.
 

@@ -8,13 +8,13 @@ MAX_HOURS, RESULTS (a mounted bucket). `wandb agent` exits with 0 after crashes,
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
 import shlex
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -23,12 +23,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 from mesozoic.errors import UserError, shown
 from mesozoic.job.environment import read_hours
 from mesozoic.job.processes import die_with_parent
 from mesozoic.job.wandb_names import drop_empty
+from mesozoic.run.lock import Held, file_lock
 from mesozoic.sweep.trial import FOLDER, RECORD, STOPPED
 from mesozoic.sweep.wandb_key import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, sweep_state
@@ -94,17 +94,37 @@ def silent_runs(sweep: str, outcomes: Outcomes) -> list[str]:
     return [run for run in finished if states.get(run) not in ("finished", "running")]
 
 
-def claim_slot(slots: int, folder: Path) -> tuple[int, IO[str]] | None:
-    """The first slot of this machine that no living agent holds, and the file that holds it; None if all are."""
-    folder.mkdir(parents=True, exist_ok=True)
+def slots_folder() -> Path:
+    """The folder of this user's slots on this machine.
+
+    Raises:
+        UserError: another user of the machine has prepared it.
+    """
+    folder = Path(tempfile.gettempdir()) / f"mesozoic-slots-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise UserError(
+            f"{folder} is not a folder that only you can write to, so somebody else may have put it there; remove it,"
+            " or set TMPDIR to a folder of your own"
+        )
+    return folder
+
+
+def claim_slot(slots: int, folder: Path) -> tuple[int, contextlib.ExitStack] | None:
+    """The first slot of this machine that no living agent holds, and what lets go of it; None if all are held.
+
+    Raises:
+        UserError: something else than a plain file lies in its place.
+    """
     for slot in range(slots):
-        file = (folder / f"slot{slot}").open("w")
+        held = contextlib.ExitStack()
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
+            held.enter_context(file_lock(folder / f"slot{slot}"))
+        except Held:
             continue
-        return slot, file
+        return slot, held
     return None
 
 
@@ -216,7 +236,7 @@ def main(arguments: Sequence[str]) -> int:
     if wandb_key() is None:
         raise UserError("there is no key for W&B; export WANDB_API_KEY and give --secret WANDB_API_KEY")
     runs = Path(os.environ.get("RESULTS") or Path.home() / "mesozoic-runs") / f"sweep-{sweep.rpartition('/')[2]}"
-    claimed = claim_slot(slots, Path(tempfile.gettempdir()) / f"mesozoic-slots-{os.getuid()}")
+    claimed = claim_slot(slots, slots_folder())
     slot = claimed[0] if claimed else 0
     cores = pin(slot, slots) if claimed and slots > 1 else "all cores"
     folder = Path(tempfile.mkdtemp(prefix="mesozoic-agent-"))  # W&B's own files; on a bucket they would be slow
