@@ -27,8 +27,8 @@ from types import FrameType
 from mesozoic.errors import UserError, shown
 from mesozoic.job.environment import read_hours
 from mesozoic.job.processes import die_with_parent
-from mesozoic.job.wandb_names import drop_empty
 from mesozoic.run.lock import Held, file_lock
+from mesozoic.run.sinks.wandb_sink import without_empty
 from mesozoic.sweep.trial import FOLDER, RECORD, STOPPED
 from mesozoic.sweep.wandb_key import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, sweep_state
@@ -227,7 +227,8 @@ def _send(pid: int, number: int) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one agent of the sweep that `arguments` names."""
-    drop_empty(os.environ)
+    for empty in os.environ.keys() - without_empty(os.environ).keys():
+        del os.environ[empty]
     if len(arguments) != 1 or arguments[0].count("/") != 2 or not all(arguments[0].split("/")):
         raise UserError(f"give the sweep as ENTITY/PROJECT/ID, in SWEEP_ID, not '{' '.join(arguments)}'")
     sweep = arguments[0]
