@@ -21,6 +21,7 @@ from mesozoic.cli import (
     train_command,
 )
 from mesozoic.errors import ending_of
+from mesozoic.redact import redact
 from mesozoic.version import __version__
 
 app = typer.Typer(
@@ -65,5 +66,5 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
+    print(redact(message), file=sys.stderr)
     sys.exit(code)

@@ -30,7 +30,7 @@ from mesozoic.job.processes import die_with_parent
 from mesozoic.run.lock import Held, file_lock
 from mesozoic.run.sinks.wandb_sink import without_empty
 from mesozoic.sweep.trial import FOLDER, RECORD, STOPPED
-from mesozoic.sweep.wandb_key import wandb_key
+from mesozoic.sweep.wandb_account import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, sweep_state
 
 GRACE_SECONDS = 120.0
