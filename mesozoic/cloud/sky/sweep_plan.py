@@ -35,7 +35,8 @@ class SweepRequest:
 
     Attributes:
         gpus: `A100:8`, `A100` (one) or `CPU:4` (four agents without a GPU), on each machine.
-        sweep_file: default: cloud/sweep.yaml of the checkout.
+        sweep_file: default: cloud/sweep.yaml of the checkout. any_command: also one that runs something else than
+            `mesozoic train`.
         nodes: machines of that size; pool: as a SkyPilot managed pool instead of one cluster.
         project, entity: of W&B; default: the sweep file's, then those of W&B's own settings.
         max_hourly_cost: dollars per hour for all machines; max_hours: each agent ends itself after that.
@@ -46,6 +47,7 @@ class SweepRequest:
     gpus: str = "A100"
     infra: str | None = None
     sweep_file: Path | None = None
+    any_command: bool = False
     nodes: int = 1
     pool: bool = False
     spot: bool = False
@@ -90,6 +92,7 @@ class SweepPlan:
         lines = [
             f"sweep {self.file.path} ({self.file.config['method']}, {self.file.metric}{runs})"
             f" in {whose} at {without_password(server())}",
+            f"  every run: {self.file.command}",
             f"{what} {self.name}: {_count(self.agents, 'agent')}, one for each {place}",
         ]
         shown: list[str] = []
@@ -142,7 +145,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     if request.pull and request.pull.exists() and not request.pull.is_dir():
         raise UserError(f"--pull {request.pull} is no folder; give another")
     refuse_secrets(dict(request.env))
-    file = read_sweep(request.sweep_file or checkout / SWEEP_FILE)
+    file = read_sweep(request.sweep_file or checkout / SWEEP_FILE, request.any_command)
     if file.runs is None and request.max_hours is None:
         raise UserError(f"{file.path.name} never ends; add for example run_cap: 24 to it, or give --max-hours 8")
     own_project, own_entity = project_and_entity()
