@@ -74,8 +74,16 @@ def ending_of(error: BaseException) -> tuple[str, int] | None:
 
 def shown(value: object, limit: int = 80) -> str:
     """A value that somebody gave, fit to be part of a sentence: one line, nothing unprintable, not endless."""
-    text = value if isinstance(value, str) and value.isprintable() else repr(value)
+    text = value if isinstance(value, str) and value.isprintable() else written(value)
     return text if len(text) <= limit else f"{text[: limit - 20]}... ({len(text)} characters)"
+
+
+def written(value: object) -> str:
+    """`repr(value)`, also of a number with too many digits and of what is nested too deeply."""
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__} too large to write"
 
 
 def plain(sentence: str) -> str:

@@ -42,11 +42,11 @@ def read_path(value: str | Path) -> Path:
     Raises:
         UserError: it is empty, or no system has so long a name.
     """
-    from mesozoic.errors import UserError, shown
+    from mesozoic.errors import UserError, shown, written
 
     text = str(value)
     if not text.strip() or "\0" in text:
-        raise UserError(f"a path is {shown(repr(text))}; give the name of a file or folder, or leave the option out")
+        raise UserError(f"a path is {shown(written(text))}; give the name of a file or folder, or leave the option out")
     if any(len(os.fsencode(part)) > LONGEST_NAME for part in Path(text).parts):
         raise UserError(f"'{shown(text)}' is too long for a name; give a shorter one")
     try:

@@ -10,9 +10,12 @@ from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
-from mesozoic.errors import Problems, UserError, sentences_of, shown
+from mesozoic.errors import Problems, UserError, sentences_of, shown, written
+from mesozoic.files import cause, parse_yaml, read_text
 
 METHODS = ("random", "grid", "bayes")
+LARGEST = 100_000
+"""Bytes of a sweep file."""
 FEW = 64
 """Combinations of values that are all tried."""
 LOGGED = re.compile(r"eval/score|stage[1-9][0-9]?/.+")
@@ -37,21 +40,15 @@ def read_sweep(path: Path) -> SweepFile:
     Raises:
         UserError: it cannot be read, or agents could not run it: a sentence about each mistake.
     """
-    import yaml
-
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"cannot read the sweep {path} ({error.strerror}); give an existing file with --sweep"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name} is not valid YAML ({' '.join(str(error).split())}); correct it") from None
+        config = parse_yaml(read_text(path, LARGEST))
+    except ValueError as error:
+        raise UserError(f"{path.name} is not valid YAML ({cause(error)}); correct it") from None
     if not isinstance(config, dict):
         raise UserError(f"{path.name} holds no sweep; copy cloud/sweep.yaml and change that")
     where = path.name
     if config.get("method") not in METHODS:
-        raise UserError(f"{where}: method is {shown(repr(config.get('method')))}; write one of {', '.join(METHODS)}")
+        raise UserError(f"{where}: method is {shown(written(config.get('method')))}; write one of {', '.join(METHODS)}")
     parameters = config.get("parameters")
     if not isinstance(parameters, dict) or not parameters:
         raise UserError(f"{where}: there are no parameters to vary; add for example ppo.learning_rate")
@@ -83,7 +80,7 @@ def _check_metric(config: dict[str, Any], where: str) -> None:
     if name is None and config["method"] != "bayes":
         return
     if not isinstance(name, str) or not LOGGED.fullmatch(name):
-        raise UserError(f"{where}: metric {shown(repr(name))} is logged by no run; write eval/score")
+        raise UserError(f"{where}: metric {shown(written(name))} is logged by no run; write eval/score")
 
 
 def trial_problems(words: Sequence[str], parameters: Mapping[str, Sequence[object]]) -> list[str]:
@@ -158,7 +155,7 @@ def _values(name: str, given: object, where: str) -> list[object]:
         bound = given.get(key)
         if key in given and (isinstance(bound, bool) or not isinstance(bound, int | float)):
             raise UserError(
-                f"{where}: {key} of {shown(name)} is {shown(repr(bound))}, which YAML reads as no number;"
+                f"{where}: {key} of {shown(name)} is {shown(written(bound))}, which YAML reads as no number;"
                 " write 1.0e-4 for 1e-4"
             )
     if len(bounds) == 2 and bounds[0] >= bounds[1]:
@@ -174,7 +171,7 @@ def _run_limit(config: dict[str, Any], where: str) -> int | None:
     """How many runs the sweep makes at most."""
     cap = config.get("run_cap")
     if cap is not None and (not isinstance(cap, int) or isinstance(cap, bool) or cap < 1):
-        raise UserError(f"{where}: run_cap is {shown(repr(cap))}; write a whole number of runs, at least 1")
+        raise UserError(f"{where}: run_cap is {shown(written(cap))}; write a whole number of runs, at least 1")
     if config["method"] != "grid":
         return cap
     sizes = []
