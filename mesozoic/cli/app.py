@@ -72,7 +72,7 @@ def _run() -> int:
         UserError: also where Typer itself refuses what was typed.
     """
     try:
-        return int(app(standalone_mode=False) or 0)
+        return int(app(prog_name="mesozoic", standalone_mode=False) or 0)
     except typer.Abort:
         raise KeyboardInterrupt from None
     except UsageError as error:
