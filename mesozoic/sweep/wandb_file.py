@@ -39,7 +39,8 @@ class SweepFile:
     @property
     def command(self) -> str:
         """What every run executes, as it may be shown; `${args}` stands for the values that the sweep chooses."""
-        return shown(shlex.join(str(word) for word in self.config["command"]).replace("'${args}'", "${args}"), 300)
+        words = shlex.join(str(word) for word in self.config["command"])
+        return shown(re.sub(r"'(\$\{\w+\})'", r"\1", words), 300)
 
 
 def read_sweep(path: Path, any_command: bool = False) -> SweepFile:
