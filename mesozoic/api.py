@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +59,9 @@ def train(
         UserError: bad input, a sentence for each mistake; nothing was written.
         Stopped: a signal came, or `on_metrics` returned False; a checkpoint was written.
     """
-    run = _path(checkpoint_dir)
+    asked = RunSpec(species, stage, None, seed, backend, algorithm, physics, load=_path(load))
     flags = stage_flags({"timesteps": timesteps, "n-envs": n_envs})
-    spec = RunSpec(
-        species=species,
-        stage=stage,
-        seed=seed,
-        backend=backend,
-        algorithm=algorithm,
-        physics=physics,
-        overrides=(*as_overrides(overrides), *flags),
-        load=_path(load),
-    )
-    sinks = sinks_for(wandb_project is not None, wandb_project, on_metrics)
-    return start(spec, run, resume=resume, sinks=sinks, reporter=reporter)[0]
+    return _start(asked, overrides, flags, checkpoint_dir, False, resume, wandb_project, on_metrics, reporter)[0]
 
 
 def curriculum(
@@ -102,20 +92,9 @@ def curriculum(
     Returns:
         What `train` returns, for each stage.
     """
-    run = _path(checkpoint_dir)
+    asked = RunSpec(species, None, target, seed, backend, algorithm, physics, load=_path(load))
     flags = stage_flags({"timesteps": timesteps, "n-envs": n_envs})
-    spec = RunSpec(
-        species=species,
-        target=target,
-        seed=seed,
-        backend=backend,
-        algorithm=algorithm,
-        physics=physics,
-        overrides=(*as_overrides(overrides), *flags),
-        load=_path(load),
-    )
-    sinks = sinks_for(wandb_project is not None, wandb_project, on_metrics)
-    return start(spec, run, strict=strict, resume=resume, sinks=sinks, reporter=reporter)
+    return _start(asked, overrides, flags, checkpoint_dir, strict, resume, wandb_project, on_metrics, reporter)
 
 
 def evaluate(
@@ -182,6 +161,23 @@ def load_policy(policy: PathLike, stage: int | None = None) -> Policy:
         policy: a policy file, a run folder, or a species whose policy ships; stage: which stage's, default: the last.
     """
     return read_policy(Path(policy).expanduser(), stage)
+
+
+def _start(
+    asked: RunSpec,
+    overrides: str | Sequence[str],
+    flags: Sequence[str],
+    run: PathLike | None,
+    strict: bool,
+    resume: bool,
+    wandb_project: str | None,
+    on_metrics: OnMetrics | None,
+    reporter: Reporter | None,
+) -> list[dict[str, Any]]:
+    """Train what was asked for with these overrides; `flags` are overrides of arguments of their own, and win."""
+    spec = replace(asked, overrides=(*as_overrides(overrides), *flags))
+    sinks = sinks_for(wandb_project is not None, wandb_project, on_metrics)
+    return start(spec, _path(run), strict=strict, resume=resume, sinks=sinks, reporter=reporter)
 
 
 def _path(given: PathLike | None) -> Path | None:

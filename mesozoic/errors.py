@@ -7,6 +7,9 @@ import errno
 import signal
 from collections.abc import Iterable
 
+LONGEST = 300
+"""Characters of a sentence, where only what somebody typed makes it longer."""
+
 
 class UserError(Exception):
     """Bad input: one sentence that says what is wrong, the value seen and what to type next.
@@ -56,7 +59,7 @@ FULL_OR_CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.E
 def ending_of(error: BaseException) -> tuple[str, int] | None:
     """What to tell somebody whose work ended with `error`, and the exit code; None for a fault of this program."""
     if isinstance(error, UserError):
-        sentences = [plain(one) for one in sentences_of(error)]
+        sentences = [brief(plain(one)) for one in sentences_of(error)]
         if len(sentences) == 1:
             return f"error: {sentences[0]}", error.exit_code
         listed = "".join(f"\n  - {one}" for one in sentences)
@@ -68,19 +71,40 @@ def ending_of(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, OSError) and error.errno in FULL_OR_CLOSED:
         where = f" at {error.filename}" if error.filename else ""
         advice = "make room or choose another place, then run the same command to go on"
-        return f"error: {error.strerror}{where}; {advice}", UserError.exit_code
+        return f"error: {brief(plain(f'{error.strerror}{where}; {advice}'))}", UserError.exit_code
     return None
 
 
 def shown(value: object, limit: int = 80) -> str:
     """A value that somebody gave, fit to be part of a sentence: one line, nothing unprintable, not endless."""
-    text = value if isinstance(value, str) and value.isprintable() else repr(value)
+    text = value if isinstance(value, str) and value.isprintable() else written(value)
     return text if len(text) <= limit else f"{text[: limit - 20]}... ({len(text)} characters)"
+
+
+def written(value: object) -> str:
+    """`repr(value)`, also of a number with too many digits and of what is nested too deeply."""
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__} too large to write"
 
 
 def plain(sentence: str) -> str:
     """The sentence with everything escaped that would move the cursor of a terminal or begin another line."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in sentence)
+
+
+def brief(sentence: str) -> str:
+    """The sentence with its longest words (paths, values that were typed) cut in their middle until it can be read."""
+    for most in (140, 100, 70, 50):
+        if len(sentence) <= LONGEST:
+            return sentence
+        sentence = " ".join(_cut(word, most) for word in sentence.split(" "))
+    return _cut(sentence, 3 * LONGEST)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most * 2 // 3]}...{text[-most // 4 :]}"
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

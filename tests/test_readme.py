@@ -92,3 +92,12 @@ def test_quickstart(tmp_path: Path) -> None:
         ]
         subprocess.run(train, check=True, timeout=1800)
         subprocess.run([sys.executable, "-m", "mesozoic", "eval", str(run), "--check"], check=True, timeout=300)
+
+
+def test_an_example_that_unpickles_says_so_before() -> None:
+    for before, example in re.findall(r"((?:[^\n]+\n)+)\n```python\n(.*?)```", README, flags=re.DOTALL):
+        if re.search(r"\b(PPO|SAC|VecNormalize)\.load\(", example):
+            assert "unpickle" in before and "stranger" in before
+            break
+    else:
+        pytest.fail("no example")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mesozoic.cli.options import path_option
+
 if TYPE_CHECKING:
     from mesozoic.cloud.providers import Provider
     from mesozoic.cloud.sky.client import CloudClient
@@ -19,7 +21,7 @@ Infra = Annotated[list[str] | None, typer.Option(help="lambda, gcp, aws or slurm
 Spot = Annotated[bool, typer.Option("--spot", help="Cheaper machines that may be taken away.")]
 MaxHours = Annotated[float | None, typer.Option(help="The job saves a checkpoint and ends itself after that.")]
 Env = Annotated[list[str] | None, typer.Option(help="NAME=VALUE, a knob of the task file; repeat for more.")]
-TaskFile = Annotated[Path | None, typer.Option("--file", help="Another task file than cloud/train.yaml.")]
+TaskFile = Annotated[Path | None, path_option("Another task file than cloud/train.yaml.", "--file")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return once the job is submitted.")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mesozoic.cli.cloud_options import AsJson, ClusterName, DryRun
+from mesozoic.cli.options import path_option
 
 if TYPE_CHECKING:
     from mesozoic.cloud.sky.client import Job
@@ -80,7 +81,7 @@ def logs(
 def pull(
     name: ClusterName = None,
     run: Annotated[str | None, typer.Option(help="Which run folder; default: that of the last launch or exec.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Where to; default: runs/RUN_NAME.")] = None,
+    output: Annotated[Path | None, path_option("Where to; default: runs/RUN_NAME.")] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Copy a run folder from a cluster, or from the bucket of a managed job, also while it trains.

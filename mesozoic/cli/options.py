@@ -27,9 +27,13 @@ def whole_option(text: str) -> Any:
     return typer.Option(parser=read, metavar="INTEGER", help=text)
 
 
-def path_option(text: str) -> Any:
-    """An option for a file or folder, in which `~` is the home folder; `text` is its help."""
-    return typer.Option(parser=read_path, metavar="PATH", help=text)
+def path_option(text: str, *names: str) -> Any:
+    """An option for a file or folder, in which `~` is the home folder; `text` is its help.
+
+    Args:
+        names: what it is called; default: as its argument.
+    """
+    return typer.Option(*names, parser=read_path, metavar="PATH", help=text)
 
 
 def read_path(value: str | Path) -> Path:
@@ -38,11 +42,11 @@ def read_path(value: str | Path) -> Path:
     Raises:
         UserError: it is empty, or no system has so long a name.
     """
-    from mesozoic.errors import UserError, shown
+    from mesozoic.errors import UserError, shown, written
 
     text = str(value)
     if not text.strip() or "\0" in text:
-        raise UserError(f"a path is {shown(repr(text))}; give the name of a file or folder, or leave the option out")
+        raise UserError(f"a path is {shown(written(text))}; give the name of a file or folder, or leave the option out")
     if any(len(os.fsencode(part)) > LONGEST_NAME for part in Path(text).parts):
         raise UserError(f"'{shown(text)}' is too long for a name; give a shorter one")
     try:

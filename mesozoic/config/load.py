@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from pydantic import ValidationError
 
 from mesozoic.config.override import SECTIONS, Override, canonical, section_keys, unknown_key
 from mesozoic.config.schema import PPOSection, StageConfig, StageSection
-from mesozoic.errors import Problems, UserError, shown
-from mesozoic.files import read_text
+from mesozoic.errors import Problems, UserError, shown, written
+from mesozoic.files import cause, parse_toml, read_text
 
 DEVICE = "device"
 """The table of a stage file with tables of its own, `[device.ppo]` and so on: what is otherwise on a device engine."""
@@ -30,9 +29,9 @@ def load_file(
         UserError: the file cannot be read, is not TOML, or is not a valid stage. All mistakes are named at once.
     """
     try:
-        text = tomllib.loads(read_text(path))
-    except (ValueError, RecursionError) as error:  # not TOML, too many digits or brackets
-        raise UserError(f"{path.name} is not valid TOML ({shown(str(error), 120)}); correct it") from None
+        text = parse_toml(read_text(path))
+    except ValueError as error:
+        raise UserError(f"{path.name} is not valid TOML ({cause(error)}); correct it") from None
     otherwise = text.pop(DEVICE, {})
     raw, mistakes = _known_keys(text, path.name)
     if not isinstance(otherwise, dict):
@@ -125,7 +124,7 @@ def _sentence(error: dict[str, Any], path: str, where: str, applied: Mapping[str
     if path in applied:
         where = f"override '{shown(str(applied[path]))}'"
     message = message.replace("Input should", "should")
-    return f"{where}: {path} {message}, but it is {shown(repr(error['input']))}; correct that value"
+    return f"{where}: {path} {message}, but it is {shown(written(error['input']))}; correct that value"
 
 
 def _known_keys(raw: Mapping[str, object], where: str) -> tuple[dict[str, dict[str, object]], list[str]]:
@@ -137,7 +136,7 @@ def _known_keys(raw: Mapping[str, object], where: str) -> tuple[dict[str, dict[s
             mistakes.append(str(unknown_key(section, "", where)))
             continue
         if not isinstance(table, dict):
-            mistakes.append(f"{where}: '{section}' must be a section, not {shown(repr(table))}; write [{section}]")
+            mistakes.append(f"{where}: '{section}' must be a section, not {shown(written(table))}; write [{section}]")
             continue
         found: dict[str, str] = {}
         for key in table:

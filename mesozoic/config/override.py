@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
 
 from mesozoic.config.schema import StageConfig
 from mesozoic.errors import Problems, UserError, did_you_mean, shown
+from mesozoic.files import parse_toml
 
 SECTIONS = tuple(StageConfig.model_fields)
 IGNORED = ("_wandb",)
@@ -105,10 +105,10 @@ def parse_value(text: str) -> object:
     if text in PYTHON_CONSTANTS:
         return PYTHON_CONSTANTS[text]
     try:
-        table = tomllib.loads(f"value = {text}")
+        table = parse_toml(f"value = {text}")
         if len(table) == 1:  # a line break in the text may begin another key
             return table["value"]
-    except (ValueError, RecursionError):  # not TOML, too many digits, too many brackets
+    except ValueError:  # not TOML
         pass
     try:
         return float(text)  # '1e4' and '.5' are numbers to everyone but TOML

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError, did_you_mean, shown
+from mesozoic.learn import warm_start as begins
 from mesozoic.learn.network_presets import hidden_widths
+from mesozoic.learn.policy import check_learner
 from mesozoic.sim.physics import best_here
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class LearnerKind:
         modules: what must be importable; extra: of the package, which installs them; empty: the package alone does.
         code: module and class of the learner; its `for_stage` builds one.
         checks: a sentence for each thing in a stage that this learner cannot do.
+        begins_from: what a policy must hold for this learner to go on from it.
     """
 
     backend: str
@@ -48,6 +51,7 @@ class LearnerKind:
     extra: str
     code: str
     checks: Callable[[StageConfig], list[str]]
+    begins_from: Callable[[Policy], begins.Shapes]
 
     @property
     def name(self) -> str:
@@ -78,6 +82,15 @@ class LearnerKind:
             f" not installed; run: pip install {package}"
         )
 
+    def check_warm_start(self, policy: Policy) -> None:
+        """Refuse a policy that this learner cannot go on from.
+
+        Raises:
+            UserError: another learner trained it, or it lacks what only training needs.
+        """
+        check_learner(policy, self.name)
+        begins.check_complete(policy, self.begins_from(policy))
+
     def make(
         self,
         species: Species,
@@ -97,6 +110,8 @@ class LearnerKind:
         """
         if missing := self.missing():
             raise UserError(missing)
+        if warm_start is not None:
+            self.check_warm_start(warm_start)
         module, _, name = self.code.partition(":")
         build = getattr(import_module(module), name).for_stage
         learner: Learner = build(species, config, seed, warm_start, physics or self.physics[0])
@@ -135,6 +150,7 @@ KINDS: tuple[LearnerKind, ...] = (
         extra="",
         code="mesozoic.learn.ppo.learner:PPO",
         checks=_whole_batches,
+        begins_from=begins.jax_ppo,
     ),
     LearnerKind(
         backend="sb3",
@@ -146,6 +162,7 @@ KINDS: tuple[LearnerKind, ...] = (
         extra="sb3",
         code="mesozoic.learn.sb3.ppo:SB3PPO",
         checks=_sb3_ppo,
+        begins_from=begins.sb3_ppo,
     ),
     LearnerKind(
         backend="sb3",
@@ -157,6 +174,7 @@ KINDS: tuple[LearnerKind, ...] = (
         extra="sb3",
         code="mesozoic.learn.sb3.sac:SB3SAC",
         checks=_nothing,
+        begins_from=begins.sb3_sac,
     ),
 )
 """In the order in which `auto` chooses: the first one that has the algorithm."""

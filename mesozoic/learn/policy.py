@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,11 +19,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mesozoic.errors import UserError
+from mesozoic.errors import UserError, shown, written
+from mesozoic.files import cause, parse_json, read_members
 from mesozoic.learn.normaliser import normalise
 
 FORMAT = "mesozoic-policy"
 VERSION = 1
+META = "policy.json"
+SPECIES = re.compile(r"[a-z][a-z0-9_]{0,39}")
+"""What the name of a species and of an observation block may be."""
+WIDEST = 1_000_000
+"""Values of an observation block."""
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
     "tanh": np.tanh,
@@ -103,7 +111,7 @@ class Policy:
         }
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(zipfile.ZipInfo("policy.json", EPOCH), json.dumps(meta, indent=1, sort_keys=True))
+            archive.writestr(zipfile.ZipInfo(META, EPOCH), json.dumps(meta, indent=1, sort_keys=True))
             for name in sorted(self.arrays):
                 data = io.BytesIO()
                 np.lib.format.write_array(data, np.asarray(self.arrays[name], order="C"), allow_pickle=False)
@@ -119,40 +127,71 @@ def load_policy(path: Path) -> Policy:
     Raises:
         UserError: the file is missing, damaged, or not a policy of this format.
     """
+    place = shown(str(path), 120)
     try:
-        with zipfile.ZipFile(path) as archive:
-            if "policy.json" not in archive.namelist():
-                raise UserError(f"{path} is a zip but no mesozoic policy; give a models/*.zip of a run")
-            meta = json.loads(archive.read("policy.json"))
-            arrays = {
-                name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
-                for name in archive.namelist()
-                if name.endswith(".npy")
-            }
-        if meta.get("format") != FORMAT or meta.get("version") != VERSION:
-            raise UserError(f"{path} has format {meta.get('format')} {meta.get('version')}, not {FORMAT} {VERSION}")
-        policy = Policy(
-            species=meta["species"],
-            stage=int(meta["stage"]),
-            layout=tuple((str(name), int(size)) for name, size in meta["layout"]),
-            activation=meta["activation"],
-            arrays=arrays,
-            info=meta["info"],
-            output=meta.get("output", "clip"),
-        )
-        if not _complete(policy):
-            raise UserError(f"{path} is damaged: its network does not fit its observation layout; use another copy")
-        if not policy.finite:
-            raise UserError(f"{path} holds weights that are not finite, so it cannot act; use another policy")
-        return policy
+        members = read_members(path, lambda name: name == META or name.endswith(".npy"))
     except FileNotFoundError:
-        raise UserError(f"no policy file {path}; give a run folder or a models/*.zip of one") from None
+        raise UserError(f"no policy file {place}; give a run folder or a models/*.zip of one") from None
     except IsADirectoryError:
-        raise UserError(f"{path} is a folder, not a policy file; give a models/*.zip of a run") from None
-    except UserError:
-        raise
-    except Exception as error:  # a damaged zip raises anything: zlib.error, RuntimeError, NotImplementedError, ...
-        raise UserError(f"{path} is not a readable policy ({error}); use another copy") from None
+        raise UserError(f"{place} is a folder, not a policy file; give a models/*.zip of a run") from None
+    except (OSError, ValueError, MemoryError) as error:
+        raise UserError(f"{place} is not a readable policy ({cause(error)}); use another copy") from None
+    if META not in members:
+        raise UserError(f"{place} is a zip but no mesozoic policy; give a models/*.zip of a run")
+    try:
+        meta = parse_json(members.pop(META))
+        if meta.get("format") != FORMAT or meta.get("version") != VERSION:
+            found = shown(f"{meta.get('format')} {meta.get('version')}", 60)
+            raise UserError(f"{place} has format {found}, not {FORMAT} {VERSION}; use a policy of this program")
+        policy = Policy(**_facts(meta), arrays={name.removesuffix(".npy"): _array(members[name]) for name in members})
+        if not _complete(policy):
+            raise UserError(f"{place} is damaged: its network does not fit its observation layout; use another copy")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError) as error:
+        raise UserError(f"{place} is not a readable policy ({cause(error)}); use another copy") from None
+    if not policy.finite:
+        raise UserError(f"{place} holds weights that are not finite, so it cannot act; use another policy")
+    return policy
+
+
+def _facts(meta: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a policy that are no arrays, of the types and lengths that they may have.
+
+    Raises:
+        ValueError, KeyError, TypeError: one is missing or has another.
+    """
+    species, stage, info = meta["species"], meta["stage"], meta["info"]
+    if not isinstance(species, str) or not SPECIES.fullmatch(species):
+        raise ValueError(f"its species is {shown(written(species), 60)}")
+    if type(stage) is not int or not 1 <= stage <= 99:
+        raise ValueError(f"its stage is {shown(written(stage), 40)}")
+    if not isinstance(info, dict):
+        raise ValueError("its info is no table")
+    layout = tuple((name, size) for name, size in meta["layout"])
+    for name, size in layout:
+        if not isinstance(name, str) or not SPECIES.fullmatch(name) or type(size) is not int or not 0 < size <= WIDEST:
+            raise ValueError(f"its layout has the block {shown(written([name, size]), 60)}")
+    choices = {"activation": meta["activation"], "output": meta.get("output", "clip")}
+    for key, table in (("activation", ACTIVATIONS), ("output", OUTPUTS)):
+        if not isinstance(choices[key], str) or choices[key] not in table:
+            raise ValueError(f"its {key} is {shown(written(choices[key]), 40)}")
+    return {"species": species, "stage": stage, "layout": layout, "info": info, **choices}
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    """An array of numbers in NumPy's format; nothing is made that is larger than `data`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        raise ValueError(f"an array has version {version}")
+    shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.kind not in "biuf" or dtype.itemsize * math.prod(shape) != len(data) - file.tell():
+        raise ValueError("an array is of no numbers, or cut")
+    flat = np.frombuffer(data, dtype, offset=file.tell())
+    return flat.reshape(shape, order="F" if by_column else "C").copy()
 
 
 def _complete(policy: Policy) -> bool:
@@ -199,6 +238,6 @@ def check_learner(policy: Policy, learner: str) -> None:
     trained_by = policy.info.get("learner")
     if trained_by != learner:
         raise UserError(
-            f"the policy was trained by {trained_by}, and {learner} cannot go on from it;"
+            f"the policy was trained by {shown(str(trained_by), 40)}, and {learner} cannot go on from it;"
             " give a policy of this backend and algorithm, or change --backend and --algorithm"
         )

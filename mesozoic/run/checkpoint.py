@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mesozoic.errors import UserError
-from mesozoic.files import sync_folder, uploads_late
+from mesozoic.files import aside_of, sync_folder, uploads_late
 from mesozoic.run.checkpoint_file import Damaged, State, read_file, write_file
 
 NAME = re.compile(r"step-(\d{12})\.checkpoint$")
@@ -89,7 +89,7 @@ def save_checkpoint(folder: Path, step: int, state: State, manifest: dict[str, A
         OSError: it could not be written (a full disk, say); earlier checkpoints are as they were.
     """
     final = folder / f"step-{step:012d}.checkpoint"
-    aside = folder / f".{final.name}.{os.getpid()}.tmp"
+    aside = aside_of(final)
     try:
         write_file(aside, state, {"step": step, **manifest})
         os.replace(aside, final)

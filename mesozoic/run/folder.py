@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mesozoic.errors import UserError
-from mesozoic.files import write_bytes, write_json
+from mesozoic.files import clear_asides, write_bytes, write_json
 from mesozoic.learn.policy import Policy
 from mesozoic.run.lock import Held, file_lock
 
@@ -57,6 +57,10 @@ class StageFolder:
     @property
     def config(self) -> Path:
         return self.path / "stage_config.json"
+
+    def stands(self) -> bool:
+        """Whether the folders that `create` makes are there."""
+        return self.models.is_dir() and self.checkpoints.is_dir()
 
     def create(self) -> None:
         """Make the folders.
@@ -119,6 +123,7 @@ class StageFolder:
         left = [path for folder in (self.path, self.models, self.checkpoints) for path in folder.glob(".*.tmp")]
         for path in [*left, *self.run.glob(".*.csv.*.tmp")]:
             path.unlink(missing_ok=True)
+        clear_asides(self.models)  # pictures and films, which others may be drawing just now
 
     def set_aside(self) -> Path | None:
         """Rename an existing stage folder to a free name, so that a new run loses nothing of it; needs the lock."""

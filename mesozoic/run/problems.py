@@ -17,7 +17,7 @@ from mesozoic.config import Override, StageConfig, parse_override
 from mesozoic.curricula.gate import gate_problems
 from mesozoic.errors import Problems, UserError, plain, sentences_of, shown
 from mesozoic.learn.kinds import LearnerKind, find_kind, find_physics
-from mesozoic.learn.policy import Policy, check_learner, check_policy_fits, load_policy
+from mesozoic.learn.policy import Policy, check_policy_fits, load_policy
 from mesozoic.run.folder import find_policy
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.stage_spec import StageSpec
@@ -218,7 +218,7 @@ def _starting_policy(
         wrong += _refusal(check_policy_fits, policy, species, task.layout_of(anatomy), anatomy.nu)
     if kind is None:
         return wrong
-    wrong += _refusal(check_learner, policy, kind.name)
+    wrong += _refusal(kind.check_warm_start, policy)
     if first is not None and not wrong and policy.hidden != kind.hidden(first):
         key, widths = f"{kind.section}.net_arch", ",".join(map(str, policy.hidden))
         wrong.append(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mesozoic.errors import UserError, did_you_mean, shown
+from mesozoic.errors import UserError, did_you_mean, shown, written
 
 DEFAULT_SPECIES = "velociraptor"
 
@@ -63,12 +63,12 @@ class RunSpec:
             optional = name in ("stage", "target", "load")
             if not (value is None and optional) and type(value) is not types[name]:
                 raise UserError(
-                    f"{name} of a training is {shown(repr(value))}; give a value of type {types[name].__name__}"
+                    f"{name} of a training is {shown(written(value))}; give a value of type {types[name].__name__}"
                 )
             values[name] = value
         for text in values.get("overrides", []):
             if not isinstance(text, str):
-                raise UserError(f"override {shown(repr(text))} is no text; write for example 'ppo.gamma=0.99'")
+                raise UserError(f"override {shown(written(text))} is no text; write for example 'ppo.gamma=0.99'")
         if "overrides" in values:
             values["overrides"] = tuple(values["overrides"])
         if values.get("load") is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mesozoic.curricula.gate import Gate
 from mesozoic.curricula.loop import StageLoop
-from mesozoic.errors import Problems
+from mesozoic.errors import Problems, UserError
 from mesozoic.evaluation.episodes import Summary, baselines, run_episodes
 from mesozoic.files import write_json
 from mesozoic.learn.learner import State
@@ -54,7 +54,7 @@ def train_stage(
         limit: of the time that it may take.
 
     Raises:
-        UserError: bad input, or files of another run; nothing was written.
+        UserError: bad input, or files of another run; nothing was written. Or the folder was removed meanwhile.
         Diverged: a number became none; a checkpoint of the last finite state was written.
         Stopped: a signal came, or the time is over; a checkpoint was written.
     """
@@ -139,6 +139,13 @@ def _train(
         write_json(folder.metrics, result)
         outcome = "finished"
         return result
+    except FileNotFoundError:
+        if folder.stands():
+            raise
+        raise UserError(
+            f"{folder.path} was removed or renamed while the training wrote to it, so nothing more can be saved there;"
+            " put it back and run again to go on, or run again to begin anew"
+        ) from None
     finally:
         close_all(recorder.sinks, outcome, hurry=lambda: stops.now() is not None)
         reporter.end()

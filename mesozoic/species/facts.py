@@ -6,7 +6,6 @@ Imported only when facts are read, so that the names of animals are known withou
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -14,8 +13,8 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mesozoic.config.schema import Float
-from mesozoic.errors import UserError, did_you_mean, shown
-from mesozoic.files import read_text
+from mesozoic.errors import UserError, did_you_mean, shown, written
+from mesozoic.files import cause, parse_toml, read_text
 
 BEHAVIOURS = ("strike", "bite", "food_reach")
 
@@ -88,9 +87,9 @@ def read_facts(path: Path) -> Facts:
     text = read_text(path)
     where = shown(str(path), 120)
     try:
-        raw = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # not TOML, too many digits or brackets
-        raise UserError(f"{where} is not valid TOML ({shown(str(error), 100)}); correct it") from None
+        raw = parse_toml(text)
+    except ValueError as error:
+        raise UserError(f"{where} is not valid TOML ({cause(error)}); correct it") from None
     try:
         return Facts.model_validate(raw)
     except ValidationError as error:
@@ -119,7 +118,7 @@ def _sentence(error: dict[str, Any]) -> str:
         return message
     if kind == "string_pattern_mismatch":
         message = "should be lower-case letters, digits and underscores, at most 40, a letter first"
-    return f"'{field}' {message[:120]}, but it is {shown(_repr(given), 60)}; correct it"
+    return f"'{field}' {message[:120]}, but it is {shown(written(given), 60)}; correct it"
 
 
 def field_name(place: Iterable[str | int]) -> str:
@@ -133,10 +132,3 @@ def field_name(place: Iterable[str | int]) -> str:
 def _fields_beside(place: tuple[str | int, ...]) -> list[str]:
     tables: dict[str, type[Table]] = {"feet": FootFacts, "sizes": SizeFacts}
     return list((Facts if len(place) == 1 else tables[str(place[0])]).model_fields)
-
-
-def _repr(value: object) -> str:
-    try:
-        return repr(value)
-    except (ValueError, RecursionError):  # an integer of too many digits, too many brackets
-        return f"a {type(value).__name__}"

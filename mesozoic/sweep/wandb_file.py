@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from mesozoic.errors import Problems, UserError, sentences_of, shown
+from mesozoic.errors import Problems, UserError, sentences_of, shown, written
+from mesozoic.files import cause, parse_yaml, read_text
 
 METHODS = ("random", "grid", "bayes")
+LARGEST = 100_000
+"""Bytes of a sweep file."""
 FEW = 64
 """Combinations of values that are all tried."""
+FRONT = ("${env}", "/usr/bin/env")
+"""What may stand before `mesozoic`: it looks for the program on the PATH."""
 LOGGED = re.compile(r"eval/score|stage[1-9][0-9]?/.+")
 
 
@@ -30,46 +36,59 @@ class SweepFile:
     def metric(self) -> str:
         return str(self.config.get("metric", {}).get("name", "eval/score"))
 
+    @property
+    def command(self) -> str:
+        """What every run executes, as it may be shown; `${args}` stands for the values that the sweep chooses."""
+        words = shlex.join(str(word) for word in self.config["command"])
+        return shown(re.sub(r"'(\$\{\w+\})'", r"\1", words), 300)
 
-def read_sweep(path: Path) -> SweepFile:
+
+def read_sweep(path: Path, any_command: bool = False) -> SweepFile:
     """Read and check a sweep file.
+
+    Args:
+        any_command: take a command that is not `mesozoic train`, which cannot be checked as much.
 
     Raises:
         UserError: it cannot be read, or agents could not run it: a sentence about each mistake.
     """
-    import yaml
-
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"cannot read the sweep {path} ({error.strerror}); give an existing file with --sweep"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name} is not valid YAML ({' '.join(str(error).split())}); correct it") from None
+        config = parse_yaml(read_text(path, LARGEST))
+    except ValueError as error:
+        raise UserError(f"{path.name} is not valid YAML ({cause(error)}); correct it") from None
     if not isinstance(config, dict):
         raise UserError(f"{path.name} holds no sweep; copy cloud/sweep.yaml and change that")
     where = path.name
     if config.get("method") not in METHODS:
-        raise UserError(f"{where}: method is {shown(repr(config.get('method')))}; write one of {', '.join(METHODS)}")
+        raise UserError(f"{where}: method is {shown(written(config.get('method')))}; write one of {', '.join(METHODS)}")
     parameters = config.get("parameters")
     if not isinstance(parameters, dict) or not parameters:
         raise UserError(f"{where}: there are no parameters to vary; add for example ppo.learning_rate")
-    words = _command_words(config.get("command"), where)
+    words = _command_words(config.get("command"), where, any_command)
     _check_metric(config, where)
     given = {str(name): _values(str(name), value, where) for name, value in parameters.items()}
-    wrong = trial_problems(words, given)
+    wrong = [] if words is None else trial_problems(words, given)
     if wrong:
         raise Problems(f"{where}: {sentence}" for sentence in wrong)
     return SweepFile(path, config, _run_limit(config, where))
 
 
-def _command_words(command: object, where: str) -> list[str]:
-    """What follows `mesozoic train` in the command; refuses a command that would start or report nothing."""
+def _command_words(command: object, where: str, any_command: bool) -> list[str] | None:
+    """What follows `mesozoic train` in the command; None if it is another one, and that is allowed.
+
+    Refuses a command that would run something else, start nothing or report nothing.
+    """
     words = [str(word) for word in command] if isinstance(command, list) else []
-    start = next((i for i, pair in enumerate(pairwise(words)) if pair == ("mesozoic", "train")), None)
-    if start is None:
-        raise UserError(f"{where}: command does not run 'mesozoic train'; copy the command of cloud/sweep.yaml")
+    if not words:
+        raise UserError(f"{where}: there is no command as a list of words; copy the command of cloud/sweep.yaml")
+    start = 1 if words[0] in FRONT else 0
+    if words[start : start + 2] != ["mesozoic", "train"]:
+        if any_command:
+            return None
+        raise UserError(
+            f"{where}: command runs {shown(shlex.join(words))}, and does not begin with 'mesozoic train'; copy the"
+            " command of cloud/sweep.yaml, or give --any-command to run this on every machine all the same"
+        )
     if "--wandb" not in words:
         raise UserError(f"{where}: command lacks --wandb, so no run would report its score; add it")
     if not any(word in ARGUMENTS for word in words):
@@ -83,7 +102,7 @@ def _check_metric(config: dict[str, Any], where: str) -> None:
     if name is None and config["method"] != "bayes":
         return
     if not isinstance(name, str) or not LOGGED.fullmatch(name):
-        raise UserError(f"{where}: metric {shown(repr(name))} is logged by no run; write eval/score")
+        raise UserError(f"{where}: metric {shown(written(name))} is logged by no run; write eval/score")
 
 
 def trial_problems(words: Sequence[str], parameters: Mapping[str, Sequence[object]]) -> list[str]:
@@ -158,7 +177,7 @@ def _values(name: str, given: object, where: str) -> list[object]:
         bound = given.get(key)
         if key in given and (isinstance(bound, bool) or not isinstance(bound, int | float)):
             raise UserError(
-                f"{where}: {key} of {shown(name)} is {shown(repr(bound))}, which YAML reads as no number;"
+                f"{where}: {key} of {shown(name)} is {shown(written(bound))}, which YAML reads as no number;"
                 " write 1.0e-4 for 1e-4"
             )
     if len(bounds) == 2 and bounds[0] >= bounds[1]:
@@ -174,7 +193,7 @@ def _run_limit(config: dict[str, Any], where: str) -> int | None:
     """How many runs the sweep makes at most."""
     cap = config.get("run_cap")
     if cap is not None and (not isinstance(cap, int) or isinstance(cap, bool) or cap < 1):
-        raise UserError(f"{where}: run_cap is {shown(repr(cap))}; write a whole number of runs, at least 1")
+        raise UserError(f"{where}: run_cap is {shown(written(cap))}; write a whole number of runs, at least 1")
     if config["method"] != "grid":
         return cap
     sizes = []

@@ -125,7 +125,8 @@ def test_a_managed_run_comes_from_its_bucket(sky: FakeSky, tmp_path: Path, monke
         pull_from_bucket(sky, "mesozoic-m", None, None, print)
     sky.buckets["my-runs"] = ["S3"]
     assert pull_from_bucket(sky, "mesozoic-m", None, None, print) == Path("runs/m")
-    assert Path("asked").read_text().split() == ["s3", "sync", "--no-progress", "s3://my-runs/m", "runs/m"]
+    target = str(tmp_path / "runs" / "m")  # a whole path: no name is taken for an option
+    assert Path("asked").read_text().split() == ["s3", "sync", "--no-progress", "s3://my-runs/m", target]
     assert Path("runs/m/stage1/models/best_model.zip").is_file()
     tool.write_text("#!/bin/sh\necho 'AccessDenied' >&2; exit 1\n")
     with pytest.raises(UserError, match=r"could not copy s3://my-runs/other .AccessDenied"):

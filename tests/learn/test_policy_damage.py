@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,60 @@ def test_arrays_that_do_not_fit(tmp_path: Path, name: str, value: np.ndarray | N
     if value is not None:
         arrays[name] = value
     assert not acts_or_explains(tmp_path / "p.zip", archive(valid_meta(), arrays))
+
+
+@pytest.mark.parametrize("name", ["unneeded.npy", "critic/0/kernel.npy", "data"])
+def test_a_policy_that_would_fill_the_memory_is_refused_or_not_unpacked(tmp_path: Path, name: str) -> None:
+    """A megabyte that unpacks to one gigabyte: refused if it would be read, left alone if nobody needs it."""
+    path = tmp_path / "p.zip"
+    path.write_bytes(VALID)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as out, out.open(name, "w") as member:
+        for _ in range(1 << 10):
+            member.write(bytes(1 << 20))
+    tracemalloc.start()
+    try:
+        if name == "data":
+            assert load_policy(path).action_size == 2
+        else:
+            with pytest.raises(UserError, match=r"p\.zip is not a readable policy \(it would unpack to"):
+                load_policy(path)
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_array_that_says_it_is_larger_than_it_is_takes_no_memory(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (10**11, 4)})
+    path = tmp_path / "p.zip"
+    path.write_bytes(VALID)
+    with zipfile.ZipFile(path, "a") as out:
+        out.writestr("critic/0/kernel.npy", header.getvalue())
+    with pytest.raises(UserError, match="an array is of no numbers, or cut"):
+        load_policy(path)
+
+
+@pytest.mark.parametrize("key", ["species", "layout", "activation", "output", "format", "info"])
+@pytest.mark.parametrize("text", ["\x1b[2J\nerror: forged", "x" * 1_000_000, "\u202eabc"])
+def test_what_a_policy_says_of_itself_cannot_move_the_cursor_or_fill_the_screen(
+    tmp_path: Path, key: str, text: str
+) -> None:
+    meta = valid_meta() | {key: [[text, 3]] if key == "layout" else text}
+    path = tmp_path / "p.zip"
+    path.write_bytes(archive(meta, ARRAYS))
+    with pytest.raises(UserError) as caught:
+        load_policy(path)
+    said = str(caught.value)
+    assert said.isprintable()
+    assert len(said) <= 300
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_or_a_device_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.zip")
+    for path in (tmp_path / "pipe.zip", Path("/dev/zero")):
+        with pytest.raises(UserError, match="not a plain file"):
+            load_policy(path)
 
 
 def test_paths_that_hold_no_policy_say_what_they_are(tmp_path: Path) -> None:

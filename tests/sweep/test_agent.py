@@ -14,7 +14,7 @@ import pytest
 
 from mesozoic.errors import UserError
 from mesozoic.sweep import agent, trial
-from mesozoic.sweep.agent import Outcomes, claim_slot, read_outcomes, read_slots, share_of
+from mesozoic.sweep.agent import Outcomes, claim_slot, read_outcomes, read_slots, share_of, slots_folder
 
 
 @pytest.mark.parametrize(("cores", "slots"), [(8, 4), (7, 2), (30, 8), (2, 2), (124, 8)])
@@ -36,6 +36,42 @@ def test_a_slot_is_held_by_one_agent_at_a_time(tmp_path: Path) -> None:
     first[1].close()
     again = claim_slot(2, tmp_path)
     assert again is not None and again[0] == first[0]
+
+
+def test_a_slots_folder_of_this_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = slots_folder()
+    assert folder == slots_folder() and folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("prepared", ["link", "open to all", "file", "somebody else's"])
+def test_a_slots_folder_that_another_user_has_prepared_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = tmp_path / f"mesozoic-slots-{os.getuid()}"
+    if prepared == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        folder.symlink_to(tmp_path / "elsewhere")
+    elif prepared == "file":
+        folder.touch()
+    else:
+        folder.mkdir()
+        folder.chmod(0o777 if prepared == "open to all" else 0o700)
+    if prepared == "somebody else's":
+        monkeypatch.setattr("os.getuid", lambda: 4321)
+        folder.rename(tmp_path / "mesozoic-slots-4321")
+    with pytest.raises(UserError, match="set TMPDIR to a folder of your own"):
+        slots_folder()
+
+
+def test_a_slot_that_is_a_link_empties_nothing(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("precious")
+    (tmp_path / "slot0").symlink_to(keys)
+    with pytest.raises(UserError, match="should be a plain file"):
+        claim_slot(1, tmp_path)
+    assert keys.read_text() == "precious"
 
 
 def test_a_run_gets_the_folder_of_its_wandb_run() -> None:

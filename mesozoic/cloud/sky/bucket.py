@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from mesozoic.cloud.names import check_name
 from mesozoic.cloud.sky.client import CloudClient
 from mesozoic.cloud.sky.pull import claim
 from mesozoic.cloud.sky.sky_errors import one_line
-from mesozoic.errors import UserError
+from mesozoic.errors import UserError, shown
 
 _COPY: dict[str, tuple[str, Callable[[str, str], list[str]]]] = {
     "GCS": ("gs", lambda source, target: ["gcloud", "storage", "rsync", "--recursive", source, target]),
@@ -50,10 +51,12 @@ def pull_from_bucket(
         raise UserError(f"SkyPilot knows no bucket '{bucket}'; it is made when the job's first machine is up")
     scheme, command = _COPY[kinds[0]]
     source = f"{scheme}://{bucket}/{run}"
-    words = command(source, str(target))
+    if re.search(r"[*?\[\]#]", str(target)):  # the tools take these for patterns
+        raise UserError(f"{shown(str(target))} has one of * ? [ ] # in it; give a folder without them with --output")
+    words = command(source, str(target.absolute()))
     if shutil.which(words[0]) is None:
         raise UserError(f"no {words[0]} on PATH, which copies from {source}; 'mesozoic cloud check' says what to type")
-    with claim(target, name, run):
+    with claim(target, name, run, say):
         say(f"copying {source} to {target}")
         result = subprocess.run(words, capture_output=True, text=True, check=False)
         if result.returncode:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mesozoic.cloud.arrivals import keep_plain, removed_sentence
 from mesozoic.cloud.ledger import launched
 from mesozoic.cloud.names import check_name
+from mesozoic.cloud.signals import end_by_interrupt
 from mesozoic.cloud.sky.client import CloudClient, Cluster
 from mesozoic.errors import UserError
+from mesozoic.files import read_json, write_json
 
 REMOTE_RUNS = "~/mesozoic-runs"
 """Where a machine keeps its run folders."""
@@ -33,7 +36,7 @@ def pull(
     """
     name, target = where(cluster, run_name, output)
     source = f"{REMOTE_RUNS}/{name}"
-    with claim(target, cluster.name, name):
+    with claim(target, cluster.name, name, say):
         say(f"copying {source} of {cluster.name} to {target}")
         try:
             client.download(cluster, source, target)
@@ -58,8 +61,11 @@ def where(cluster: Cluster, run_name: str | None, output: Path | None) -> tuple[
 
 
 @contextmanager
-def claim(target: Path, source: str, run: str) -> Iterator[None]:
+def claim(target: Path, source: str, run: str, say: Callable[[str], None]) -> Iterator[None]:
     """Make a folder that belongs to this run of this cluster or job; take it away again if nothing came into it.
+
+    Whatever came, also before the copy broke off, only plain files and folders stay, and it is said what does not: a
+    machine is not to be trusted with what the next training writes to.
 
     Raises:
         UserError: it holds something else, or cannot be written.
@@ -69,22 +75,35 @@ def claim(target: Path, source: str, run: str) -> Iterator[None]:
         raise UserError(f"{target} holds another run already; give another folder with --output")
     try:
         target.mkdir(parents=True, exist_ok=True)
-        (target / MARK).write_text(json.dumps(mark) + "\n", encoding="utf-8")
+        write_json(target / MARK, mark)
     except OSError as error:
         raise UserError(f"cannot write to {target} ({error.strerror}); give another --output") from None
     try:
-        yield
+        with end_by_interrupt():
+            yield
     finally:
+        removed = keep_plain(target)
+        if removed:
+            say(removed_sentence(removed))
         if [path.name for path in target.iterdir()] == [MARK]:
             (target / MARK).unlink()
             target.rmdir()
+        else:
+            _mark_again(target / MARK, mark)
 
 
 def _mark_of(target: Path) -> Any:
     try:
-        return json.loads((target / MARK).read_text(encoding="utf-8"))
+        return read_json(target / MARK, 1 << 16)
     except (OSError, ValueError):
         return None
+
+
+def _mark_again(file: Path, mark: dict[str, str]) -> None:
+    """The machine may have sent a file or a folder of that name, and it says what is here, not the machine."""
+    if file.is_dir():
+        shutil.rmtree(file)
+    write_json(file, mark)
 
 
 def policies(run: Path) -> list[Path]:

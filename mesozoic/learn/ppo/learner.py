@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mesozoic import task
 from mesozoic.config import StageConfig
-from mesozoic.errors import UserError
 from mesozoic.files import cache_folder
 from mesozoic.learn import schedules
 from mesozoic.learn.host_collector import HostCollector
@@ -160,11 +159,6 @@ class PPO:
 
     def _begin_from(self, policy: Policy) -> TrainState:
         params = unflatten(policy.arrays, self._train.params)
-        needed = {f"normaliser/{name}" for name in Moments._fields} | {
-            f"value_scale/{name}" for name in ValueScale._fields
-        }
-        if missing := needed - policy.arrays.keys():
-            raise UserError(f"the policy lacks {min(missing)}, so it can act but not be trained on; train a new one")
 
         def read(kind: str, name: str) -> jax.Array:
             return jnp.asarray(policy.arrays[f"{kind}/{name}"], dtype=jnp.float32)

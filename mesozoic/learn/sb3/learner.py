@@ -14,10 +14,9 @@ from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, upda
 
 from mesozoic import task
 from mesozoic.config import StageConfig
-from mesozoic.errors import UserError
 from mesozoic.learn import schedules
 from mesozoic.learn.learner import Diverged, Metrics, State
-from mesozoic.learn.policy import Policy, check_learner
+from mesozoic.learn.policy import Policy
 from mesozoic.learn.sb3.archive import native_archive
 from mesozoic.learn.sb3.normalisation import Normalisation
 from mesozoic.learn.sb3.torch_state import (
@@ -210,11 +209,7 @@ class SB3Learner(ABC):
         self._model._last_obs = venv.normalize_obs(here)
 
     def _warm_start(self, policy: Policy) -> None:
-        check_learner(policy, self.name)
         parts = ("count", "mean", "var")
-        needed = {f"{kind}/{part}" for kind in ("normaliser", "reward") for part in parts}
-        if missing := needed - policy.arrays.keys():
-            raise UserError(f"the policy lacks {min(missing)}, so it can act but not be trained on; train a new one")
         self._normalisation.set_moments({part: policy.arrays[f"normaliser/{part}"] for part in parts})
         self._normalisation.set_reward_scale({part: policy.arrays[f"reward/{part}"] for part in parts})
         self._normalisation.apply()
