@@ -170,9 +170,6 @@ class PPOSection(Section):
         le=10**6,
         description="the policy evaluated and saved has the mean weights of about so many last updates",
     )
-    learning_rate_by_noise: bool = Field(
-        False, strict=True, description="where log_std is scheduled, the learning rate falls in proportion to the noise"
-    )
     log_std_fraction: Float = Field(0.5, gt=0.0, le=1.0, description="share of the budget in which log_std falls")
     net_arch: NetArch = Field("small", description="a preset or a list of hidden layer widths")
 

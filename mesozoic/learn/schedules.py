@@ -5,8 +5,6 @@ A resumed run therefore goes on exactly where the schedule stood.
 
 from __future__ import annotations
 
-import math
-
 from mesozoic.config import CurriculumSection, PPOSection
 
 
@@ -21,17 +19,9 @@ def warming_up(plan: CurriculumSection, step: int) -> bool:
 
 
 def learning_rate(ppo: PPOSection, plan: CurriculumSection, step: int) -> float:
-    """Linear from `learning_rate` to `learning_rate_end` over the budget, and smaller with the scheduled exploration.
-
-    How far a step moves the policy is measured by the divergence (d mean / std)^2 / 2: with a sixth of the noise, a
-    step of the same size moves it 36 times as far, and `target_kl` ends the update after a few of them.
-    """
+    """Linear from `learning_rate` to `learning_rate_end` over the budget."""
     end = ppo.learning_rate if ppo.learning_rate_end is None else ppo.learning_rate_end
-    rate = ppo.learning_rate + progress(plan, step) * (end - ppo.learning_rate)
-    noise = log_std(ppo, plan, step)
-    if noise is None or not ppo.learning_rate_by_noise:
-        return rate
-    return rate * math.exp(noise - ppo.log_std_init)
+    return ppo.learning_rate + progress(plan, step) * (end - ppo.learning_rate)
 
 
 def ent_coef(ppo: PPOSection, plan: CurriculumSection, step: int) -> float:

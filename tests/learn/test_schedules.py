@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -140,16 +139,6 @@ class TestLearningRate:
         wanted = (1.0 - share) * ppo.learning_rate + share * end
         assert schedules.learning_rate(ppo, plan, step) == pytest.approx(wanted, rel=1e-6, abs=1e-12)
         assert schedules.learning_rate(ppo, plan, 0) == ppo.learning_rate
-
-    @given(ppos, plans, counts)
-    def test_falls_with_the_noise_where_that_is_asked_for_and_scheduled(
-        self, ppo: PPOSection, plan: CurriculumSection, step: int
-    ) -> None:
-        """Then a step of the optimiser moves the mean by the same share of the noise all the time."""
-        tied = ppo.model_copy(update={"learning_rate_by_noise": True})
-        alone, noise = schedules.learning_rate(ppo, plan, step), schedules.log_std(ppo, plan, step)
-        shrunk = 1.0 if noise is None else math.exp(noise) / math.exp(ppo.log_std_init)
-        assert schedules.learning_rate(tied, plan, step) == pytest.approx(alone * shrunk, rel=1e-6)
 
 
 # The learner. A rollout has 64 steps, the budget is four of them.

@@ -33,7 +33,6 @@ PPO_KEYS: dict[str, tuple[str, Callable[[Any], object], object]] = {
 }
 ELSEWHERE = {
     "learning_rate_end",
-    "learning_rate_by_noise",
     "ent_anneal_fraction",
     "log_std_end",
     "log_std_fraction",
