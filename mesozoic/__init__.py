@@ -10,7 +10,7 @@ you. Neither MuJoCo nor JAX is loaded until something needs them.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mesozoic.sim.registration import register_envs
+from mesozoic.gym.registration import register_envs
 from mesozoic.version import __version__ as __version__
 
 if TYPE_CHECKING:

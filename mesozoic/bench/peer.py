@@ -9,8 +9,8 @@ from typing import Any
 
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
+from mesozoic.gym.registration import env_id, register_envs
 from mesozoic.sim.native_env import training_env
-from mesozoic.sim.registration import env_id, register_envs
 from mesozoic.species import Species
 
 PROCESSES = 4
@@ -51,7 +51,7 @@ def _usual(environment: str, vec_env: type[Any], rollouts: int) -> float:
     def make() -> Any:
         import gymnasium
 
-        from mesozoic.sim.registration import register_envs
+        from mesozoic.gym.registration import register_envs
 
         register_envs()  # in worker processes too
         return gymnasium.make(environment)

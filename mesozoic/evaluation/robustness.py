@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import mujoco
-
 from mesozoic.config import StageConfig
 from mesozoic.evaluation.episodes import run_episodes
 from mesozoic.sim.actor import Actor
 from mesozoic.sim.native import ModelChange
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
+from mesozoic.species.simulator import mujoco
 
 EPISODES = 64
 """Episodes of each variation unless the caller says otherwise."""

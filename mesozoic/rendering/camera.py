@@ -34,6 +34,33 @@ class CameraPath(NamedTuple):
     azimuth: float
 
 
+class View(NamedTuple):
+    """What the first pose of an episode decides for the others.
+
+    Attributes:
+        azimuth: viewing direction in degrees.
+        height: where the camera looks without a target, metres; it stays there, so that a fall looks like one.
+        away: distance of the torso to the target, metres; None if there is none.
+    """
+
+    azimuth: float
+    height: float
+    away: float | None
+
+    def wanted(
+        self, points: NDArray[np.float64], qpos: NDArray[np.float32], target: Target | None
+    ) -> NDArray[np.float64]:
+        """What should be seen at each pose [T+1, nq]: `points` [T+1, p, 3] of the animal, its target, and the place of
+        that on the floor. One that is farther away than at the beginning counts at that distance."""
+        if target is None or self.away is None:
+            return points
+        torso, point = qpos[:, :3].astype(np.float64), np.asarray(target.point, dtype=np.float64)
+        now = np.linalg.norm(point - torso, axis=1)
+        seen = torso + (point - torso) * np.minimum(1.0, self.away / np.maximum(now, 1e-6))[:, None]
+        box = seen[:, None] + BOX_SIGNS * target.radius
+        return np.concatenate([points, box, box * [1.0, 1.0, 0.0]], axis=1)
+
+
 class Lens(NamedTuple):
     """How the camera sees.
 
@@ -60,31 +87,38 @@ class Lens(NamedTuple):
             points: [T+1, p, 3] what of the animal should be seen in each pose, metres.
             qpos: [T+1, nq] poses, `dt` seconds apart.
         """
-        direction = yaw = 2.0 * math.atan2(float(qpos[0, 6]), float(qpos[0, 3]))
-        side = 1.0
-        if target is not None:
-            torso, point = qpos[:, :3].astype(np.float64), np.asarray(target.point, dtype=np.float64)
-            away = np.linalg.norm(point - torso, axis=1)
-            seen = torso + (point - torso) * np.minimum(1.0, away[0] / np.maximum(away, 1e-6))[:, None]
-            box = seen[:, None] + BOX_SIGNS * target.radius
-            points = np.concatenate([points, box, box * [1.0, 1.0, 0.0]], axis=1)  # its place on the floor as well
-            direction = math.atan2(point[1] - torso[0, 1], point[0] - torso[0, 0])
-            side = -1.0 if math.sin(yaw - direction) > 0.0 else 1.0
-        azimuth = side * self.azimuth + math.degrees(direction)
-        lookat = (points.min(axis=1) + points.max(axis=1)) / 2.0
-        lookat[:, 2] = points[0, :, 2].max() / 2.0  # without a target it stays there, so that a fall looks like one
-        for _ in range(4):
-            right, up = self._off_centre(points - lookat[:, None], azimuth)
-            lookat += right if target is None else right + up
+        view = self.begin(points[0], qpos[0], target)
+        points = view.wanted(points, qpos, target)
+        lookat = self.aim(points, view)
         for axis, calm in enumerate((CAMERA_CALM, CAMERA_CALM, CAMERA_SLOW)):
             lookat[:, axis] = _calm(lookat[:, axis], calm / dt)
-        need = self._distance(points - lookat[:, None], azimuth)
+        need = self.distance(points - lookat[:, None], view.azimuth)
         need = np.minimum(need, CAMERA_FARTHEST * need[0])
         if target is None:
-            return CameraPath(lookat, np.full(len(qpos), need.max()), azimuth)
-        return CameraPath(lookat, _calm(_nearby_max(need, CAMERA_SLOW / dt), CAMERA_SLOW / dt), azimuth)
+            return CameraPath(lookat, np.full(len(qpos), need.max()), view.azimuth)
+        return CameraPath(lookat, _calm(_nearby_max(need, CAMERA_SLOW / dt), CAMERA_SLOW / dt), view.azimuth)
 
-    def _distance(self, points: NDArray[np.float64], azimuth: float) -> NDArray[np.float64]:
+    def begin(self, points: NDArray[np.float64], qpos: NDArray[np.float32], target: Target | None) -> View:
+        """The view of an episode, from what of the animal should be seen [p, 3] in its first pose [nq]."""
+        direction = yaw = 2.0 * math.atan2(float(qpos[6]), float(qpos[3]))
+        side, away = 1.0, None
+        if target is not None:
+            torso, point = qpos[:3].astype(np.float64), np.asarray(target.point, dtype=np.float64)
+            direction, away = math.atan2(point[1] - torso[1], point[0] - torso[0]), float(np.linalg.norm(point - torso))
+            side = -1.0 if math.sin(yaw - direction) > 0.0 else 1.0
+        return View(side * self.azimuth + math.degrees(direction), points[:, 2].max() / 2.0, away)
+
+    def aim(self, points: NDArray[np.float64], view: View) -> NDArray[np.float64]:
+        """The point [T+1, 3] that has `points` [T+1, p, 3] around it in the frame."""
+        lookat = (points.min(axis=1) + points.max(axis=1)) / 2.0
+        if view.away is None:
+            lookat[:, 2] = view.height
+        for _ in range(4):
+            right, up = self._off_centre(points - lookat[:, None], view.azimuth)
+            lookat += right if view.away is None else right + up
+        return lookat
+
+    def distance(self, points: NDArray[np.float64], azimuth: float) -> NDArray[np.float64]:
         """How far the camera must be for `points` [T+1, p, 3] about where it looks to be in the frame, [T+1]."""
         right, up, ahead = self._axes(azimuth)
         up_slope = CAMERA_FILL * math.tan(math.radians(self.fovy) / 2.0)
@@ -100,7 +134,7 @@ class Lens(NamedTuple):
         Two arrays [T+1, 3], metres at the distance of where the camera looks.
         """
         right, up, ahead = self._axes(azimuth)
-        distance = self._distance(points, azimuth)[:, None]
+        distance = self.distance(points, azimuth)[:, None]
 
         def shift(axis: NDArray[np.float64]) -> NDArray[np.float64]:
             seen = points @ axis / (distance + points @ ahead)

@@ -1,12 +1,12 @@
-"""Finds an OpenGL that works without a screen, and opens contexts on it."""
+"""Chooses the OpenGL to draw with, and says which setting is to blame where none works."""
 
 from __future__ import annotations
 
-import importlib
+import ctypes.util
 import os
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Iterable
 
 from mesozoic.errors import UserError
 
@@ -21,6 +21,11 @@ ALIASES = {"glx": "glfw", "wgl": "glfw"}
 BACKENDS = {"linux": ("egl", "osmesa"), "darwin": ("cgl",), "win32": ("glfw",)}
 """What to try, best first. EGL uses a GPU if there is one, OSMesa draws on the CPU and needs no driver."""
 
+BINDING = "PYOPENGL_PLATFORM"
+SUSPECTS = (BINDING, "MUJOCO_EGL_DEVICE_ID")
+"""Variables that can keep an OpenGL from working which is there."""
+
+LIBRARIES = {"egl": "EGL", "osmesa": "OSMesa"}
 INSTALL = {
     "linux": "install one with 'apt-get install libegl1 libgl1-mesa-dri libopengl0 libosmesa6' (Debian/Ubuntu)",
     "darwin": "log in to a desktop session",
@@ -28,9 +33,12 @@ INSTALL = {
 }
 PROBE_TIMEOUT = 60.0
 PROBE = """
-import importlib, sys
+import importlib, os, sys
+name = sys.argv[1]
+os.environ["MUJOCO_GL"] = "disable"
 import mujoco
-context = importlib.import_module("mujoco." + sys.argv[1]).GLContext(16, 16)
+os.environ["MUJOCO_GL"] = name
+context = importlib.import_module("mujoco." + name).GLContext(16, 16)
 context.make_current()
 mujoco.MjrContext(mujoco.MjModel.from_xml_string("<mujoco/>"), 100).free()
 context.free()
@@ -40,8 +48,9 @@ context.free()
 def choose_gl() -> str:
     """Decide which OpenGL to render with, and record it in the environment variable `MUJOCO_GL`.
 
-    A value that is already set is taken without trying it. Otherwise each backend is tried in a
-    process of its own, so that a driver that crashes takes nothing else down; about a second.
+    A value that is already set is taken without trying it. Otherwise each backend is tried in a process of its own, so
+    that a driver that crashes takes nothing else down; about a second. Where PyOpenGL has been told which one to use,
+    it is that one or none.
 
     Returns:
         `egl` or `osmesa` on Linux, `cgl` on macOS, `glfw` on Windows, or what the variable asks for.
@@ -57,38 +66,74 @@ def choose_gl() -> str:
         if wanted not in known:
             raise UserError(f"{VARIABLE}={wanted} names no OpenGL backend; set one of {', '.join(known)} or unset it")
         return ALIASES.get(wanted, wanted)
-    platform = sys.platform if sys.platform in BACKENDS else "linux"
-    failures = []
-    for name in BACKENDS[platform]:
+    failures = {}
+    bound = os.environ.get(BINDING, "").lower()
+    for name in (bound,) if bound in _backends() else _backends():
         failure = _probe(name)
         if failure is None:
             os.environ[VARIABLE] = name
             return name
-        failures.append(f"{name}: {failure}")
-    raise UserError(f"no OpenGL to render with ({'; '.join(failures)}); {INSTALL[platform]}")
+        failures[name] = failure
+        if blamed := _blame(name, failure):
+            raise UserError(blamed)
+    if bound in failures and (other := _other(bound)):
+        raise UserError(
+            f"{BINDING}={bound} does not work here ({failures[bound]}), {other} does; run 'unset {BINDING}'"
+        )
+    said = "; ".join(f"{name}: {failure}" for name, failure in failures.items())
+    raise UserError(f"no OpenGL to render with ({said}); {INSTALL[_platform()]}")
 
 
-def open_context(width: int, height: int) -> Any:
-    """Open a context of `width` x `height` pixels and make it current; the caller must `free()` it.
-
-    Raises:
-        UserError: the chosen backend does not work.
-    """
-    # MuJoCo's own Renderer takes the backend that MUJOCO_GL named when mujoco was first imported. By now the
-    # simulation has imported it, with any value or none, so we ask for the backend's context class by name instead.
-    name = choose_gl()
-    try:
-        context = importlib.import_module(f"mujoco.{name}").GLContext(width, height)
-        context.make_current()
-    except Exception as error:  # PyOpenGL raises anything from AttributeError to its own classes
-        reason = _last_line(str(error)) or type(error).__name__
-        raise UserError(f"{VARIABLE}={name} does not work here ({reason}); run 'unset {VARIABLE}'") from error
-    return context
+def why_not(name: str, failure: str) -> UserError:
+    """What to do about a chosen backend that turned out not to work, because of `failure`."""
+    if blamed := _blame(name, failure):
+        return UserError(blamed)
+    failure = _missing(name) or failure
+    if other := _other(name):
+        return UserError(f"{VARIABLE}={name} does not work here ({failure}), {other} does; run 'unset {VARIABLE}'")
+    return UserError(f"{VARIABLE}={name} does not work here ({failure}), nor does another; {INSTALL[_platform()]}")
 
 
-def _probe(name: str) -> str | None:
-    """Create a context in another process; None if that works, else why not."""
-    environment = {**os.environ, VARIABLE: name}
+def last_line(text: str) -> str:
+    """The last line of an error message that says something, as part of a sentence."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:160].rstrip(".") if lines else ""
+
+
+def _blame(name: str, failure: str) -> str:
+    """The sentence about settings without which the backend works; empty if it is not for them."""
+    set_here = [variable for variable in SUSPECTS if os.environ.get(variable)]
+    for group in [*([variable] for variable in set_here), *([set_here] if len(set_here) > 1 else [])]:
+        if _probe(name, without=group) is None:
+            settings = " and ".join(f"{variable}={os.environ[variable]}" for variable in group)
+            reason = f"it wants {BINDING}={name} or unset" if BINDING in group else failure
+            return f"{name} does not work with {settings} ({reason}); run 'unset {' '.join(group)}'"
+    return ""
+
+
+def _other(name: str) -> str:
+    """A backend that works once no setting is in its way; empty if none does."""
+    others = (other for other in _backends() if other != name)
+    return next((other for other in others if _probe(other, without=SUSPECTS) is None), "")
+
+
+def _platform() -> str:
+    return sys.platform if sys.platform in BACKENDS else "linux"
+
+
+def _backends() -> tuple[str, ...]:
+    return BACKENDS[_platform()]
+
+
+def _missing(name: str) -> str:
+    """Which library is not there; empty if it is, or if nobody knows."""
+    library = LIBRARIES.get(name)
+    return f"lib{library} is not installed" if library and ctypes.util.find_library(library) is None else ""
+
+
+def _probe(name: str, without: Iterable[str] = ()) -> str | None:
+    """Create a context in another process, which lacks some variables; None if that works, else why not."""
+    environment = {key: value for key, value in os.environ.items() if key not in without}
     try:
         done = subprocess.run(
             [sys.executable, "-c", PROBE, name],
@@ -103,9 +148,4 @@ def _probe(name: str) -> str | None:
         return f"no answer in {PROBE_TIMEOUT:g} s"
     if done.returncode == 0:
         return None
-    return _last_line(done.stderr) or f"exit code {done.returncode}"
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:160].rstrip(".") if lines else ""
+    return _missing(name) or last_line(done.stderr) or f"exit code {done.returncode}"

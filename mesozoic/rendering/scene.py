@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mesozoic.errors import UserError
 from mesozoic.rendering.camera import BOX_SIGNS, CameraPath, Lens
-from mesozoic.rendering.gl import choose_gl, open_context
+from mesozoic.rendering.canvas import Canvas
 from mesozoic.rendering.recording import Target
 from mesozoic.species import Species
 
@@ -50,8 +50,7 @@ class SceneRenderer:
     """
 
     def __init__(self, species: Species, width: int, height: int, fine: bool = False) -> None:
-        choose_gl()  # before the import, which fails outright if MUJOCO_GL is nonsense
-        import mujoco
+        from mesozoic.species.simulator import mujoco
 
         self._mj = mujoco
         self.model = species.load_model()
@@ -72,13 +71,7 @@ class SceneRenderer:
         self._scene = mujoco.MjvScene(self.model, MAX_GEOMS)
         for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
             self._scene.flags[flag] = fine
-        self._gl = open_context(width, height)
-        try:
-            self._context = mujoco.MjrContext(self.model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
-            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
-        except BaseException:
-            self._gl.free()
-            raise
+        self._canvas = Canvas(self.model, width, height)
 
     def frame(
         self,
@@ -88,7 +81,7 @@ class SceneRenderer:
         push: NDArray[np.float64],
         target: Target | None = None,
     ) -> NDArray[np.uint8]:
-        """Draw one moment.
+        """Draw one moment; from any thread.
 
         Args:
             qpos: [nq] pose.
@@ -99,6 +92,40 @@ class SceneRenderer:
         Returns:
             uint8 [height, width, 3], a new array.
         """
+        return self._canvas.run(lambda context: self._draw(context, qpos, camera, t, push, target))
+
+    @property
+    def lens(self) -> Lens:
+        """How the camera sees."""
+        look, view = self.model.vis.global_, self._view
+        return Lens(look.azimuth, self._camera.elevation, look.fovy, view.width / view.height)
+
+    def camera_path(self, qpos: NDArray[np.float32], dt: float, target: Target | None = None) -> CameraPath:
+        """Where the camera looks from at each pose of a recording [T+1, nq], `dt` seconds apart; see `Lens.follow`."""
+        return self.lens.follow(np.stack([self.outline(pose) for pose in qpos]), qpos, dt, target)
+
+    def close(self) -> None:
+        """Free the OpenGL context; calling it again does nothing."""
+        self._canvas.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _draw(
+        self,
+        context: Any,
+        qpos: NDArray[np.float32],
+        camera: CameraPath,
+        t: int,
+        push: NDArray[np.float64],
+        target: Target | None,
+    ) -> NDArray[np.uint8]:
+        """`frame`, in the thread that draws."""
         mj, scene = self._mj, self._scene
         self._data.qpos[:] = qpos
         mj.mj_kinematics(self.model, self._data)
@@ -114,35 +141,11 @@ class SceneRenderer:
             self._add_target(target)
         if push[3] > 0.0:
             self._add_arrow(np.asarray(qpos[:3], dtype=np.float64), push)
-        mj.mjr_render(self._view, scene, self._context)
-        mj.mjr_readPixels(self._pixels, None, self._view, self._context)
+        mj.mjr_render(self._view, scene, context)
+        mj.mjr_readPixels(self._pixels, None, self._view, context)
         return self._pixels[::-1].copy()  # OpenGL counts rows from the bottom
 
-    def camera_path(self, qpos: NDArray[np.float32], dt: float, target: Target | None = None) -> CameraPath:
-        """Where the camera looks from at each pose of a recording [T+1, nq], `dt` seconds apart; see `Lens.follow`."""
-        look, view = self.model.vis.global_, self._view
-        lens = Lens(look.azimuth, self._camera.elevation, look.fovy, view.width / view.height)
-        return lens.follow(np.stack([self._outline(pose) for pose in qpos]), qpos, dt, target)
-
-    def close(self) -> None:
-        """Free the OpenGL context; calling it again does nothing."""
-        if self._gl is None:
-            return
-        # The drawing context deletes its OpenGL objects, for which the OpenGL context must still exist.
-        self._gl.make_current()
-        self._context.free()
-        self._gl.free()
-        self._gl = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _outline(self, qpos: NDArray[np.float32]) -> NDArray[np.float64]:
+    def outline(self, qpos: NDArray[np.float32]) -> NDArray[np.float64]:
         """The corners of the boxes around the animal's geoms in a pose, [p, 3] metres."""
         self._data.qpos[:] = qpos
         self._mj.mj_kinematics(self.model, self._data)
@@ -228,11 +231,15 @@ def push_arrows(push_velocity: NDArray[np.float32], dt: float) -> NDArray[np.flo
         age += 1.0
         if t < steps and push_velocity[t].any():
             velocity, age = push_velocity[t], 0.0
-        # A push of step t acts until pose t + 1, so fading begins after that one.
-        opacity = min(1.0, 1.0 - (age - 1.0) * dt / ARROW_FADE)
-        if opacity > 0.0:
+        if (opacity := arrow_opacity(age, dt)) > 0.0:
             arrows[t] = [*velocity, opacity]
     return arrows
+
+
+def arrow_opacity(age: float, dt: float) -> float:
+    """How much of the arrow is seen `age` steps of `dt` seconds after the last step in which its push acts; 0 to 1."""
+    # A push of step t acts until pose t + 1, so fading begins after that one.
+    return max(0.0, min(1.0, 1.0 - (age - 1.0) * dt / ARROW_FADE))
 
 
 def caption(frame: NDArray[np.uint8], seconds: float, *lines: tuple[str, tuple[int, int, int]]) -> NDArray[np.uint8]:

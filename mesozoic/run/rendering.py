@@ -59,7 +59,7 @@ def render_policy(
         raise UserError(f"seed {seed} is out of range; give 0 or more")
     choose_gl()
 
-    from mesozoic.rendering.recording import record  # MuJoCo reads the choice on import
+    from mesozoic.rendering.recording import record
     from mesozoic.rendering.video import render_strip, render_video
 
     policy, animal, config = open_policy(source, species, overrides, stage)

@@ -1,1 +1,1 @@
-"""Physics engines behind one interface, the batched environment and the Gymnasium environments."""
+"""Physics engines behind one interface and the batched environment on them."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import mujoco
 import numpy as np
-from mjbatch import Batch
 from numpy.typing import NDArray
 
 from mesozoic.sim.divergence import broken
 from mesozoic.sim.engine import State
 from mesozoic.species import Species
 from mesozoic.species.anatomy import Anatomy, anatomy_of
+from mesozoic.species.simulator import mujoco
 from mesozoic.task.arrays import Sensed
 
 ModelChange = Callable[[mujoco.MjModel], None]
@@ -31,6 +30,9 @@ class NativeEngine:
     """
 
     def __init__(self, species: Species, n: int, threads: int = 0, change: ModelChange | None = None) -> None:
+        from mjbatch import Batch  # it imports MuJoCo, which has to be there already
+
+        self._made_of = (species, n, threads, change)
         self.model = species.load_physics_model()
         self.anatomy: Anatomy = anatomy_of(species, self.model)
         if change is not None:
@@ -133,6 +135,15 @@ class NativeEngine:
         self._foot_force[everywhere] = state["foot_force"]
         if "friction" in state:
             self._set_friction(everywhere, state["friction"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles are made of: how it was made, and where its worlds are."""
+        return {"made_of": self._made_of, "state": self.state()}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        """Be the same again; as after `set_state`, `sensed` knows of it from the next step on."""
+        self.__init__(*saved["made_of"])  # type: ignore[misc]
+        self.set_state(saved["state"])
 
     def _set_friction(self, mask: NDArray[np.bool_], friction: NDArray) -> None:
         """All geoms that touch, as a contact takes the larger coefficient of its two."""

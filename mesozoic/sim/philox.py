@@ -15,15 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from mesozoic.errors import UserError
-from mesozoic.sim.samples import AGE_EPISODE, Stream
+from mesozoic.sim.samples import AGE_EPISODE, Stream, key_word
 
 ROUNDS = 10
 MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
 KEY_STEPS = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
 FLOATS_PER_BLOCK = 8
-LARGEST_SEED = 2**63 - 1
-"""NumPy rounds larger seeds through a float, so that different seeds give the same samples."""
 LOW_16 = np.uint32(0xFFFF)
 
 Word = tuple[jax.Array, jax.Array]
@@ -34,11 +31,10 @@ def key_of(seed: int, stream: Stream) -> NDArray[np.uint32]:
     """The key [4] of a seed and a stream, an argument of compiled functions: a constant would tie them to it.
 
     Raises:
-        UserError: the seed is negative or too large for a key.
+        UserError: the seed is negative.
     """
-    if not 0 <= seed <= LARGEST_SEED:
-        raise UserError(f"seed {seed} is out of range; take one from 0 to {LARGEST_SEED}")
-    return np.array([seed & 0xFFFFFFFF, seed >> 32, int(stream), 0], dtype=np.uint32)
+    word = key_word(seed)
+    return np.array([word & 0xFFFFFFFF, word >> 32, int(stream), 0], dtype=np.uint32)
 
 
 def episode_uniforms(key: jax.Array, worlds: jax.Array, episodes: jax.Array, count: int) -> jax.Array:

@@ -7,13 +7,20 @@ world 0 draws the same samples whether it runs alone or among thousands.
 
 from __future__ import annotations
 
+import hashlib
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mesozoic.errors import UserError, shown
+
 AGE_EPISODE = 2**62
 """The episode number, never reached, under which the age of a world's first episode is drawn."""
+
+
+WHOLE_SEEDS = 2**63
+"""Seeds below stand for themselves in the generator's key."""
 
 
 class Stream(IntEnum):
@@ -25,12 +32,29 @@ class Stream(IntEnum):
     CERTIFY = 3
 
 
+def key_word(seed: int) -> int:
+    """The half of the generator's key, below 2^64, that stands for a seed of any size.
+
+    Those below `WHOLE_SEEDS` are themselves; a larger one is a hash of all its digits, in the upper half of the range.
+
+    Raises:
+        UserError: it is negative.
+    """
+    if seed < 0:
+        raise UserError(f"seed {shown(str(seed))} is out of range; give 0 or more")
+    if seed < WHOLE_SEEDS:
+        return int(seed)
+    digits = seed.to_bytes((seed.bit_length() + 7) // 8, "little")
+    return WHOLE_SEEDS | int.from_bytes(hashlib.blake2b(digits, digest_size=8).digest(), "little")
+
+
 def episode_uniforms(
     seed: int, stream: Stream, worlds: NDArray[np.int64], episodes: NDArray[np.int64], count: int
 ) -> NDArray[np.float32]:
     """Draw `[len(worlds), count]` float32 samples of [0, 1) for the given episodes of the given worlds."""
     rows = np.empty((len(worlds), count), dtype=np.float32)
+    key = np.array([key_word(seed), int(stream)], dtype=np.uint64)  # of plain integers NumPy would make floats
     for row, world, episode in zip(rows, worlds, episodes, strict=True):
-        bits = np.random.Philox(key=[seed, int(stream)], counter=[0, 0, int(episode), int(world)])
+        bits = np.random.Philox(key=key, counter=[0, 0, int(episode), int(world)])
         row[:] = np.random.Generator(bits).random(count, dtype=np.float32)
     return rows

@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mesozoic.errors import UserError, shown
 from mesozoic.species.fit import CONTACT_SLOT, CONTROL_PERIOD, HOME_KEYFRAME, check_fit, part_names, part_of
+from mesozoic.species.simulator import mujoco
 from mesozoic.species.species import FACTS_FILE, Species
 
 FREE_QPOS, FREE_QVEL = 7, 6

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import mujoco
 import numpy as np
 
 from mesozoic.errors import UserError, did_you_mean, shown
+from mesozoic.species.simulator import mujoco
 from mesozoic.species.species import FACTS_FILE, Species
 
 CONTROL_PERIOD = 0.02

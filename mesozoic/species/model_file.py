@@ -11,7 +11,7 @@ from mesozoic.errors import UserError, shown
 from mesozoic.files import read_text
 
 if TYPE_CHECKING:
-    import mujoco
+    from mesozoic.species.simulator import mujoco
 
 MODEL_LIMIT = 10_000_000
 """Bytes of MJCF."""
@@ -30,7 +30,7 @@ def compile_model(path: Path, visual: bool = True) -> mujoco.MjModel:
     Raises:
         UserError: it cannot be read, is not XML, names files that are none, or MuJoCo does not take it.
     """
-    import mujoco
+    from mesozoic.species.simulator import mujoco
 
     if mujoco.get_mju_user_warning() is None:
         mujoco.set_mju_user_warning(_ignore)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mesozoic.errors import UserError, shown
 
 if TYPE_CHECKING:
-    import mujoco
+    from mesozoic.species.simulator import mujoco
 
 FACTS_FILE = "facts.toml"
 MODEL_FILE = "model.xml"

@@ -21,7 +21,7 @@ HEAVY = ("jax", "mujoco", "mjbatch", "torch")
         ("import mesozoic.config", HEAVY),
         ("import mesozoic.species", (*HEAVY, "pydantic")),
         ("import mesozoic.sim", (*HEAVY, "pydantic")),
-        ("import mesozoic.sim.registration", HEAVY),
+        ("import mesozoic.gym.registration", HEAVY),
         ("import mesozoic.sim.batch_env", ("jax", "torch")),
     ],
 )

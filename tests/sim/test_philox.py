@@ -16,7 +16,7 @@ WORLDS = 64
 COUNTS = (1, 8, 61)
 on_device = jax.jit(philox.episode_uniforms, static_argnums=3)
 ages_on_device = jax.jit(philox.age_uniforms)
-seeds = st.integers(0, philox.LARGEST_SEED)
+seeds = st.integers(0, 2**64) | st.integers(0)
 numbers = st.integers(0, 2**31 - 1)
 
 
@@ -47,7 +47,22 @@ def test_ages_are_those_of_the_host(seed: int, stream: Stream) -> None:
     np.testing.assert_array_equal(ages_on_device(philox.key_of(seed, stream), worlds.astype(np.int32)), expected)
 
 
-@pytest.mark.parametrize("seed", [-1, 2**63, 2**64])
-def test_a_seed_that_numpy_would_round_is_refused(seed: int) -> None:
-    with pytest.raises(UserError, match=f"seed {seed} is out of range; take one from 0 to {2**63 - 1}"):
-        philox.key_of(seed, Stream.TRAIN)
+LARGE = [2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, 2**64, 2**64 + 1, 2**70, 2**70 + 1, 2**4000, 0, 1]
+
+
+def test_seeds_of_any_size_are_different_seeds() -> None:
+    drawn = [episode_uniforms(seed, Stream.EVAL, np.arange(1), np.zeros(1, int), 8).tobytes() for seed in LARGE]
+    assert len(set(drawn)) == len(LARGE)
+
+
+@given(seed=st.integers(0, 2**63 - 1))
+def test_usual_seeds_are_the_generators_own_key(seed: int) -> None:
+    bits = np.random.Philox(key=[seed, int(Stream.EVAL)], counter=[0, 0, 5, 3])
+    expected = np.random.Generator(bits).random(8, dtype=np.float32)
+    drawn = episode_uniforms(seed, Stream.EVAL, np.array([3]), np.array([5]), 8)
+    np.testing.assert_array_equal(drawn[0], expected)
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(UserError, match="seed -1 is out of range; give 0 or more"):
+        philox.key_of(-1, Stream.TRAIN)

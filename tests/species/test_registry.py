@@ -9,7 +9,7 @@ import pytest
 from support.animal_package import copy_animal, install
 
 from mesozoic.errors import UserError
-from mesozoic.sim.registration import register_envs
+from mesozoic.gym.registration import register_envs
 from mesozoic.species import get_species, species_names
 
 

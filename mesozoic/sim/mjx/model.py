@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mujoco
 from mujoco import mjx
 
 from mesozoic.errors import UserError
 from mesozoic.species import Species
+from mesozoic.species.simulator import mujoco
 
 MINDIST = 1
 """`reduce` of a contact sensor in its `intprm[1]`: 0 none, 1 mindist, 2 maxforce, 3 netforce."""

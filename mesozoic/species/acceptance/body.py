@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.errors import shown
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 from mesozoic.species.fit import FLOOR, HOME_KEYFRAME, part_names
+from mesozoic.species.simulator import mujoco
 from mesozoic.species.species import Species
 
 Vector = NDArray[np.float64]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import mujoco
 import numpy as np
 
 from mesozoic.species.acceptance.body import GEOM_TYPES, Body, Check, Verdict, failing
+from mesozoic.species.simulator import mujoco
 
 TOUCH = 5e-4
 """Metres that the lowest point of a foot may be off the floor at home."""

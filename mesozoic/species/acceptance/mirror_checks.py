@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import mujoco
 import numpy as np
 
 from mesozoic.species.acceptance.body import Body, Check, Vector, Verdict, failing
+from mesozoic.species.simulator import mujoco
 
 MIRROR = np.diag([1.0, -1.0, 1.0])
 POSES = 4

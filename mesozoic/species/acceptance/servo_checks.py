@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import mujoco
 import numpy as np
 
 from mesozoic.species.acceptance.body import Body, Check, Verdict, failing
+from mesozoic.species.simulator import mujoco
 
 FORCE_RATIO = (1.2, 2.0)
 """Force limit over stiffness, radians: less saturates while walking, more is never used."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import mujoco
 import numpy as np
 
 from mesozoic.species.acceptance.body import Body, Check, Vector, Verdict
+from mesozoic.species.simulator import mujoco
 
 SECONDS = 10.0
 STARTS, NOISE = 40, 0.02

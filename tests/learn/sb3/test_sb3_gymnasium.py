@@ -11,7 +11,7 @@ pytest.importorskip("stable_baselines3")
 
 from stable_baselines3.common.env_checker import check_env
 
-from mesozoic.sim.registration import register_envs
+from mesozoic.gym.registration import register_envs
 
 register_envs()
 IDS = sorted(name for name in gymnasium.registry if name.startswith("mesozoic/"))

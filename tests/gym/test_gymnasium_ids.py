@@ -18,7 +18,7 @@ MAKE = "; env = gymnasium.make('mesozoic/Velociraptor-Balance-v0'); env.reset(se
         "import mesozoic; import importlib.util; importlib.util.find_spec('gymnasium'); import gymnasium",
         "import mesozoic; import gymnasium.wrappers; import gymnasium",
         "import gymnasium; import importlib; importlib.import_module('mesozoic')",
-        "import mesozoic.sim.gym_env; import gymnasium",
+        "import mesozoic.gym.env; import gymnasium",
     ],
 )
 def test_any_order(imports: str) -> None:

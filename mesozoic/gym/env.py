@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
-import mujoco
 import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from mesozoic.config import as_overrides, parse_overrides
 from mesozoic.errors import UserError
-from mesozoic.sim.batch_env import BatchEnv
-from mesozoic.sim.native import NativeEngine
+from mesozoic.rendering.live import LiveView
+from mesozoic.sim.native_env import native_env
 from mesozoic.species import get_species, load_stage
 from mesozoic.task import Transition
 
 WIDTH, HEIGHT = 960, 540
-CAMERA = "side"
 
 
 class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
     """One world. Seed s gives the episodes of world 0 of `BatchEnv(..., seed=s)`, in the same order.
+
+    It can be copied and pickled at any moment; the copy goes on with the same bits.
 
     Args:
         species: registry name.
@@ -45,17 +45,20 @@ class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
-            raise UserError(f"render_mode '{render_mode}' is not supported; use 'rgb_array' or None")
+            raise UserError(
+                f"render_mode '{render_mode}' is not supported; use 'rgb_array' or None, or gymnasium.make, which opens"
+                " a window for 'human'"
+            )
         self.render_mode = render_mode
         self.config = load_stage(species, stage, parse_overrides(as_overrides(overrides)))
         self._species = get_species(species)
-        self._engine = NativeEngine(self._species, 1, threads=1)
-        self._env = BatchEnv(self._engine, self.config.env, seed=0, auto_reset=False)
+        self._env = native_env(self._species, self.config.env, 1, seed=0, auto_reset=False, threads=1)
+        self.metadata = {**self.metadata, "render_fps": round(1.0 / self._env.anatomy.dt)}
         self.action_space = Box(-1.0, 1.0, (self._env.action_size,), np.float32)
         self.observation_space = Box(-np.inf, np.inf, (self._env.observation_size,), np.float32)
         self._seeded = False
-        self._renderer: mujoco.Renderer | None = None
-        self._scene: mujoco.MjData | None = None
+        self._pose: NDArray[np.float32] | None = None
+        self._view: LiveView | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -67,7 +70,11 @@ class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         if seed is not None:
             self._env.restart(seed)
             self._seeded = True
-        return self._env.reset()[0].copy(), {}
+        observation = self._env.reset()[0].copy()
+        self._pose = self._env.engine.sensed().qpos[0].copy()
+        if self._view is not None:
+            self._view.begin()
+        return observation, {}
 
     def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Advance one control step.
@@ -78,30 +85,34 @@ class DinosaurEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         if not self._seeded:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
         transition = self._env.step(np.asarray(action, dtype=np.float32)[None])
+        pose = self._env.sensed.qpos[0].copy()
+        self._pose = pose if np.isfinite(pose).all() else self._pose  # a diverged pose cannot be drawn
         observation, reward = transition.observation[0].copy(), float(transition.reward[0])
         return observation, reward, bool(transition.terminated[0]), bool(transition.truncated[0]), _info(transition)
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The animal from its side camera, [540, 960, 3]; None without a render mode.
+        """The animal with its prey or food and what pushes it, [540, 960, 3]; None without a render mode.
 
         Raises:
             UserError: this machine has no way to render off screen.
         """
         if self.render_mode is None:
             return None
-        if self._renderer is None or self._scene is None:
-            model = self._species.load_model()  # the engine simulates one without what only looks
-            self._renderer, self._scene = _open_renderer(model), mujoco.MjData(model)
-        self._scene.qpos[:] = self._engine.sensed().qpos[0]
-        mujoco.mj_forward(self._renderer.model, self._scene)
-        self._renderer.update_scene(self._scene, camera=CAMERA)
-        return self._renderer.render()
+        if self._pose is None:
+            raise gymnasium.error.ResetNeeded("call reset() before render()")
+        if self._view is None:
+            self._view = LiveView(self._species, self.config.env, self._env.anatomy, WIDTH, HEIGHT)
+        return self._view.draw(self._pose, self._env.task_state)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles are made of: all but what draws; a copy that is asked for a picture opens its own."""
+        return {**self.__dict__, "_view": None}
 
     def close(self) -> None:
-        """Free the renderer; again is harmless."""
-        if self._renderer is not None:
-            self._renderer.close()
-        self._renderer = self._scene = None
+        """Free what draws; again is harmless."""
+        if self._view is not None:
+            self._view.close()
+        self._view = None
 
 
 def _info(transition: Transition) -> dict[str, Any]:
@@ -113,13 +124,3 @@ def _info(transition: Transition) -> dict[str, Any]:
     elif transition.truncated[0]:
         info["reasons"] = ["timeout"]
     return info
-
-
-def _open_renderer(model: mujoco.MjModel) -> mujoco.Renderer:
-    try:
-        return mujoco.Renderer(model, HEIGHT, WIDTH)
-    except Exception as error:  # each OpenGL binding raises errors of its own
-        raise UserError(
-            f"cannot render off screen ({type(error).__name__}); before Python starts, set MUJOCO_GL=egl"
-            " with a GPU, MUJOCO_GL=osmesa without one"
-        ) from error

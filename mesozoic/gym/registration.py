@@ -6,7 +6,7 @@ from mesozoic.errors import UserError
 from mesozoic.species import species_names, stage_files
 from mesozoic.species.stages import stage_name
 
-ENTRY_POINT = "mesozoic.sim.gym_env:DinosaurEnv"
+ENTRY_POINT = "mesozoic.gym.env:DinosaurEnv"
 
 
 def _camel(name: str) -> str:

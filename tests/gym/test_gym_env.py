@@ -15,9 +15,9 @@ from gymnasium.utils.env_checker import check_env
 
 import mesozoic
 from mesozoic.errors import UserError
-from mesozoic.sim.gym_env import DinosaurEnv
+from mesozoic.gym.env import DinosaurEnv
+from mesozoic.gym.registration import env_id, register_envs
 from mesozoic.sim.native_env import native_env
-from mesozoic.sim.registration import env_id, register_envs
 from mesozoic.species import Species, stage_files
 
 ROOT = Path(mesozoic.__file__).parents[1]
@@ -125,24 +125,6 @@ def test_overrides_reach_the_task(env: DinosaurEnv) -> None:
         DinosaurEnv(render_mode="human")
 
 
-def test_frames_show_the_animal_and_follow_it() -> None:
-    env = DinosaurEnv(overrides=SHORT, render_mode="rgb_array")
-    env.reset(seed=0)
-    first = env.render()
-    assert first is not None
-    assert first.shape == (540, 960, 3)
-    assert first.dtype == np.uint8
-    assert first.std() > 5
-    for _ in range(10):
-        env.step(np.ones(env.action_space.shape, dtype=np.float32))
-    second = env.render()
-    assert second is not None
-    assert (first != second).any()
-    env.close()
-    env.close()
-    assert DinosaurEnv(overrides=SHORT).render() is None
-
-
 def test_every_stage_file_has_its_id() -> None:
     assert env_id("tyrannosaurus_rex", "food_reach") == "mesozoic/TyrannosaurusRex-FoodReach-v0"
     files = stage_files("velociraptor")
@@ -155,7 +137,7 @@ def test_every_stage_file_has_its_id() -> None:
 def test_gymnasium_finds_the_id_by_the_module_alone() -> None:
     code = (
         "import gymnasium\n"
-        f"env = gymnasium.make('mesozoic.sim.registration:{ID}')\n"
+        f"env = gymnasium.make('mesozoic.gym.registration:{ID}')\n"
         "print(env.reset(seed=0)[0].shape == env.observation_space.shape, 'TimeLimit' in str(env))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
