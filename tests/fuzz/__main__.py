@@ -99,7 +99,9 @@ def _note(
 ) -> int:
     fault, said = try_case(name, kind, seed, number, home / "case")
     if verbose:
-        print("\n".join([*said, f"exit code {last.get('code')}", last.get("errors", ""), f"fault: {fault}"]), flush=True)
+        print(
+            "\n".join([*said, f"exit code {last.get('code')}", last.get("errors", ""), f"fault: {fault}"]), flush=True
+        )
     elif fault is not None and fault[:100] not in faults:
         print(f"--seed {seed} --only {name} --case {number}: {fault}\n    {' / '.join(said)[:1500]}", flush=True)
     if fault is not None:

@@ -104,6 +104,8 @@ def fault_of_ending(code: int | None, errors: str) -> str | None:
     if code != 2:
         return f"exit code {code}: {errors[-500:]}"
     lines = errors.splitlines()
+    if lines and lines[0].startswith("Usage: "):  # the help, for who types nothing
+        return None
     told = [line for line in lines if not line.startswith(ASIDE)]
     if len(told) != 1 or not told[0].startswith("error: "):
         return f"not one sentence: {errors[:2000]!r}"
