@@ -22,6 +22,7 @@ from mesozoic.cli import (
 )
 from mesozoic.cli.usage import UsageError, usage_mistake
 from mesozoic.errors import UserError, ending_of
+from mesozoic.redact import redact
 from mesozoic.version import __version__
 
 app = typer.Typer(
@@ -83,5 +84,5 @@ def _run() -> int:
 
 
 def _fail(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
+    print(redact(message), file=sys.stderr)
     sys.exit(code)

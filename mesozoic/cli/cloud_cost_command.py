@@ -64,7 +64,7 @@ def check(
     """
     from mesozoic.cloud.request import CLOUDS, parse_infra
     from mesozoic.cloud.sky.preflight import preflight
-    from mesozoic.sweep.wandb_key import wandb_key
+    from mesozoic.sweep.wandb_account import wandb_key
 
     asked = [parse_infra(cloud).partition("/")[0] for cloud in clouds or CLOUDS]
     results = [preflight(cloud) for cloud in dict.fromkeys(asked)]

@@ -15,6 +15,9 @@ def sweep(
     gpus: Annotated[str, typer.Argument(metavar="GPU[:N]", help="A100:8, A100 (one) or CPU:4 (four agents).")] = "A100",
     infra: Annotated[str | None, typer.Option(help="lambda, gcp, aws or slurm, with /REGION.")] = None,
     sweep_file: Annotated[Path | None, path_option("W&B sweep file; default: cloud/sweep.yaml.", "--sweep")] = None,
+    any_command: Annotated[
+        bool, typer.Option("--any-command", help="Take a sweep file that runs something else than mesozoic train.")
+    ] = False,
     nodes: Annotated[int, typer.Option(help="Machines of that size.", min=1)] = 1,
     pool: Annotated[bool, typer.Option("--pool", help="A SkyPilot managed pool instead of a cluster.")] = False,
     spot: Spot = False,
@@ -45,6 +48,7 @@ def sweep(
         gpus=gpus,
         infra=infra,
         sweep_file=sweep_file,
+        any_command=any_command,
         nodes=nodes,
         pool=pool,
         spot=spot,

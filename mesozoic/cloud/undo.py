@@ -9,22 +9,11 @@ from mesozoic.cloud.patience import Patience
 from mesozoic.cloud.providers import Provider, Rented
 from mesozoic.cloud.signals import end_by_interrupt, ended_by
 from mesozoic.errors import UserError
+from mesozoic.run.unheard import quietly
 
 Say = Callable[[str], None]
 PATIENCE = 600.0
 """Seconds for which giving back is tried again while the network or the cloud does not answer."""
-
-
-def quietly(say: Say) -> Say:
-    """`say` that goes on when nobody can hear it: a closed terminal must not stop what ends a machine."""
-
-    def unheard(line: str) -> None:
-        try:
-            say(line)
-        except (OSError, ValueError):  # the terminal, or the pipe, is gone
-            return
-
-    return unheard
 
 
 def give_back(provider: Provider, names: Sequence[str], say: Say, patience: float = PATIENCE) -> list[str]:

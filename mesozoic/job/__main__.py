@@ -9,8 +9,10 @@ from mesozoic.errors import UserError, ending_of
 from mesozoic.job.environment import read_job
 from mesozoic.job.supervisor import Supervisor, training_command
 from mesozoic.job.wandb_names import wandb_environment
+from mesozoic.run.unheard import quietly
 
 
+@quietly
 def say(line: str) -> None:
     """Print a line of the job, at once."""
     print(f"job: {line}", flush=True)

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 
 from mesozoic.job.events import Events
 from mesozoic.run.display import Reporter
+from mesozoic.run.unheard import quietly
+
+SAY = quietly(lambda line: print(line, flush=True))
+"""The log of a job lies on the disk that its training fills."""
 
 
 class JobReporter(Reporter):
@@ -21,7 +25,7 @@ class JobReporter(Reporter):
         """Nothing is left open."""
 
     def say(self, line: str) -> None:
-        print(line, flush=True)
+        SAY(line)
 
     def phase(self, name: str) -> None:
         self._events.send(phase=name)

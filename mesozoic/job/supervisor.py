@@ -16,15 +16,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import FrameType
 
 from mesozoic.job.environment import Job
 from mesozoic.job.events import Watched
 from mesozoic.job.exit_codes import AGAIN, BAD_INPUT, HOPELESS, exit_code
 from mesozoic.job.processes import code_of, die_with_parent
 from mesozoic.job.record import FILE, Record, read_record, write_record
-
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from mesozoic.job.stopping import GRACE, Stopping
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Limits:
         heartbeat: between two lines that say how far training is.
     """
 
-    grace: float = 600.0
+    grace: float = GRACE
     silence: float = 3600.0
     heartbeat: float = 60.0
 
@@ -64,8 +62,7 @@ class Supervisor:
         self._record = read_record(job.run, job.job_id)
         self._earlier = self._record.seconds
         self._began = time.monotonic()
-        self._stopped_by: int | None = None
-        self._kill_at: float | None = None
+        self._stopping = Stopping(self._hand_on, self._limits.grace)
         self._begun = False
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -77,8 +74,7 @@ class Supervisor:
             self._say(f"MAX_HOURS is {self._job.max_hours:g}, and this job has used {_clock(self._earlier)} already")
             self._say(why)
             return code
-        previous = {number: signal.signal(number, self._on_signal) for number in SIGNALS if _is_heard(number)}
-        try:
+        with self._stopping:
             reading, writing = os.pipe()
             watched = Watched(reading)
             words = [*self._command, "--events", str(writing)]
@@ -93,13 +89,9 @@ class Supervisor:
                 preexec_fn=functools.partial(die_with_parent, signal.SIGKILL),
             )
             os.close(writing)
-            if self._stopped_by is not None:  # the signal came before there was anyone to hand it to
-                self._child.send_signal(self._stopped_by)
-            trained = self._wait(self._child, watched)
-            return self._end(trained, watched)
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+            if self._stopping.signal is not None:  # it came before there was anyone to hand it to
+                self._child.send_signal(self._stopping.signal)
+            return self._end(self._wait(self._child, watched), watched)
 
     def _wait(self, child: subprocess.Popen[bytes], watched: Watched) -> int:
         beat = self._began + self._limits.heartbeat
@@ -121,29 +113,26 @@ class Supervisor:
                 self._say(self._progress(watched))
                 self._write()
             left = self._left()
-            if left is not None and left <= 0 and self._kill_at is None:
-                self._kill_at = now + self._limits.grace  # it knows of its limit itself
-            if self._kill_at is not None and now >= self._kill_at:
-                self._say(f"it did not end within {self._limits.grace:.0f} s; killing it")
-                child.kill()
-                self._kill_at = now + self._limits.grace
-            elif now - watched.heard > self._limits.silence:
+            if left is not None and left <= 0:
+                self._stopping.time_is_over()  # it knows of its limit itself
+            self._stopping.kill_if_due(child, self._say)
+            if now - watched.heard > self._limits.silence:
                 self._say(f"no sign of progress for {self._limits.silence:.0f} s; ending it")
                 child.send_signal(signal.SIGKILL if hung else signal.SIGABRT)  # the second makes it say where it hangs
                 hung, watched.heard = True, now - self._limits.silence + 10
 
     def _end(self, trained: int, watched: Watched) -> int:
         time_over = self._is_over() and trained not in (0, BAD_INPUT)
-        crashed = trained not in (0, AGAIN, *HOPELESS) and not time_over and self._stopped_by is None
+        crashed = trained not in (0, AGAIN, *HOPELESS) and not time_over and self._stopping.signal is None
         if crashed:
             stamp = datetime.now(UTC).isoformat(timespec="seconds")
             self._record.crashes.append(f"exit code {trained} at {stamp}")
-        code, why = exit_code(trained, self._stopped_by, time_over, self._job.moves, len(self._record.crashes))
+        code, why = exit_code(trained, self._stopping.signal, time_over, self._job.moves, len(self._record.crashes))
         # Before its first word a training may be bad input, or in somebody else's folder: those leave no trace. A crash
         # that early is still counted, where a service would run the job again and again.
         if trained == 0 or (self._job.job_id and trained != BAD_INPUT):
             self._begun = True
-        stopped = time_over or self._stopped_by is not None or trained == AGAIN
+        stopped = time_over or self._stopping.signal is not None or trained == AGAIN
         self._record.state = "finished" if trained == 0 else "stopped" if stopped else "failed"
         self._record.exit_code, self._record.why = code, why
         self._record.stages = watched.stages
@@ -189,11 +178,7 @@ class Supervisor:
         words.append(used if left is None else f"{used}, {_clock(max(left, 0))} left")
         return ", ".join(words)
 
-    def _on_signal(self, number: int, _: FrameType | None) -> None:
-        if self._stopped_by is not None:
-            return
-        self._stopped_by = number
-        self._kill_at = time.monotonic() + self._limits.grace
+    def _hand_on(self, number: int) -> None:
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(number)
 
@@ -201,11 +186,6 @@ class Supervisor:
 def training_command(job: Job) -> list[str]:
     """The training process; its run folder is there for whoever looks at the list of processes."""
     return [sys.executable, "-X", "faulthandler", "-m", "mesozoic.job.training", str(job.run)]
-
-
-def _is_heard(number: int) -> bool:
-    """Whether nobody, such as nohup, has asked for the signal to be ignored."""
-    return signal.getsignal(number) is not signal.SIG_IGN
 
 
 def _clock(seconds: float) -> str:

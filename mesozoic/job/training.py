@@ -17,7 +17,7 @@ from mesozoic.errors import UserError, ending_of, shown
 from mesozoic.job.environment import Job, in_job_words, read_job
 from mesozoic.job.events import Events
 from mesozoic.job.record import summary
-from mesozoic.job.reporter import JobReporter
+from mesozoic.job.reporter import SAY, JobReporter
 from mesozoic.job.wandb_names import named_wandb
 from mesozoic.run.spec import RunSpec
 
@@ -39,7 +39,7 @@ def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
     sinks = {**FILES, **named_wandb(job)}
     results = start(wanted, job.run, sinks=sinks, reporter=JobReporter(events), limit=limit)
     if wanted.stage is None:
-        print(f"results {job.run / RESULTS_FILE}", flush=True)
+        SAY(f"results {job.run / RESULTS_FILE}")
     return results
 
 

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 
 from mesozoic.files import write_json
 from mesozoic.job.environment import Job
 from mesozoic.run.sinks import OpenSink, Place, Sink
-from mesozoic.run.sinks.wandb_sink import RUN_FILE, WandbSink
-
-
-def drop_empty(environment: MutableMapping[str, str]) -> None:
-    """Take out W&B's empty variables, as task files leave them: to W&B they are not the same as none."""
-    for name in [name for name, value in environment.items() if name.startswith("WANDB_") and not value]:
-        del environment[name]
+from mesozoic.run.sinks.wandb_sink import RUN_FILE, WandbSink, without_empty
 
 
 def wandb_environment(job: Job, environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of the training process: what W&B reads of it names this job's runs, or is not there."""
-    kept = dict(environment)
-    drop_empty(kept)
-    if job.wandb:
-        kept = {"WANDB_RUN_GROUP": job.run.name, **kept, "WANDB_RESUME": "allow"}
-    if job.spec.stage is None:
-        kept.pop("WANDB_RUN_ID", None)  # each stage is a run of its own: one run cannot count its steps three times
-    return kept
+    kept = without_empty(environment)
+    return {"WANDB_RUN_GROUP": job.run.name, **kept, "WANDB_RESUME": "allow"} if job.wandb else kept
 
 
 def run_id(job_id: str, stage: int) -> str:

@@ -8,6 +8,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from mesozoic.run.unheard import unheard
+
 
 class Reporter(Protocol):
     """Tells somebody how a training goes."""
@@ -56,17 +58,20 @@ class Display(Reporter):
             disable=not self.console.is_terminal,
         )
         self._task = self._progress.add_task(title, total=total, completed=done, phase="starting", speed="", length="")
-        self._progress.start()
+        with unheard():
+            self._progress.start()
 
     def end(self) -> None:
         """Take the bar away."""
         if self._progress is not None:
-            self._progress.stop()
+            with unheard():
+                self._progress.stop()
             self._progress = None
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
-        self.console.print(line, soft_wrap=True, markup=False)
+        with unheard():
+            self.console.print(line, soft_wrap=True, markup=False)
 
     def phase(self, name: str) -> None:
         if self._progress is not None:

@@ -22,19 +22,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from mesozoic.errors import UserError, shown
 from mesozoic.job.environment import read_hours
 from mesozoic.job.processes import die_with_parent
-from mesozoic.job.wandb_names import drop_empty
+from mesozoic.job.stopping import Stopping
 from mesozoic.run.lock import Held, file_lock
+from mesozoic.run.sinks.wandb_sink import without_empty
+from mesozoic.run.unheard import quietly
 from mesozoic.sweep.trial import FOLDER, RECORD, STOPPED
-from mesozoic.sweep.wandb_key import wandb_key
+from mesozoic.sweep.wandb_account import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, sweep_state
 
-GRACE_SECONDS = 120.0
-"""A stopped run writes its checkpoint within this; then it is killed."""
+say = quietly(lambda line: print(line, flush=True))
 
 
 @dataclass
@@ -89,7 +89,7 @@ def silent_runs(sweep: str, outcomes: Outcomes) -> list[str]:
     try:
         states = sweep_state(Sweep(number, entity, project, ""), wandb_key() or "")[1]
     except UserError as error:
-        print(f"whether the runs arrived at W&B is not known: {error}", flush=True)
+        say(f"whether the runs arrived at W&B is not known: {error}")
         return []
     return [run for run in finished if states.get(run) not in ("finished", "running")]
 
@@ -160,64 +160,65 @@ def read_slots(text: str) -> int:
     return int(text or 1)
 
 
-class Supervisor:
-    """Runs `wandb agent` until it ends, a signal comes or the time is over."""
+class Agent:
+    """Runs `wandb agent` until it ends, a signal comes or the time is over.
+
+    Attributes:
+        record: the file in which its runs write down how they ended.
+        why_stopped: the signal's name, or MAX_HOURS; empty if nobody stopped it.
+    """
 
     def __init__(self, sweep: str, folder: Path, hours: float | None) -> None:
         self._sweep, self._folder = sweep, folder
         self._deadline = None if hours is None else time.monotonic() + 3600.0 * hours
+        self._asked: set[int] = set()
         self.record = folder / "runs.jsonl"
         self.why_stopped = ""
 
-    def _on_signal(self, number: int, _: FrameType | None) -> None:
-        self.why_stopped = self.why_stopped or signal.Signals(number).name
-
     def run(self, runs: Path) -> int:
         """Start the agent with `runs` as the place of run folders; its exit code."""
+        with Stopping() as stopping:
+            agent = subprocess.Popen(
+                [sys.executable, "-m", "wandb", "agent", self._sweep],
+                cwd=self._folder,
+                env=self._environment(runs),
+                start_new_session=True,  # whoever signals the whole group means this process
+                preexec_fn=die_with_parent,
+            )
+            while agent.poll() is None:
+                if self._deadline is not None and time.monotonic() > self._deadline:
+                    stopping.time_is_over()
+                if stopping.begun:
+                    self._stop(agent, stopping)
+                    stopping.kill_if_due(agent, say)  # what it started dies with it
+                time.sleep(0.5)
+        return agent.returncode
+
+    def _environment(self, runs: Path) -> dict[str, str]:
         programs = self._folder / "bin"
         programs.mkdir(parents=True, exist_ok=True)
         program = programs / "mesozoic"
         program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m mesozoic.sweep.trial "$@"\n')
         program.chmod(0o755)
-        environment = {
+        return {
             **os.environ,
             "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "WANDB_DIR": str(self._folder),
             RECORD: str(self.record),
             FOLDER: str(runs),
         }
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        agent = subprocess.Popen(
-            [sys.executable, "-m", "wandb", "agent", self._sweep],
-            cwd=self._folder,
-            env=environment,
-            preexec_fn=die_with_parent,
-        )
-        while agent.poll() is None:
-            if self._deadline is not None and time.monotonic() > self._deadline:
-                self.why_stopped = self.why_stopped or "MAX_HOURS"
-            if self.why_stopped:
-                return self._stop(agent)
-            time.sleep(0.5)
-        return agent.returncode
 
-    def _stop(self, agent: subprocess.Popen[bytes]) -> int:
-        """End the agent after its run: interrupted, it takes no new run and waits for the one that it has."""
-        print(f"stopping ({self.why_stopped}): the run writes its checkpoint", flush=True)
-        agent.send_signal(signal.SIGINT)
-        asked: set[int] = set()
-        end = time.monotonic() + GRACE_SECONDS
-        while agent.poll() is None and time.monotonic() < end:
-            outcomes = read_outcomes(self.record)
-            for run, pid in outcomes.pids.items():
-                if outcomes.codes[run] is None and pid not in asked:
-                    asked.add(pid)
-                    _send(pid, signal.SIGTERM)
-            time.sleep(0.5)
-        if agent.poll() is None:
-            agent.kill()  # what it started dies with it
-        return agent.wait()
+    def _stop(self, agent: subprocess.Popen[bytes], stopping: Stopping) -> None:
+        """Ask for the end once: interrupted, the agent takes no new run and waits for the one that it has."""
+        if not self.why_stopped:
+            self.why_stopped = "MAX_HOURS" if stopping.signal is None else signal.Signals(stopping.signal).name
+            say(f"stopping ({self.why_stopped}): the run writes its checkpoint")
+            agent.send_signal(signal.SIGINT)
+        outcomes = read_outcomes(self.record)
+        for run, pid in outcomes.pids.items():
+            if outcomes.codes[run] is None and pid not in self._asked:
+                self._asked.add(pid)
+                _send(pid, signal.SIGTERM)
 
 
 def _send(pid: int, number: int) -> None:
@@ -227,7 +228,8 @@ def _send(pid: int, number: int) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one agent of the sweep that `arguments` names."""
-    drop_empty(os.environ)
+    for empty in os.environ.keys() - without_empty(os.environ).keys():
+        del os.environ[empty]
     if len(arguments) != 1 or arguments[0].count("/") != 2 or not all(arguments[0].split("/")):
         raise UserError(f"give the sweep as ENTITY/PROJECT/ID, in SWEEP_ID, not '{' '.join(arguments)}'")
     sweep = arguments[0]
@@ -240,17 +242,17 @@ def main(arguments: Sequence[str]) -> int:
     slot = claimed[0] if claimed else 0
     cores = pin(slot, slots) if claimed and slots > 1 else "all cores"
     folder = Path(tempfile.mkdtemp(prefix="mesozoic-agent-"))  # W&B's own files; on a bucket they would be slow
-    print(f"agent {slot} of {slots} on {socket.gethostname()}, {cores}; run folders in {runs}", flush=True)
+    say(f"agent {slot} of {slots} on {socket.gethostname()}, {cores}; run folders in {runs}")
     runs.mkdir(parents=True, exist_ok=True)
-    supervisor = Supervisor(sweep, folder, hours)
-    code = supervisor.run(runs)
-    outcomes = read_outcomes(supervisor.record)
+    agent = Agent(sweep, folder, hours)
+    code = agent.run(runs)
+    outcomes = read_outcomes(agent.record)
     outcomes.silent = silent_runs(sweep, outcomes)
-    print(f"agent {slot}: {outcomes.sentence()}", flush=True)
-    if supervisor.why_stopped:
+    say(f"agent {slot}: {outcomes.sentence()}")
+    if agent.why_stopped:
         return STOPPED[0]
     if code != 0 and not outcomes.codes:
-        print(f"error: wandb agent ended with exit code {code} before any run; see its message above", flush=True)
+        say(f"error: wandb agent ended with exit code {code} before any run; see its message above")
     return 1 if code != 0 or outcomes.failed() else 0
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ LARGEST = 100_000
 """Bytes of a sweep file."""
 FEW = 64
 """Combinations of values that are all tried."""
+FRONT = ("${env}", "/usr/bin/env")
+"""What may stand before `mesozoic`: it looks for the program on the PATH."""
 LOGGED = re.compile(r"eval/score|stage[1-9][0-9]?/.+")
 
 
@@ -33,9 +36,18 @@ class SweepFile:
     def metric(self) -> str:
         return str(self.config.get("metric", {}).get("name", "eval/score"))
 
+    @property
+    def command(self) -> str:
+        """What every run executes, as it may be shown; `${args}` stands for the values that the sweep chooses."""
+        words = shlex.join(str(word) for word in self.config["command"])
+        return shown(re.sub(r"'(\$\{\w+\})'", r"\1", words), 300)
 
-def read_sweep(path: Path) -> SweepFile:
+
+def read_sweep(path: Path, any_command: bool = False) -> SweepFile:
     """Read and check a sweep file.
+
+    Args:
+        any_command: take a command that is not `mesozoic train`, which cannot be checked as much.
 
     Raises:
         UserError: it cannot be read, or agents could not run it: a sentence about each mistake.
@@ -52,21 +64,31 @@ def read_sweep(path: Path) -> SweepFile:
     parameters = config.get("parameters")
     if not isinstance(parameters, dict) or not parameters:
         raise UserError(f"{where}: there are no parameters to vary; add for example ppo.learning_rate")
-    words = _command_words(config.get("command"), where)
+    words = _command_words(config.get("command"), where, any_command)
     _check_metric(config, where)
     given = {str(name): _values(str(name), value, where) for name, value in parameters.items()}
-    wrong = trial_problems(words, given)
+    wrong = [] if words is None else trial_problems(words, given)
     if wrong:
         raise Problems(f"{where}: {sentence}" for sentence in wrong)
     return SweepFile(path, config, _run_limit(config, where))
 
 
-def _command_words(command: object, where: str) -> list[str]:
-    """What follows `mesozoic train` in the command; refuses a command that would start or report nothing."""
+def _command_words(command: object, where: str, any_command: bool) -> list[str] | None:
+    """What follows `mesozoic train` in the command; None if it is another one, and that is allowed.
+
+    Refuses a command that would run something else, start nothing or report nothing.
+    """
     words = [str(word) for word in command] if isinstance(command, list) else []
-    start = next((i for i, pair in enumerate(pairwise(words)) if pair == ("mesozoic", "train")), None)
-    if start is None:
-        raise UserError(f"{where}: command does not run 'mesozoic train'; copy the command of cloud/sweep.yaml")
+    if not words:
+        raise UserError(f"{where}: there is no command as a list of words; copy the command of cloud/sweep.yaml")
+    start = 1 if words[0] in FRONT else 0
+    if words[start : start + 2] != ["mesozoic", "train"]:
+        if any_command:
+            return None
+        raise UserError(
+            f"{where}: command runs {shown(shlex.join(words))}, and does not begin with 'mesozoic train'; copy the"
+            " command of cloud/sweep.yaml, or give --any-command to run this on every machine all the same"
+        )
     if "--wandb" not in words:
         raise UserError(f"{where}: command lacks --wandb, so no run would report its score; add it")
     if not any(word in ARGUMENTS for word in words):

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from mesozoic.errors import UserError
+from mesozoic.errors import UserError, plain
+from mesozoic.redact import redact, without_password
+from mesozoic.sweep.wandb_account import server
 
 PATIENCE_SECONDS = 5
 """How long a request is tried again while the server does not answer; wandb's own patience is a week."""
-PUBLIC_SERVER = "https://api.wandb.ai"
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,6 @@ class Sweep:
         return f"{self.entity}/{self.project}/{self.id}"
 
 
-def server() -> str:
-    """The W&B server of this user."""
-    return os.environ.get("WANDB_BASE_URL", "").strip().rstrip("/") or PUBLIC_SERVER
-
-
 def create_sweep(config: dict[str, Any], key: str, project: str, entity: str | None = None) -> Sweep:
     """Make a sweep from the contents of a sweep file.
 
@@ -56,7 +52,7 @@ def create_sweep(config: dict[str, Any], key: str, project: str, entity: str | N
         sweep_id, warnings = api.upsert_sweep(config, project=project, entity=entity)
         owner = str(api.settings("entity") or entity or "")
         project = str(api.settings("project") or project)
-        home = f"{wandb.Settings(base_url=server()).app_url}/{quote(owner)}/{quote(project)}"
+        home = f"{wandb.Settings(base_url=without_password(server())).app_url}/{quote(owner)}/{quote(project)}"
         sweep = Sweep(str(sweep_id), owner, project, f"{home}/sweeps/{sweep_id}")
     if warnings:
         cancel_sweep(sweep, key)
@@ -111,7 +107,9 @@ def _plain_errors(what: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         advice = "check the network, WANDB_BASE_URL and your key ('wandb login')"
-        raise UserError(f"could not {what} at {server()}: {_reason(error)}; {advice}, then try again") from None
+        raise UserError(
+            f"could not {what} at {without_password(server())}: {_reason(error)}; {advice}, then try again"
+        ) from None
 
 
 def _reason(error: BaseException) -> str:
@@ -121,4 +119,4 @@ def _reason(error: BaseException) -> str:
         return "it does not accept the key"
     if any(sign in text for sign in ("Max retries exceeded", "Connection", "timed out", "Timeout")):
         return "it does not answer"
-    return text[:200]
+    return plain(redact(text))[:200]

@@ -75,6 +75,7 @@ def test_the_plan(server: WandbServer) -> None:
     plan = plan_sweep(request(max_hours=2))
     assert (plan.agents, plan.gpus.name, plan.project) == (8, "A100", "mesozoic")
     text = "\n".join(plan.lines())
+    assert "every run: ${env} mesozoic train velociraptor --stage=1" in text and "--wandb ${args}\n" in text
     assert "24 runs at most" in text and server.url in text
     assert "cluster mesozoic-sweep-1: 8 agents, one for each A100" in text
     assert "1. $16.00/h  lambda gpu_8x_a100 (A100:8) in us-east-1" in text
@@ -135,7 +136,7 @@ def test_cpu_agents_and_several_machines(server: WandbServer, monkeypatch: pytes
         ({"down": True}, "add --wait"),
         ({"env": (("SWEEP", "x"),)}, "no knob 'SWEEP'; did you mean 'SWEEP_ID'"),
         ({"env": (("WANDB_API_KEY", "x"),)}, "would be stored in plain text"),
-        ({"sweep_file": Path("nowhere.yaml")}, "cannot read the sweep"),
+        ({"sweep_file": Path("nowhere.yaml")}, "cannot read nowhere.yaml"),
         ({"name": "a b"}, "--name 'a b' is not usable"),
     ],
 )

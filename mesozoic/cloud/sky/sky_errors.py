@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from mesozoic.cloud.sky.client import SoldOut, Unreachable
-from mesozoic.errors import UserError
+from mesozoic.errors import UserError, plain
+from mesozoic.redact import redact
 
 INSTALL = 'pip install -c constraints.txt -e ".[cloud]"'
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -39,12 +40,7 @@ def import_sky() -> Any:
 
 def one_line(error: object) -> str:
     """An error as one line without colours and without secrets, cut to a readable length."""
-    from mesozoic.sweep.wandb_key import wandb_key
-
-    text = " ".join(_COLOUR.sub("", str(error)).split()) or type(error).__name__
-    key = wandb_key()
-    if key:
-        text = text.replace(key, "***")
+    text = plain(redact(" ".join(_COLOUR.sub("", str(error)).split()))) or type(error).__name__
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 

@@ -20,7 +20,7 @@ from mesozoic.cloud.sky.sweep_plan import SweepPlan, SweepRequest, agent_task, p
 from mesozoic.cloud.sky.targets import find_cluster
 from mesozoic.cloud.undo import PATIENCE, hand_back, undone_on_failure
 from mesozoic.errors import UserError
-from mesozoic.sweep.wandb_key import wandb_key
+from mesozoic.sweep.wandb_account import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, create_sweep
 
 __all__ = ["SweepRequest", "SweepResult", "launch_sweep"]

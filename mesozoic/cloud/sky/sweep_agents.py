@@ -11,7 +11,7 @@ from mesozoic.cloud.sky.client import Job, Unreachable
 from mesozoic.cloud.sky.finish import SILENCE
 from mesozoic.cloud.sky.sweep_plan import CLUSTER_FILE, SweepPlan
 from mesozoic.errors import UserError
-from mesozoic.sweep.wandb_key import wandb_key
+from mesozoic.sweep.wandb_account import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, cancel_sweep, sweep_state
 
 Say = Callable[[str], None]

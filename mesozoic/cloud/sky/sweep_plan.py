@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +18,9 @@ from mesozoic.cloud.sky.offers import find_offers, narrow
 from mesozoic.cloud.sky.preflight import Preflight, clouds_to_plan
 from mesozoic.cloud.sky.task import find_checkout, load_task, task_for
 from mesozoic.errors import UserError
+from mesozoic.redact import without_password
+from mesozoic.sweep.wandb_account import project_and_entity, server, wandb_key
 from mesozoic.sweep.wandb_file import SweepFile, read_sweep
-from mesozoic.sweep.wandb_key import wandb_key
-from mesozoic.sweep.wandb_sweep import server
 
 SWEEP_FILE = Path("cloud/sweep.yaml")
 CLUSTER_FILE = Path("cloud/sweep-cluster.yaml")
@@ -36,9 +35,10 @@ class SweepRequest:
 
     Attributes:
         gpus: `A100:8`, `A100` (one) or `CPU:4` (four agents without a GPU), on each machine.
-        sweep_file: default: cloud/sweep.yaml of the checkout.
+        sweep_file: default: cloud/sweep.yaml of the checkout. any_command: also one that runs something else than
+            `mesozoic train`.
         nodes: machines of that size; pool: as a SkyPilot managed pool instead of one cluster.
-        project, entity: of W&B; default: the sweep file's, then WANDB_PROJECT and WANDB_ENTITY.
+        project, entity: of W&B; default: the sweep file's, then those of W&B's own settings.
         max_hourly_cost: dollars per hour for all machines; max_hours: each agent ends itself after that.
         env: settings of cloud/sweep-agent.yaml.
         wait: until all agents ended; pull: then copy the run folders to `pull`/sweep-ID; down: then terminate.
@@ -47,6 +47,7 @@ class SweepRequest:
     gpus: str = "A100"
     infra: str | None = None
     sweep_file: Path | None = None
+    any_command: bool = False
     nodes: int = 1
     pool: bool = False
     spot: bool = False
@@ -89,7 +90,9 @@ class SweepPlan:
         place = "core" if self.gpus.is_cpu else self.gpus.name
         runs = "" if self.file.runs is None else f", {self.file.runs} runs at most"
         lines = [
-            f"sweep {self.file.path} ({self.file.config['method']}, {self.file.metric}{runs}) in {whose} at {server()}",
+            f"sweep {self.file.path} ({self.file.config['method']}, {self.file.metric}{runs})"
+            f" in {whose} at {without_password(server())}",
+            f"  every run: {self.file.command}",
             f"{what} {self.name}: {_count(self.agents, 'agent')}, one for each {place}",
         ]
         shown: list[str] = []
@@ -142,11 +145,12 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     if request.pull and request.pull.exists() and not request.pull.is_dir():
         raise UserError(f"--pull {request.pull} is no folder; give another")
     refuse_secrets(dict(request.env))
-    file = read_sweep(request.sweep_file or checkout / SWEEP_FILE)
+    file = read_sweep(request.sweep_file or checkout / SWEEP_FILE, request.any_command)
     if file.runs is None and request.max_hours is None:
         raise UserError(f"{file.path.name} never ends; add for example run_cap: 24 to it, or give --max-hours 8")
-    project = request.project or file.config.get("project") or os.environ.get("WANDB_PROJECT") or "mesozoic"
-    entity = request.entity or file.config.get("entity") or os.environ.get("WANDB_ENTITY") or None
+    own_project, own_entity = project_and_entity()
+    project = request.project or file.config.get("project") or own_project
+    entity = request.entity or file.config.get("entity") or own_entity
     if not request.dry_run and wandb_key() is None:
         raise UserError("a sweep lives on a W&B server and there is no key for it; type 'wandb login'")
     machine = LaunchRequest(

@@ -14,7 +14,7 @@ from mesozoic.cloud.sky.sweep_agents import Say, SweepResult, begin_for, cancell
 from mesozoic.cloud.sky.sweep_plan import SweepPlan, agent_task
 from mesozoic.cloud.undo import hand_back, undone_on_failure
 from mesozoic.errors import UserError
-from mesozoic.sweep.wandb_key import wandb_key
+from mesozoic.sweep.wandb_account import wandb_key
 from mesozoic.sweep.wandb_sweep import create_sweep
 
 

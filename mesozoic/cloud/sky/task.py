@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mesozoic.cloud.estimate import IDLE_MINUTES
 from mesozoic.cloud.request import Gpus, LaunchRequest
+from mesozoic.cloud.secrets import refuse_secrets
 from mesozoic.cloud.sky.accelerators import canonical_name, with_canonical_names
 from mesozoic.cloud.sky.client import Cluster
 from mesozoic.cloud.sky.sky_errors import import_sky, plain_errors
 from mesozoic.errors import UserError, did_you_mean
-from mesozoic.sweep.wandb_key import wandb_key
+from mesozoic.redact import password_in
+from mesozoic.sweep.wandb_account import PUBLIC_SERVER, server, wandb_key
 
 
 def find_checkout(start: Path | None = None) -> Path:
@@ -81,6 +82,7 @@ def _read(file: Path) -> dict[str, Any]:
         config = yaml_utils.read_yaml(str(path))
     if not isinstance(config, dict) or not isinstance(config.get("envs") or {}, dict):
         raise UserError(f"{path} is no task file; see cloud/train.yaml for one")
+    refuse_secrets(config.get("envs") or {}, str(file))
     return config
 
 
@@ -97,10 +99,11 @@ def _check_settings(file: Path, known: Mapping[str, Any], given: Mapping[str, st
 
 def _hand_over_secrets(task: Any) -> None:
     """Give the task the W&B key and server of this user, if it takes them and there are any."""
-    base_url = os.environ.get("WANDB_BASE_URL", "")
-    if base_url and "WANDB_BASE_URL" in task.envs and not task.envs["WANDB_BASE_URL"]:
-        task.update_envs({"WANDB_BASE_URL": base_url})
-    key = wandb_key(task.envs.get("WANDB_BASE_URL", ""))
+    base_url = task.envs.get("WANDB_BASE_URL") or server()
+    if base_url != PUBLIC_SERVER and "WANDB_BASE_URL" in task.envs:
+        hand_over = task.update_secrets if password_in(base_url) else task.update_envs
+        hand_over({"WANDB_BASE_URL": base_url})
+    key = wandb_key(base_url)
     if key and "WANDB_API_KEY" in task.secrets:
         task.update_secrets({"WANDB_API_KEY": key})
 

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mesozoic.errors import plain
+from mesozoic.redact import redact
 from mesozoic.run.sinks import OpenSink, Outcome, Place, Sink
-from mesozoic.run.sinks.redact import redact
 
 QUEUE = 2000
 """Rows that wait for a slow sink; what comes on top is lost."""
@@ -112,7 +113,7 @@ class Guard:
 
 def reason(error: BaseException) -> str:
     """The first line of an error's message, or its name if it has none."""
-    return redact((str(error).splitlines() or [type(error).__name__])[0])[:200]
+    return plain(redact((str(error).splitlines() or [type(error).__name__])[0]))[:200]
 
 
 def close_all(

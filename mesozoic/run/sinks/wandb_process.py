@@ -4,9 +4,10 @@ It is started as a script by `wandb_sink`, imports nothing of this package, and 
 
 | standard input | standard output |
 | --- | --- |
-| `{"begin": {...}}` first, see `begin` | `{"started": true}` |
+| `{"begin": {...}}` first, see `begin` | `{"secrets": [...]}`: what nobody may see, `{"started": true}` |
 | `{"step": 64, "metrics": {...}}` | `{"stop": "..."}`: somebody stopped the run on the server |
 | `{"close": "finished"}`, failed or preempted | `{"failed": "..."}` or `{"closed": true}` last |
+| | `{"lost": "..."}`: where the files are that W&B's server no longer takes |
 
 If standard input ends before `close`, the training process was killed: the run is marked as failed.
 """
@@ -16,12 +17,14 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import signal
 import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 KILLED_SECONDS = 10.0
 """Given to W&B to note that the training process is gone."""
@@ -32,16 +35,22 @@ class Unusable(Exception):
     """W&B cannot be used as it is set up."""
 
 
+LOST = re.compile(rb"Fatal error while uploading|will not be synced")
+"""How W&B says, to nobody but the terminal, that its server refuses the rows of a run; its `finish` succeeds then."""
+NO_KEY = "no API key; run 'wandb login', or set WANDB_MODE=offline to log locally"
+
+
 def main() -> None:
     """Serve one training, then leave without the exit handlers of W&B, which may wait for ever."""
-    replies = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (1, 2):
-        os.dup2(null, stream)
+    replies = Replies(os.dup(1))
+    heard, said = os.pipe()
+    os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+    os.dup2(said, 2)
+    threading.Thread(target=listen, args=(heard, replies), daemon=True).start()
     for name in ("SIGTERM", "SIGHUP"):  # the training process decides when this one ends
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    signal.signal(signal.SIGINT, lambda *_: reply(replies, stop="stopped on the W&B server"))  # W&B's way to say so
+    signal.signal(signal.SIGINT, lambda *_: replies.send(stop="stopped on the W&B server"))  # W&B's way to say so
     messages: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=read, args=(messages,), daemon=True).start()
     code = 0
@@ -49,8 +58,33 @@ def main() -> None:
         serve(messages, replies)
     except BaseException as error:
         code = 1
-        reply(replies, failed=(str(error).splitlines() or [type(error).__name__])[0])
+        replies.send(failed=" ".join(str(error).split())[:500] or type(error).__name__)
     leave(code)
+
+
+class Replies:
+    """What this process tells the training process, if that is still there.
+
+    Attributes:
+        files: where W&B keeps the files of the run, once it has begun.
+    """
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self.files = ""
+
+    def send(self, **facts: Any) -> None:
+        """One line, written at once: threads and the handlers of signals use this as well."""
+        with suppress(OSError):
+            os.write(self._handle, json.dumps(facts).encode() + b"\n")
+
+
+def listen(pipe: int, replies: Replies) -> None:
+    """Read what W&B prints, and pass on the one thing that it says nowhere else."""
+    with os.fdopen(pipe, "rb") as lines:
+        for line in lines:
+            if LOST.search(line):
+                replies.send(lost=replies.files)
 
 
 def leave(code: int) -> None:
@@ -78,59 +112,62 @@ def read(messages: queue.Queue[dict[str, Any]]) -> None:
     messages.put({"close": "killed"})
 
 
-def reply(replies: TextIO, **facts: Any) -> None:
-    """Say something to the training process, if it is still there."""
-    try:
-        replies.write(json.dumps(facts) + "\n")
-    except OSError:
-        return
-
-
-def serve(messages: queue.Queue[dict[str, Any]], replies: TextIO) -> None:
+def serve(messages: queue.Queue[dict[str, Any]], replies: Replies) -> None:
     """Begin a run, log rows until the end, and end it."""
     wanted = messages.get()["begin"]
     offset = wanted.pop("offset")
-    run = begin(**wanted)
-    reply(replies, started=True)
+    chosen = settings(wanted.pop("pid"), wanted.pop("seconds"))
+    replies.send(secrets=[unquote(urlsplit(chosen.base_url).password or ""), chosen.api_key or ""])
+    run = begin(chosen, **wanted)
+    replies.files = run.settings.sync_dir
+    replies.send(started=True)
     while "close" not in (message := messages.get()):
         log(run, offset, message["step"], message["metrics"])
     end(run, message["close"])
-    reply(replies, closed=True)
+    replies.send(closed=True)
+
+
+def settings(pid: int, seconds: float) -> Any:
+    """What W&B itself makes of its environment variables and of the files that `wandb offline`, `init`, ... write.
+
+    Args:
+        pid: of the process whose use of the machine is logged.
+        seconds: after which W&B gives up by itself.
+    """
+    import wandb
+
+    ours = wandb.Settings(console="off", init_timeout=seconds, x_stats_pid=pid, max_end_of_run_history_metrics=0)
+    return wandb.setup(ours).settings
 
 
 def begin(
-    stage: int,
-    folder: str,
-    name: str,
-    run_id: str,
-    config: dict[str, Any],
-    pid: int,
-    seconds: float,
-    project: str | None = None,
+    chosen: Any, stage: int, folder: str, name: str, run_id: str, config: dict[str, Any], project: str | None = None
 ) -> Any:
     """Start the run, or continue the one with this id.
 
     Args:
-        project: of W&B; default: the one that the environment names.
-        folder: where W&B keeps its files; pid: of the process whose use of the machine is logged.
-        seconds: after which W&B gives up by itself.
+        chosen: settings of W&B, which win over `name`.
+        project: of W&B; default: that of its settings.
+        folder: where W&B keeps its files.
 
     Raises:
-        Unusable: there is no key for a server that wants one.
+        Unusable: it is disabled, or there is no key for a server that wants one.
     """
     import wandb
 
-    if os.environ.get("WANDB_MODE", "online") == "online" and not has_key():
-        raise Unusable("no API key; run 'wandb login', or set WANDB_MODE=offline to log locally")
-    run = wandb.init(
-        project=project or os.environ.get("WANDB_PROJECT") or "mesozoic",
-        name=os.environ.get("WANDB_NAME") or name,
-        id=run_id,
-        resume="allow",
-        dir=folder,
-        config=config,
-        settings=wandb.Settings(silent=True, console="off", init_timeout=seconds, x_stats_pid=pid),
-    )
+    if chosen.mode == "disabled" or os.environ.get("WANDB_DISABLED", "").lower() in ("true", "1", "yes", "on"):
+        raise Unusable("W&B is disabled here, by WANDB_MODE, WANDB_DISABLED or the command 'wandb disabled'")
+    try:
+        run = wandb.init(
+            project=project or chosen.project or "mesozoic",
+            name=chosen.run_name or name,
+            id=run_id,
+            resume="allow",
+            dir=folder,
+            config=config,
+        )
+    except wandb.errors.UsageError as error:
+        raise (Unusable(NO_KEY) if "No API key" in str(error) else error) from None
     run.define_metric("env_step")
     run.define_metric("*", step_metric="env_step")
     run.define_metric(f"stage{stage}/env_step")
@@ -157,7 +194,7 @@ def end(run: Any, outcome: str) -> None:
         run.mark_preempting()
     elif outcome == "preempted":
         outcome = "finished"
-    run.finish(exit_code=0 if outcome == "finished" else 1, quiet=True)
+    run.finish(exit_code=0 if outcome == "finished" else 1)
 
 
 def stopped_by_server(run: Any) -> bool:
@@ -166,18 +203,6 @@ def stopped_by_server(run: Any) -> bool:
         result = run._interface.deliver_stop_status().wait_or(timeout=STOP_ANSWER_SECONDS)
         return bool(result.response.stop_status_response.run_should_stop)
     except Exception:  # an interface of W&B's own, which may change
-        return False
-
-
-def has_key() -> bool:
-    """Whether W&B finds an API key."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    import wandb
-
-    try:
-        return bool(wandb.Api().api_key)
-    except Exception:  # it raises different errors for a missing key from version to version
         return False
 
 

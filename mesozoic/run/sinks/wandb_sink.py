@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from mesozoic.files import read_json, write_json
+from mesozoic.redact import redact, scrub
 from mesozoic.run.sinks import Outcome, Place, Sink
-from mesozoic.run.sinks.redact import redact, scrub
 from mesozoic.run.sinks.wandb_process import descendants
 
 RUN_FILE = "wandb.json"
@@ -36,8 +37,8 @@ class Unavailable(Exception):
 class WandbSink(Sink):
     """Logs to one W&B run; a resumed training continues the same one.
 
-    `project` wins over `WANDB_PROJECT`.
-    `WANDB_MODE`, `WANDB_PROJECT`, `WANDB_ENTITY`, `WANDB_NAME`, `WANDB_BASE_URL` and `WANDB_RUN_ID` hold as usual.
+    W&B's own settings hold: its environment variables, and what `wandb offline`, `wandb init` and the like have
+    written. `project` wins over them. A variable that is empty counts as missing.
 
     Raises:
         Unavailable: the package is missing.
@@ -51,10 +52,11 @@ class WandbSink(Sink):
         begin = {"stage": place.stage, "folder": str(place.folder), "name": place.title, "run_id": _run_id(place)}
         begin |= {"config": place.config, "pid": os.getpid(), "seconds": seconds, "project": project}
         begin["offset"] = STAGE_OFFSET * (place.stage - 1) if os.environ.get("WANDB_RUN_ID") else 0
-        self._place, self._trouble = place, ""
+        self._place, self._trouble, self._secrets = place, "", set[str]()
         self._lock, self._ended, self._closed = threading.Lock(), threading.Event(), threading.Event()
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(program)],
+            env=without_empty(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -88,7 +90,7 @@ class WandbSink(Sink):
         self._timer.cancel()
         with self._lock:
             _kill_family(self._process)
-        scrub(self._place.folder / "wandb")
+        scrub(self._place.folder / "wandb", self._secrets)
 
     def _send(self, message: dict[str, Any]) -> None:
         pipe: IO[bytes] | None = self._process.stdin
@@ -115,17 +117,29 @@ class WandbSink(Sink):
                 self._trouble = "its process does not speak our language"
                 _kill_family(self._process)
                 break
+            if "secrets" in said:
+                self._secrets |= set(said["secrets"])
             if "started" in said:
                 self._timer.cancel()
             if "closed" in said:
                 self._closed.set()
             if "stop" in said:
                 self._place.stop(str(said["stop"]))
+            if "lost" in said:
+                self._place.warn(
+                    "W&B's server refuses the rows of this run; they are kept, and 'wandb sync"
+                    f" {shlex.quote(str(said['lost']))}' sends them later; training goes on"
+                )
             if "failed" in said:
-                self._trouble = redact(str(said["failed"]))
+                self._trouble = redact(str(said["failed"]), self._secrets)
         self._ended.set()
         if self._trouble and not self._closed.is_set():
             self._timer.cancel()
+
+
+def without_empty(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without W&B's empty variables, as task files leave them: to W&B they are not the same as none."""
+    return {name: value for name, value in environment.items() if value or not name.startswith("WANDB_")}
 
 
 def _run_id(place: Place) -> str:

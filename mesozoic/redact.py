@@ -1,35 +1,50 @@
-"""Takes secrets out of what strangers' servers and libraries say and write, in every form a request shows them."""
+"""Takes secrets out of what is printed or written, in every form in which a request shows them."""
 
 from __future__ import annotations
 
 import base64
 import netrc
 import os
-import re
+from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 MARK = "[secret]"
 MAX_BYTES = 64 << 20
 """Larger files are no logs."""
 SHORTEST = 6
 """Shorter words are no secrets, and stand in texts by chance."""
+ADDRESSES = ("WANDB_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+"""Environment variables that hold an address, and with it perhaps a password."""
 
 
 def secrets() -> set[str]:
     """What must never be shown: the W&B key, a password in its server's address, passwords in `~/.netrc`."""
     found = {os.environ.get("WANDB_API_KEY", "").strip()}
-    for name in ("WANDB_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        try:
-            found.add(unquote(urlsplit(os.environ.get(name, "")).password or ""))
-        except ValueError:
-            continue
+    found |= {password_in(os.environ.get(name, "")) for name in ADDRESSES}
     try:
         entries = netrc.netrc(os.environ.get("NETRC") or Path.home() / ".netrc").hosts.values()
         found |= {entry[2] or "" for entry in entries}
     except (OSError, netrc.NetrcParseError, UnicodeDecodeError, RuntimeError):
         pass
     return {secret for secret in found if len(secret) >= SHORTEST}
+
+
+def password_in(address: str) -> str:
+    """The password in an address such as `https://user:password@host`; empty without one."""
+    try:
+        return unquote(urlsplit(address).password or "")
+    except ValueError:
+        return ""
+
+
+def without_password(address: str) -> str:
+    """An address as it may be shown: without the user and the password in it."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return MARK if "@" in address else address
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def forms(secret: str) -> set[str]:
@@ -44,16 +59,20 @@ def forms(secret: str) -> set[str]:
     return {form for form in shown if len(form) >= SHORTEST}
 
 
-def redact(text: str) -> str:
-    """`text` without secrets and without control characters, which could forge lines on a screen."""
-    for form in sorted((form for secret in secrets() for form in forms(secret)), key=len, reverse=True):
+def redact(text: str, also: Iterable[str] = ()) -> str:
+    """`text` without secrets.
+
+    Args:
+        also: further secrets than those that this process knows.
+    """
+    for form in _longest_first(also):
         text = text.replace(form, MARK)
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)
+    return text
 
 
-def scrub(folder: Path) -> None:
+def scrub(folder: Path, also: Iterable[str] = ()) -> None:
     """Overwrite secrets in the files below `folder`, byte for byte; links are not followed."""
-    needles = sorted((form.encode() for secret in secrets() for form in forms(secret)), key=len, reverse=True)
+    needles = [form.encode() for form in _longest_first(also)]
     for root, _, names in os.walk(folder) if needles else ():
         for path in (Path(root, name) for name in names):
             try:
@@ -66,3 +85,8 @@ def scrub(folder: Path) -> None:
                     path.write_bytes(new)
             except OSError:
                 continue
+
+
+def _longest_first(also: Iterable[str]) -> list[str]:
+    known = secrets() | {secret for secret in also if len(secret) >= SHORTEST}
+    return sorted((form for secret in known for form in forms(secret)), key=len, reverse=True)
