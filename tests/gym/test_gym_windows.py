@@ -25,7 +25,7 @@ def opengl() -> str:
         pytest.skip(f"rendering cannot be tested on this machine: {error}")
 
 
-@pytest.mark.filterwarnings("ignore:.*HumanRendering.*")
+@pytest.mark.filterwarnings("ignore:.*human.*:UserWarning")
 def test_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pygame", reason="needs the extra [window]")
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
@@ -36,11 +36,11 @@ def test_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     env.close()
 
 
-@pytest.mark.filterwarnings("ignore:.*HumanRendering.*")
+@pytest.mark.filterwarnings("ignore:.*human.*:UserWarning")
 def test_a_window_without_pygame(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pygame", None)
     with pytest.raises(gymnasium.error.DependencyNotInstalled, match="pygame is not installed"):
-        gymnasium.make(ID, render_mode="human")
+        gymnasium.make(ID, render_mode="human").reset(seed=0)
     with pytest.raises(UserError, match=r"use 'rgb_array' or None, or gymnasium\.make, which opens a window"):
         DinosaurEnv(render_mode="human")
 
