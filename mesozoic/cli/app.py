@@ -25,7 +25,8 @@ from mesozoic.cli import (
     species_command,
     train_command,
 )
-from mesozoic.errors import ending_of
+from mesozoic.cli.usage import UsageError, usage_mistake
+from mesozoic.errors import UserError, ending_of
 from mesozoic.redact import redact
 from mesozoic.version import __version__
 
@@ -62,7 +63,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 def main() -> None:
     """Run the command line; turn what users can mend into one sentence and exit code 2."""
     try:
-        app()
+        sys.exit(_run())
     except SystemExit as end:
         # Click ends with 1 where the reader of the output has left, as `head` does; 1 is for a gate that did not pass.
         reason = end.__context__
@@ -76,6 +77,23 @@ def main() -> None:
         if ending is None:
             raise
         _fail(*ending)
+
+
+def _run() -> int:
+    """Run the command that was typed; returns the exit code that it asked for.
+
+    Raises:
+        UserError: also where Typer itself refuses what was typed.
+    """
+    try:
+        return int(app(prog_name="mesozoic", standalone_mode=False) or 0)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except UsageError as error:
+        mistake = usage_mistake(error)
+        if mistake is None:
+            return UserError.exit_code
+        raise mistake from None
 
 
 def _unheard() -> NoReturn:
