@@ -1,4 +1,4 @@
-"""Whether JAX starts in this process's surroundings: its limit of memory and the variables that JAX reads."""
+"""Whether a learner starts in this process's surroundings: its limit of memory, and the variables that JAX reads."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from mesozoic.errors import plain, shown
 
-ADDRESS_SPACE = 3_000_000_000
-"""Bytes. With less, the smallest training on two cores dies inside XLA without a word."""
+ADDRESS_SPACE = {"JAX": 3_000_000_000, "PyTorch": 2_000_000_000}
+"""Bytes. With less, the smallest training on two cores dies inside the library without a word."""
 
 HARMLESS = (("JAX_PLATFORMS", "cpu"), *(("JAX_ENABLE_X64", value) for value in ("0", "1", "true", "false")))
 """Settings that need not be tried: training asks for single precision itself."""
@@ -25,12 +25,8 @@ def jax_problem() -> str:
 
     Unusual settings are tried in a process of their own, some seconds, as JAX may end the one that it fails in.
     """
-    limit = _address_space()
-    if limit is not None and limit < ADDRESS_SPACE:
-        return (
-            f"this process may address {limit / 1e9:.1f} GB of memory (ulimit -v) and JAX needs"
-            f" {ADDRESS_SPACE / 1e9:g} GB; run 'ulimit -v unlimited'"
-        )
+    if short := memory_problem("JAX"):
+        return short
     settings = tuple(
         sorted(
             (name, value)
@@ -39,6 +35,17 @@ def jax_problem() -> str:
         )
     )
     return _blame(settings) if settings else ""
+
+
+def memory_problem(library: str) -> str:
+    """Why this process may address too little memory for `JAX` or `PyTorch`, and what to type; else empty."""
+    limit, needed = _address_space(), ADDRESS_SPACE[library]
+    if limit is None or limit >= needed:
+        return ""
+    return (
+        f"this process may address {limit / 1e9:.1f} GB of memory (ulimit -v) and {library} needs"
+        f" {needed / 1e9:g} GB; run 'ulimit -v unlimited'"
+    )
 
 
 @lru_cache(maxsize=8)

@@ -1,4 +1,4 @@
-"""Surroundings in which JAX does not start are named in one sentence, before anything is written."""
+"""Surroundings in which a learner does not start are named in one sentence, before anything is written."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import mesozoic
-from mesozoic.learn import jax_here
-from mesozoic.learn.jax_here import jax_problem
+from mesozoic.learn import surroundings
+from mesozoic.learn.surroundings import jax_problem
 
 ROOT = Path(mesozoic.__file__).parents[1]
 TINY = (
@@ -22,7 +22,7 @@ TINY = (
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    jax_here._blame.cache_clear()
+    surroundings._blame.cache_clear()
     for name in [*os.environ]:
         if name.startswith("JAX_") or name == "XLA_FLAGS":
             monkeypatch.delenv(name)
@@ -47,7 +47,7 @@ def test_the_setting_in_the_way_is_named(settings: dict[str, str], words: str, m
 
 
 def test_usual_surroundings_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jax_here, "_probe", lambda: pytest.fail("tried"))
+    monkeypatch.setattr(surroundings, "_probe", lambda: pytest.fail("tried"))
     assert jax_problem() == ""
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     monkeypatch.setenv("JAX_ENABLE_X64", "True")
@@ -55,23 +55,28 @@ def test_usual_surroundings_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_unusual_ones_that_work_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jax_here, "_probe", lambda without=(): None)
+    monkeypatch.setattr(surroundings, "_probe", lambda without=(): None)
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=true")
     assert jax_problem() == ""
 
 
-def train(tmp_path: Path, begin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+def train(tmp_path: Path, begin: str = "", *more: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    words = [sys.executable, "-m", "mesozoic", "train", *TINY, "--output-dir", "run"]
+    words = [sys.executable, "-m", "mesozoic", "train", *TINY, "--output-dir", "run", *more]
     command = ["bash", "-c", f'{begin}exec "$@"', "train", *words]
     return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs ulimit -v")
-def test_too_little_memory_to_address_is_one_sentence_and_no_crash(tmp_path: Path) -> None:
-    done = train(tmp_path, "ulimit -v 2000000; ")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert done.stderr.startswith("error: this process may address 2.0 GB of memory (ulimit -v)")
+@pytest.mark.parametrize(("backend", "library", "limit"), [("jax", "JAX", 2), ("sb3", "PyTorch", 1)])
+def test_too_little_memory_to_address_is_one_sentence_and_no_crash(
+    tmp_path: Path, backend: str, library: str, limit: int
+) -> None:
+    if library == "PyTorch":
+        pytest.importorskip("stable_baselines3")
+    done = train(tmp_path, f"ulimit -v {limit}000000; ", "--backend", backend)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert done.stderr.startswith(f"error: this process may address {limit}.0 GB of memory (ulimit -v) and {library}")
     assert not (tmp_path / "run").exists()
 
 
