@@ -17,7 +17,7 @@ from mesozoic.run.sinks.callback_sink import OnMetrics
 from mesozoic.run.sinks.table import sinks_for
 from mesozoic.run.spec import DEFAULT_SPECIES, RunSpec
 from mesozoic.run.start import start
-from mesozoic.run.words import stage_flags
+from mesozoic.run.words import read_path, stage_flags
 
 PathLike = str | Path
 
@@ -113,7 +113,7 @@ def evaluate(
         episodes: how many; default: as many as the gate wants. seed: which ones.
         overrides: keys of the stage.
     """
-    return evaluate_policy(Path(policy).expanduser(), stage, species, episodes, seed, as_overrides(overrides))
+    return evaluate_policy(read_path(policy), stage, species, episodes, seed, as_overrides(overrides))
 
 
 def render(
@@ -141,7 +141,7 @@ def render(
         Where the files are, and what happened.
     """
     return render_policy(
-        Path(policy).expanduser(),
+        read_path(policy),
         stage,
         species,
         output=_path(output),
@@ -160,7 +160,7 @@ def load_policy(policy: PathLike, stage: int | None = None) -> Policy:
     Args:
         policy: a policy file, a run folder, or a species whose policy ships; stage: which stage's, default: the last.
     """
-    return read_policy(Path(policy).expanduser(), stage)
+    return read_policy(read_path(policy), stage)
 
 
 def _start(
@@ -181,4 +181,4 @@ def _start(
 
 
 def _path(given: PathLike | None) -> Path | None:
-    return None if given is None else Path(given).expanduser()
+    return None if given is None else read_path(given)

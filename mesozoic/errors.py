@@ -54,6 +54,8 @@ class Interrupted(Stopped):
 
 FULL_OR_CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """Failures of a disk that a user can mend."""
+IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
+"""Something else is where a file should be, or no file can be there."""
 
 
 def ending_of(error: BaseException) -> tuple[str, int] | None:
@@ -68,9 +70,11 @@ def ending_of(error: BaseException) -> tuple[str, int] | None:
         return str(error), error.exit_code
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", 128 + signal.SIGINT
-    if isinstance(error, OSError) and error.errno in FULL_OR_CLOSED:
-        where = f" at {error.filename}" if error.filename else ""
-        advice = "make room or choose another place, then run the same command to go on"
+    if isinstance(error, OSError) and error.errno in (*FULL_OR_CLOSED, *IN_THE_WAY):
+        place = error.filename2 or error.filename
+        where = f" at {place}" if place else ""
+        what = "make room" if error.errno in FULL_OR_CLOSED else "move away what is there"
+        advice = f"{what} or choose another place, then run the same command to go on"
         return f"error: {brief(plain(f'{error.strerror}{where}; {advice}'))}", UserError.exit_code
     return None
 

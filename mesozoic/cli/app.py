@@ -1,12 +1,17 @@
 """The `mesozoic` command: its subcommands, and how errors become exit codes.
 
 Exit codes: 0 done, 1 evaluated but not passed (`--check`) or a rented job that failed, 2 bad input, a full disk or a
-training that diverged, 75 a limit of time was reached (run it again to go on), 128 + signal when interrupted.
+training that diverged, 75 a limit of time was reached (run it again to go on), 128 + signal when interrupted, 141 when
+who reads the output has left.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import typer
 
@@ -32,6 +37,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+PIPE_EXIT = 141
+"""128 + SIGPIPE, which not every system has."""
+
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 """Sweep services add options of their own (`--ppo_learning_rate 1e-4`); `train` reads them as overrides."""
 
@@ -56,9 +64,14 @@ def main() -> None:
     """Run the command line; turn what users can mend into one sentence and exit code 2."""
     try:
         sys.exit(_run())
+    except SystemExit as end:
+        # Click ends with 1 where the reader of the output has left, as `head` does; 1 is for a gate that did not pass.
+        reason = end.__context__
+        if isinstance(reason, OSError) and reason.errno == errno.EPIPE:
+            _unheard()
+        raise
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+        _unheard()
     except (Exception, KeyboardInterrupt) as error:
         ending = ending_of(error)
         if ending is None:
@@ -83,6 +96,18 @@ def _run() -> int:
         raise mistake from None
 
 
+def _unheard() -> NoReturn:
+    """End as a program does that writes to a reader who has left."""
+    with suppress(OSError, ValueError):  # what is left to be written then goes nowhere, without a word
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+    sys.exit(PIPE_EXIT)
+
+
 def _fail(message: str, code: int) -> None:
-    print(redact(message), file=sys.stderr)
+    try:
+        print(redact(message), file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        _unheard()
     sys.exit(code)

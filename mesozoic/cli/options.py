@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-LONGEST_NAME = 255
-"""Bytes of a file's name on every common file system."""
 
 
 def whole_option(text: str) -> Any:
@@ -37,22 +33,10 @@ def path_option(text: str, *names: str) -> Any:
 
 
 def read_path(value: str | Path) -> Path:
-    """Read a path as a shell would.
+    """As `mesozoic.run.words.read_path`, which is loaded when there is a path to read."""
+    from mesozoic.run.words import read_path
 
-    Raises:
-        UserError: it is empty, or no system has so long a name.
-    """
-    from mesozoic.errors import UserError, shown, written
-
-    text = str(value)
-    if not text.strip() or "\0" in text:
-        raise UserError(f"a path is {shown(written(text))}; give the name of a file or folder, or leave the option out")
-    if any(len(os.fsencode(part)) > LONGEST_NAME for part in Path(text).parts):
-        raise UserError(f"'{shown(text)}' is too long for a name; give a shorter one")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # no such user
-        raise UserError(f"'{shown(text)}' names the home folder of nobody; give the whole path") from None
+    return read_path(value)
 
 
 PolicyArgument = Annotated[

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mesozoic.cli.options import read_path
+
 app = typer.Typer(help="List the animals, their stages and their sizes.", invoke_without_command=True)
 
 
@@ -50,7 +52,12 @@ def _row(name: str) -> dict[str, Any]:
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="Holds facts.toml and model.xml; need not be registered.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            parser=read_path, metavar="FOLDER", help="Holds facts.toml and model.xml; need not be registered."
+        ),
+    ],
 ) -> None:
     """Hold a species folder against every check: body, servos, standing, sizes, stages, policies.
 

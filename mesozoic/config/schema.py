@@ -14,6 +14,10 @@ from pydantic_core import PydanticCustomError
 
 from mesozoic.errors import UserError
 
+MOST_LAYERS = 16
+"""Hidden layers of a network."""
+MOST_SAMPLES = 2**26
+"""Of a rollout, which takes about half a kilobyte for each."""
 NET_PRESETS = ("small", "medium", "large", "deep", "tapered", "deep_tapered")
 
 
@@ -25,16 +29,20 @@ def _integral(value: object) -> object:
 def _net_arch(value: object) -> object:
     if isinstance(value, str) and value in NET_PRESETS:
         return value
-    if isinstance(value, list | tuple) and value and all(type(w) is int and 1 <= w <= 4096 for w in value):
-        return tuple(value)
+    widths = value if isinstance(value, list | tuple) and len(value) <= MOST_LAYERS else ()
+    if widths and all(type(width) is int and 1 <= width <= 4096 for width in widths):
+        return tuple(widths)
     presets = ", ".join(NET_PRESETS)
-    raise PydanticCustomError("net_arch", f"should be one of {presets} or a list of widths like [64, 64]")
+    message = f"should be one of {presets} or a list of 1 to {MOST_LAYERS} widths like [64, 64]"
+    raise PydanticCustomError("net_arch", message)
 
 
 Int = Annotated[int, Strict(), BeforeValidator(_integral)]
 Float = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Weight = Annotated[Float, Field(ge=0.0, le=1000.0)]
 """Of a reward term; reward terms are of order 1."""
+Offset = Annotated[Float, Field(ge=-1.0, le=1.0)]
+"""Share of a stride."""
 NetArch = Annotated[str | tuple[int, ...], BeforeValidator(_net_arch)]
 
 
@@ -86,7 +94,7 @@ class EnvSection(Section):
     target_froude: Float = Field(0.0, ge=0.0, le=2.0, description="walking speed asked for: v^2/(g*h); 0 means stand")
     gait_frequency: Float = Field(0.0, ge=0.0, le=1.0, description="strides per sqrt(h/g); 0 turns the gait clock off")
     gait_duty: Float = Field(0.6, gt=0.1, lt=0.95, description="share of its stride in which a foot should stand")
-    gait_offsets: tuple[Float, ...] = Field((0.0, 0.5), description="by how much of a stride each foot is ahead")
+    gait_offsets: tuple[Offset, ...] = Field((0.0, 0.5), description="by how much of a stride each foot is ahead")
     clearance_height: Float = Field(0.1, gt=0.0, le=1.0, description="how high a swinging foot is lifted, hip heights")
     forward_vel_weight: Weight = Field(0.0, description="speed towards the target, saturating at target_froude")
     lateral_penalty_weight: Weight = Field(0.0, description="sideways speed, speed units")
@@ -185,7 +193,7 @@ class SACSection(Section):
     ent_coef: Literal["auto"] | Annotated[Float, Field(ge=0.0, le=1000.0)] = Field(
         "auto", description="entropy coefficient"
     )
-    buffer_size: Int = Field(300_000, ge=1, le=10**8, description="transitions kept for replay")
+    buffer_size: Int = Field(300_000, ge=1, le=10**7, description="transitions kept for replay")
     learning_starts: Int = Field(10_000, ge=0, le=10**9, description="transitions collected before the first update")
     train_freq: Int = Field(1, ge=1, le=10**6, description="steps per world between updates")
     gradient_steps: Int = Field(4, ge=1, le=10**6, description="gradient steps in one update")
@@ -284,6 +292,11 @@ class StageConfig(Section):
             UserError: naming a batch size that fits.
         """
         rollout = self.stage.n_envs * self.ppo.n_steps
+        if rollout > MOST_SAMPLES:
+            raise UserError(
+                f"a rollout of stage.n_envs * ppo.n_steps = {self.stage.n_envs} * {self.ppo.n_steps} = {rollout} steps"
+                f" does not fit into memory; lower one of them, to at most {MOST_SAMPLES} together"
+            )
         if rollout % self.ppo.batch_size:
             fits = _largest_divisor(rollout, self.ppo.batch_size)
             raise UserError(

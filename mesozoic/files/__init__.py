@@ -10,6 +10,7 @@ from mesozoic.files.reading import (
     read_bytes,
     read_json,
     read_text,
+    sha256_of,
 )
 from mesozoic.files.writing import aside_of, clear_asides, replacing, sync_folder, write_bytes, write_json
 
@@ -28,6 +29,7 @@ __all__ = [
     "read_members",
     "read_text",
     "replacing",
+    "sha256_of",
     "sync_folder",
     "uploads_late",
     "write_bytes",

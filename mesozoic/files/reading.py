@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -50,6 +51,16 @@ def read_bytes(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise ValueError(f"it is longer than {limit:,} bytes")
     return data
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a plain file of any size, in hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+    """
+    with os.fdopen(open_plain(path), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_text(path: Path, limit: int = TEXT_LIMIT) -> str:

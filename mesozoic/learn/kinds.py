@@ -16,6 +16,7 @@ from mesozoic.errors import UserError, did_you_mean, shown
 from mesozoic.learn import warm_start as begins
 from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.learn.policy import check_learner
+from mesozoic.learn.surroundings import jax_problem, memory_problem
 from mesozoic.sim.physics import best_here
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ class LearnerKind:
         return hidden_widths(self.net_arch(config))
 
     def missing(self) -> str:
-        """What to install here before it can run; empty if nothing is missing."""
+        """What to install or to set here before it can run; empty if nothing is missing."""
         absent = [name for name in self.modules if find_spec(name) is None]
         if not absent:
-            return ""
+            return jax_problem() if "jax" in self.modules else memory_problem("PyTorch")
         package = f"'mesozoic[{self.extra}]'" if self.extra else "mesozoic"
         return (
             f"backend '{self.backend}' needs {' and '.join(absent)}, which {'is' if len(absent) == 1 else 'are'}"

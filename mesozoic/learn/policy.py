@@ -184,10 +184,11 @@ def _array(data: bytes) -> NDArray[Any]:
         ValueError: it is none.
     """
     file = io.BytesIO(data)
-    version = np.lib.format.read_magic(file)
-    if version != (1, 0):
-        raise ValueError(f"an array has version {version}")
-    shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
+    try:
+        np.lib.format.read_magic(file)
+        shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
+    except Exception as error:  # NumPy parses it as Python, whose parser raises more than it says
+        raise ValueError(f"an array begins wrongly: {error}") from None
     if dtype.kind not in "biuf" or dtype.itemsize * math.prod(shape) != len(data) - file.tell():
         raise ValueError("an array is of no numbers, or cut")
     flat = np.frombuffer(data, dtype, offset=file.tell())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mesozoic.errors import UserError
 from mesozoic.files import replacing
+from mesozoic.rendering.ffmpeg import mp4
 from mesozoic.rendering.recording import Recording
 from mesozoic.rendering.scene import ALARM, DONE, WHITE, SceneRenderer, caption, push_arrows, viz_module
 from mesozoic.species import Species
@@ -41,10 +42,9 @@ def render_video(
         fine: draw shadows, reflections and smooth edges; without a GPU that takes about six times as long.
 
     Raises:
-        UserError: the `[viz]` extra is missing, no OpenGL works, a size or `fps` makes no sense, or `path`
-            cannot be written.
+        UserError: the `[viz]` extra is missing, no OpenGL works, ffmpeg does not run, a size or `fps` makes no
+            sense, or `path` cannot be written.
     """
-    ffmpeg = viz_module("imageio_ffmpeg")
     fps = DEFAULT_FPS if fps is None else fps
     fastest = 1.0 / recording.dt
     if not 1.0 <= fps <= fastest + 1e-6:
@@ -53,28 +53,11 @@ def render_video(
         raise UserError(f"the video size is {width} x {height}; H.264 needs even numbers of pixels, so give such")
     count = math.floor(recording.seconds * fps + 1e-6) + 1
     moments = [round(k / (fps * recording.dt)) for k in range(count)]
-    with replacing(path) as temporary:
-        writer = ffmpeg.write_frames(
-            str(temporary),
-            (width, height),
-            fps=fps,
-            codec="libx264",
-            pix_fmt_in="rgb24",
-            pix_fmt_out="yuv420p",
-            quality=6,
-            macro_block_size=2,
-            ffmpeg_log_level="error",
-            # Drawing needs the cores more than packing does; browsers can begin before they have all of it.
-            output_params=["-preset", "veryfast", "-movflags", "+faststart"],
-        )
-        writer.send(None)
-        try:
-            for done, frame in enumerate(_frames(recording, species, moments, width, height, fine), start=1):
-                writer.send(frame)
-                if on_frame is not None:
-                    on_frame(done, count)
-        finally:
-            writer.close()  # waits for ffmpeg to finish the file
+    with replacing(path) as temporary, mp4(temporary, width, height, fps) as send:
+        for done, frame in enumerate(_frames(recording, species, moments, width, height, fine), start=1):
+            send(frame)
+            if on_frame is not None:
+                on_frame(done, count)
 
 
 def render_strip(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mesozoic.errors import UserError
-from mesozoic.files import read_json
+from mesozoic.files import cause, read_json
 from mesozoic.learn.policy import load_policy
 from mesozoic.run.checkpoint import Saved, checkpoints, newest
 from mesozoic.run.folder import StageFolder
+from mesozoic.run.result import checked_result
 from mesozoic.run.stage_spec import StageSpec
 
 
@@ -23,12 +24,11 @@ def finished(folder: StageFolder, spec: StageSpec) -> dict[str, Any] | None:
     if not (folder.metrics.exists() and folder.final_policy.exists()):
         return None
     try:
-        result: dict[str, Any] = read_json(folder.metrics)
-        other = dict(result["identity"])
-        for part in ("evaluation", "baselines", "gate", "timesteps", "wall_seconds", "steps_per_second"):
-            result[part]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder.metrics} is damaged ({error}); remove it or start over with --no-resume") from None
+        result = checked_result(read_json(folder.metrics), spec)
+    except (OSError, ValueError) as error:
+        where = f"{folder.metrics} is damaged ({cause(error)})"
+        raise UserError(f"{where}; remove it or start over with --no-resume") from None
+    other = result["identity"]
     if not spec.extends(other):
         spec.check(other, folder.path)
     elif not result["stage_passed"]:
@@ -53,7 +53,7 @@ def begun(folder: StageFolder, spec: StageSpec) -> Saved | None:
         try:
             _check(spec, dict(read_json(folder.config)["identity"]), folder, over)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{folder.config} is damaged ({error}); start over with --no-resume") from None
+            raise UserError(f"{folder.config} is damaged ({cause(error)}); start over with --no-resume") from None
     saved = newest(folder.checkpoints)
     if saved is not None:
         try:

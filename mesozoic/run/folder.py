@@ -82,10 +82,12 @@ class StageFolder:
         Needs the lock.
 
         Raises:
-            UserError: the file system cannot be written, or refuses to put one file in the place of another.
+            UserError: the file system cannot be written, or refuses to put one file in the place of another; or
+                something else than a file is where a file will be written.
             OSError: the disk is full.
         """
         self.create()
+        self._check_entries()
         self.sweep()
         try:
             write_json(self.config, record)
@@ -96,6 +98,18 @@ class StageFolder:
                 f"{self.path} does not take files that are written aside and put in place ({error.strerror});"
                 " give an --output-dir on another file system"
             ) from None
+
+    def _check_entries(self) -> None:
+        """Refuse a pipe, a device or a link to a file here, and a folder that has the name of a file.
+
+        A pipe would be waited for; a link would have somebody else's file read.
+        """
+        files = {self.final_policy, self.best_policy, self.metrics, self.config, self.path / "training.csv"}
+        for folder in (self.path, self.models, self.checkpoints):
+            for entry in os.scandir(folder):
+                path = folder / entry.name
+                if not entry.is_file(follow_symlinks=False) and (not entry.is_dir() or path in files):
+                    raise UserError(f"{path} is no plain file; move it away, or give another --output-dir")
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from mesozoic import task
 from mesozoic.config import StageConfig, parse_overrides, validate
 from mesozoic.errors import UserError
-from mesozoic.files import read_json
+from mesozoic.files import cause, read_json
 from mesozoic.learn.policy import Policy, check_policy_fits, load_policy
 from mesozoic.policies import shipped_policy
 from mesozoic.run.folder import StageFolder, find_policy
@@ -68,5 +68,7 @@ def open_policy(
         for one in applied.values():
             raw.setdefault(one.section, {})[one.key] = one.value
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{beside} is damaged ({error}); copy the policy elsewhere to use the shipped stage") from None
+        raise UserError(
+            f"{beside} is damaged ({cause(error)}); copy the policy elsewhere to use the shipped stage"
+        ) from None
     return policy, animal, validate(raw, beside.name, applied)

@@ -167,7 +167,11 @@ def _stage_numbers(spec: RunSpec, overrides: Sequence[Override]) -> list[int]:
 
 
 def _anatomy(species: Species) -> Anatomy:
-    return _anatomy_of_file(species.name, species.folder, species.model_path.stat().st_mtime_ns)
+    try:
+        changed = species.model_path.stat().st_mtime_ns
+    except OSError:  # loading it says what is wrong
+        changed = 0
+    return _anatomy_of_file(species.name, species.folder, changed)
 
 
 @lru_cache(maxsize=8)

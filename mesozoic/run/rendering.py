@@ -59,10 +59,13 @@ def render_policy(
         raise UserError(f"seed {seed} is out of range; give 0 or more")
     choose_gl()
 
+    from mesozoic.rendering.ffmpeg import check_ffmpeg
     from mesozoic.rendering.recording import record
     from mesozoic.rendering.video import render_strip, render_video
 
     policy, animal, config = open_policy(source, species, overrides, stage)
+    if video:
+        check_ffmpeg()
     file = policy_file(source, stage)
     if file.is_relative_to(policies_folder(animal.name)):  # it ships with the animal: nothing is written there
         file = Path(f"{animal.name}-{file.name}")

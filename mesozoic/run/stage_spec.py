@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from mesozoic.config import StageConfig
 from mesozoic.config.override import SECTIONS, section_keys
 from mesozoic.errors import UserError, shown
+from mesozoic.files import sha256_of
 from mesozoic.learn.kinds import LearnerKind
 
 IRRELEVANT = ("curriculum.save_freq",)
@@ -42,7 +42,7 @@ class StageSpec:
     def to_json(self) -> dict[str, Any]:
         """What run folders record under `identity`."""
         config = self.config.model_dump(mode="json")
-        loaded = None if self.load is None else hashlib.sha256(self.load.read_bytes()).hexdigest()
+        loaded = None if self.load is None else sha256_of(self.load)
         return {
             "species": self.species,
             "seed": self.seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,10 @@ TEXTS = ("backend", "algorithm", "physics", "load", "override", "output-dir", "l
 SWITCHES = ("wandb", "subproc", "json", "resume", "no-resume", "strict")
 OPTIONS = (*NUMBERS, *TEXTS, *SWITCHES)
 """All options of `train` and `curriculum`; a test holds them against the commands."""
+
+
+LONGEST_NAME = 255
+"""Bytes of a file's name on every common file system."""
 
 
 def whole_number(text: str) -> int:
@@ -141,3 +146,22 @@ def _number(name: str, text: str) -> int:
 
 
 _EXAMPLES = {"timesteps": 2000000, "n-envs": 256, "eval-freq": 200000, "save-freq": 200000, "seed": 0}
+
+
+def read_path(value: str | Path) -> Path:
+    """Read a path as a shell would.
+
+    Raises:
+        UserError: it is empty, or no system has so long a name.
+    """
+    from mesozoic.errors import UserError, shown, written
+
+    text = str(value)
+    if not text.strip() or "\0" in text:
+        raise UserError(f"a path is {shown(written(text))}; give the name of a file or folder, or leave the option out")
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in Path(text).parts):
+        raise UserError(f"'{shown(text)}' is too long for a name; give a shorter one")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # no such user
+        raise UserError(f"'{shown(text)}' names the home folder of nobody; give the whole path") from None

@@ -64,6 +64,51 @@ def test_a_path_that_is_none(run: Run, tmp_path: Path, option: str, path: str, w
     assert list((tmp_path / "here").iterdir()) == []
 
 
+EVERYWHERE = [
+    ("bench", "--output"),
+    ("render", "trex", "--output"),
+    ("render", "trex", "--strip"),
+    ("eval", "trex", "--footfalls"),
+    ("eval",),
+    ("robustness",),
+    ("species", "check"),
+]
+
+
+@pytest.mark.parametrize("words", EVERYWHERE, ids=" ".join)
+@pytest.mark.parametrize("path", ["", "x" * 500, "~no-such-user/x"])
+def test_a_path_that_is_none_is_refused_by_every_command(
+    run: Run, tmp_path: Path, words: tuple[str, ...], path: str
+) -> None:
+    code, error = run(*words, path)
+    assert (code, error.count("\n")) == (2, 1) and error.startswith("error: ") and len(error) < 300
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_place_that_a_benchmark_cannot_write_to_is_said_before_it_measures(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, error = run("bench", "--seconds", "1e9", "--output", str(tmp_path / "file" / "x.json"))
+    assert (code, error.count("\n")) == (2, 1) and error.startswith("error: cannot write")
+
+
+@pytest.mark.parametrize("path", ["", "x" * 500, "~no-such-user/x"])
+def test_the_python_api_reads_paths_as_the_commands_do(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for call in (
+        lambda: mesozoic.train(checkpoint_dir=path, timesteps=64),
+        lambda: mesozoic.train(load=path),
+        lambda: mesozoic.curriculum(checkpoint_dir=path),
+        lambda: mesozoic.evaluate(path),
+        lambda: mesozoic.render("trex", output=path),
+        lambda: mesozoic.load_policy(path),
+    ):
+        with pytest.raises(UserError, match=r"a path is|too long|nobody"):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("text", ["1e6", "1000000.0", "1000000", "1E6"])
 def test_a_whole_number_however_it_is_written(run: Run, text: str) -> None:
     _, error = run("train", "--timesteps", text, "curriculum.eval_episodes=1", "ppo.gamma=2")

@@ -111,7 +111,7 @@ def test_the_batch_size_that_a_message_names_works(n_envs: int, n_steps: int, ba
 
 
 def test_the_largest_sizes_are_judged_at_once() -> None:
-    message = _batch_message(stage={"n_envs": 65521}, ppo={"n_steps": 65521, "batch_size": 2**31})
+    message = _batch_message(stage={"n_envs": 65521}, ppo={"n_steps": 1021, "batch_size": 2**31})
     assert "set ppo.batch_size=" in message
 
 

@@ -160,6 +160,19 @@ def test_an_array_that_says_it_is_larger_than_it_is_takes_no_memory(tmp_path: Pa
         load_policy(path)
 
 
+@pytest.mark.parametrize(
+    "header", [b"{'descr': '<f4', (", b"(" * 2000, b"{'descr': 'O', 'fortran_order': 0, 'shape': (1,)}"]
+)
+def test_an_array_with_a_header_that_is_none_is_refused(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "p.zip"
+    path.write_bytes(VALID)
+    with zipfile.ZipFile(path, "a") as out:
+        magic = np.lib.format.magic(1, 0) + len(header).to_bytes(2, "little")
+        out.writestr("critic/0/kernel.npy", magic + header + b"1234")
+    with pytest.raises(UserError, match="not a readable policy"):
+        load_policy(path)
+
+
 @pytest.mark.parametrize("key", ["species", "layout", "activation", "output", "format", "info"])
 @pytest.mark.parametrize("text", ["\x1b[2J\nerror: forged", "x" * 1_000_000, "\u202eabc"])
 def test_what_a_policy_says_of_itself_cannot_move_the_cursor_or_fill_the_screen(

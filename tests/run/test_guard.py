@@ -98,6 +98,14 @@ def test_an_error_is_one_warning(place: Place, warnings: list[str], when: str) -
     assert sink.rows == [] or when == "close"
 
 
+def test_an_error_cannot_move_the_cursor_or_forge_a_line(place: Place, warnings: list[str]) -> None:
+    def opens(_: Place) -> Sink:
+        raise OSError("\x1b[2Jnothing\rerror: forged\nerror: forged")
+
+    close_all([Guard("sink", opens, place)], "finished", never)
+    assert len(warnings) == 1 and warnings[0].isprintable()
+
+
 @pytest.mark.parametrize("when", ["open", "write", "close"])
 def test_a_sink_that_hangs_costs_no_more_than_its_deadline(
     place: Place, warnings: list[str], hang: Callable[[], object], when: str

@@ -112,6 +112,38 @@ def test_a_file_system_that_refuses_to_replace_files_is_named_before_training(
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_would_be_waited_for_or_written_elsewhere_is_refused_before_training(tmp_path: Path) -> None:
+    folder = StageFolder(tmp_path / "run", 1)
+    folder.create()
+    places = (
+        folder.path / "training.csv",
+        folder.best_policy,
+        folder.checkpoints / "step-1.checkpoint",
+        folder.metrics,
+    )
+    makers = (
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to(tmp_path / "elsewhere"),
+    )
+    for place in places:
+        for make in makers:
+            make(place)
+            with pytest.raises(UserError, match=f"{place.name} is no plain file; move it away, or give another"):
+                folder.begin({})
+            place.unlink()
+    folder.final_policy.mkdir()
+    with pytest.raises(UserError, match=r"stage1_final\.zip is no plain file"):
+        folder.begin({})
+    folder.final_policy.rmdir()
+    (tmp_path / "disk").mkdir()
+    folder.models.rmdir()
+    folder.models.symlink_to(tmp_path / "disk")
+    folder.begin({})
+    assert folder.config.is_file(), "a folder may lie on another disk"
+
+
 def test_what_a_killed_process_left_half_written_is_swept(tmp_path: Path) -> None:
     folder = StageFolder(tmp_path, 1)
     folder.create()

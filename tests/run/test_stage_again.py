@@ -17,6 +17,7 @@ from mesozoic.errors import Interrupted, UserError
 from mesozoic.learn.kinds import LearnerKind
 from mesozoic.learn.policy import load_policy
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest, save_checkpoint
+from mesozoic.run.curriculum import RESULTS_FILE, run_curriculum
 from mesozoic.run.folder import StageFolder, start_of
 from mesozoic.run.train_stage import train_stage
 
@@ -196,6 +197,77 @@ def test_a_damaged_result_is_a_user_error(spec: MakeSpec, tmp_path: Path, conten
     folder.metrics.write_text(content)
     with pytest.raises(UserError, match=r"metrics\.json is damaged.*--no-resume"):
         train_stage(spec(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("evaluation", None),
+        ("evaluation/success", None),
+        ("evaluation/success_low", "0.5"),
+        ("evaluation/success", float("nan")),
+        ("baselines/statue", {}),
+        ("baselines/random/success", [1]),
+        ("timesteps", 10**400),
+        ("wall_seconds", float("inf")),
+        ("stage_passed", "yes"),
+        ("stage_name", "\x1b[2J"),
+        ("stage", 2),
+        ("gate", {}),
+        ("gate/0/name", "\nerror: forged"),
+        ("gate/0/value", "1"),
+        ("identity/backend", None),
+    ],
+)
+def test_a_result_with_a_part_that_is_missing_or_another_is_a_user_error(
+    done: Done, spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, value: object
+) -> None:
+    shutil.copytree(done[0].run, tmp_path / "run")
+    folder = StageFolder(tmp_path / "run", 1)
+    result = json.loads(folder.metrics.read_text())
+    *parents, last = [int(part) if part.isdigit() else part for part in place.split("/")]
+    holder = result
+    for part in parents:
+        holder = holder[part]
+    if value is None:
+        del holder[last]
+    else:
+        holder[last] = value
+    folder.metrics.write_text(json.dumps(result))
+    forbid_training(monkeypatch)
+    with pytest.raises(UserError, match=r"metrics\.json is damaged.*--no-resume") as caught:
+        train_stage(spec(), tmp_path / "run")
+    assert str(caught.value).isprintable()
+
+
+def test_a_finished_run_whose_policy_is_empty_or_cut_is_not_reported_as_done(
+    done: Done, spec: MakeSpec, tmp_path: Path
+) -> None:
+    """With its last checkpoint the policy is made again, without it is refused."""
+    whole = done[0].final_policy.read_bytes()
+    for content in (b"", whole[:1000]):
+        run = tmp_path / f"run{len(content)}"
+        shutil.copytree(done[0].run, run)
+        folder = StageFolder(run, 1)
+        folder.final_policy.write_bytes(content)
+        assert train_stage(spec(), run)["final_policy"] == str(folder.final_policy)
+        assert folder.final_policy.read_bytes() == whole
+        folder.final_policy.write_bytes(content)
+        shutil.rmtree(folder.checkpoints)
+        with pytest.raises(UserError, match=r"stage1_final\.zip is not a readable policy"):
+            train_stage(spec(), run)
+
+
+def test_a_folder_that_was_moved_reports_where_it_is_now(
+    done: Done, spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(done[0].run, tmp_path / "moved")
+    forbid_training(monkeypatch)
+    (result,) = run_curriculum([spec()], tmp_path / "moved")
+    folder = StageFolder(tmp_path / "moved", 1)
+    assert (result["final_policy"], result["best_policy"]) == (str(folder.final_policy), str(folder.best_policy))
+    with (tmp_path / "moved" / RESULTS_FILE).open(newline="") as table:
+        assert [row["final_policy"] for row in csv.DictReader(table)] == [str(folder.final_policy)]
 
 
 def test_without_resume_the_old_run_is_set_aside_and_a_warm_start_is_used(

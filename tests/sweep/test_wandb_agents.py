@@ -43,7 +43,7 @@ def start_agent(sweep: Sweep, output: Path, **environment: str) -> subprocess.Po
         return subprocess.Popen(
             [sys.executable, "-m", "mesozoic.sweep.agent", sweep.path],
             cwd=CHECKOUT,
-            env={**os.environ, **environment},
+            env={**os.environ, "TMPDIR": str(output.parent), **environment},  # slots of its own
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,35 @@ def test_how_many_runs(tmp_path: Path) -> None:
     grid = {"ppo.n_epochs": {"values": [1, 2, 3]}, "seed": {"values": [0, 1]}, "ppo.gamma": {"value": 0.99}}
     assert read_sweep(write(tmp_path, run_cap=None, method="grid", parameters=grid)).runs == 6
     assert read_sweep(write(tmp_path, run_cap=4, method="grid", parameters=grid)).runs == 4
+
+
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(10)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        (LAUGHS, "aliases written out"),
+        ("parameters: " + "[" * 20_000, "nested too deeply"),
+        ("run_cap: " + "1" * 5000, "digits"),
+        ("run_cap: 0x" + "f" * 5000, "holds no sweep|method is None"),
+        ("x: " + "y" * 200_000, "longer than 100,000 bytes"),
+        ("!!python/object/apply:os.system [true]", "constructor"),
+    ],
+)
+def test_a_file_that_was_made_to_harm_is_refused_in_one_sentence(tmp_path: Path, text: str, phrase: str) -> None:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=phrase) as caught:
+        read_sweep(path)
+    assert len(str(caught.value)) <= 300 and str(caught.value).isprintable()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_or_a_device_is_not_read_for_ever(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", Path("/dev/zero")):
+        with pytest.raises(UserError, match="is no plain file"):
+            read_sweep(path)

@@ -36,8 +36,10 @@ from mesozoic.sim.physics import PHYSICS
 from mesozoic.species import Species
 
 
-def use_compilation_cache() -> None:
-    """Keep compiled programs between runs, see `files.cache_folder`."""
+def set_up_jax() -> None:
+    """Keep compiled programs between runs, see `files.cache_folder`; compute in single precision, whatever
+    `JAX_ENABLE_X64` says: what is learned must not depend on it."""
+    jax.config.update("jax_enable_x64", False)
     jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
@@ -55,7 +57,7 @@ class PPO:
     def __init__(
         self, collector: Collector, config: StageConfig, species: str, seed: int, warm_start: Policy | None = None
     ) -> None:
-        use_compilation_cache()
+        set_up_jax()
         jax.config.update("jax_default_matmul_precision", config.jax.matmul_precision)
         self.step = 0
         self.collector, self._config, self._species = collector, config, species
@@ -83,7 +85,7 @@ class PPO:
         cls, species: Species, config: StageConfig, seed: int, warm_start: Policy | None, physics: str
     ) -> PPO:
         """A learner with the training environment of a stage, on one of the engines of `mesozoic.learn.kinds`."""
-        use_compilation_cache()
+        set_up_jax()
         impl = PHYSICS[physics].impl
         collector: Collector
         if impl:

@@ -15,7 +15,8 @@ from mesozoic.run.sinks import OpenSink, Outcome, Place, Sink
 QUEUE = 2000
 """Rows that wait for a slow sink; what comes on top is lost."""
 FLUSH_SECONDS = 10.0
-CLOSE_SECONDS = 60.0
+CLOSE_SECONDS = 45.0
+"""Given to all sinks together for their end, so that a process ends about a minute after its result at the latest."""
 HURRY_SECONDS = 8.0
 """Given to a sink for its end when the run was stopped: the machine may go away."""
 
