@@ -105,7 +105,7 @@ class PPO:
         """One rollout and one update on it; see `Learner`."""
         hyper, ramp = self._hyperparameters(), np.float32(schedules.ramp_share(self._config.curriculum, self.step))
         noise_key, batch_key = jax.random.split(jax.random.fold_in(self._key, self._updates))
-        rollout, stats = self.collector.collect(self._actor(hyper), self._noise(noise_key), ramp)
+        rollout, stats = self.collector.collect(self._actor(hyper), self._exploration(noise_key), ramp)
         term_sums, ended = stats.term_sums, stats.ended
         stats = stats._replace(term_sums={}, ended={})  # the update has no use for them
         info = self._run_update(rollout, stats, batch_key, hyper)
@@ -144,6 +144,19 @@ class PPO:
         self.step, self._updates = int(state["step"]), int(state["updates"])
         self._train = unflatten(state["train"], self._train)
         self.collector.set_state(state["collector"])
+
+    def _exploration(self, key: jax.Array) -> jax.Array:
+        """Noise of one rollout [T, n, nu], zero in the worlds that are quiet now.
+
+        A policy that always acts with noise leaves to the noise what it could do itself, such as setting its feet
+        right, and falls when it acts without. So it does that now and then, and learns from where that led.
+        """
+        noise, options = self._noise(key), self._config.jax
+        if not options.quiet_share:
+            return noise
+        turn = self._updates * self._config.ppo.n_steps // options.quiet_steps
+        draw = jax.random.uniform(jax.random.fold_in(self._key, 2**31 + 1 + turn), (self.collector.n, 1))
+        return noise * (draw >= options.quiet_share)
 
     def _run_update(self, rollout: Rollout, stats: Stats, key: jax.Array, hyper: Hyperparameters) -> dict[str, Any]:
         """Update the state, with a program that is compiled once: other shapes or types afterwards are an error."""

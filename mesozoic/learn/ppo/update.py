@@ -118,7 +118,7 @@ def make_update(
         if jax_options.normalize_advantage:
             gain = (gain - gain.mean()) / (gain.std() + 1e-8)
         clipped = jnp.clip(ratio, 1.0 - hyper.clip_range, 1.0 + hyper.clip_range)
-        policy_loss = -jnp.minimum(ratio * gain, clipped * gain).mean()
+        policy_loss = -_mean_of(jnp.minimum(ratio * gain, clipped * gain), sample["noisy"])
         value_loss = 0.5 * jnp.square(net.value(params, sample["observation"]) - sample["target"]).mean()
         entropy = jnp.sum(log_std + 0.5 * (LOG_2PI + 1.0))
         total = policy_loss + ppo.vf_coef * value_loss - hyper.ent_coef * entropy
@@ -126,8 +126,8 @@ def make_update(
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy,
-            "approx_kl": _mean_of(ratio - 1.0 - log_ratio, sample["original"]),
-            "clip_fraction": _mean_of(jnp.abs(ratio - 1.0) > hyper.clip_range, sample["original"]),
+            "approx_kl": _mean_of(ratio - 1.0 - log_ratio, sample["original"] * sample["noisy"]),
+            "clip_fraction": _mean_of(jnp.abs(ratio - 1.0) > hyper.clip_range, sample["original"] * sample["noisy"]),
         }
 
     def rescale(scale: ValueScale, returns: jax.Array) -> ValueScale:
@@ -179,6 +179,7 @@ def make_update(
             "log_likelihood": old.reshape(size),
             "advantage": gains.reshape(size),
             "original": jnp.ones(size),
+            "noisy": jnp.any(rollout.noise != 0.0, axis=-1).reshape(size).astype(jnp.float32),
             "target": (returns.reshape(size) - scale.mean) / (jnp.sqrt(scale.var) + 1e-6),
         }
         order_key, side_key = jax.random.split(key)
