@@ -182,7 +182,7 @@ def _values(name: str, given: object, where: str) -> list[object]:
                 f"{where}: {key} of {shown(name)} is {shown(written(bound))}, which YAML reads as no number;"
                 " write 1.0e-4 for 1e-4"
             )
-        if key in given and not -MOST <= bound <= MOST:  # nor is it one that is not a number
+        if isinstance(bound, int | float) and not -MOST <= bound <= MOST:  # nor is it one that is not a number
             raise UserError(
                 f"{where}: {key} of {shown(name)} is {shown(written(bound), 40)}; write a number to vary by"
             )
