@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
+
+from mesozoic.species.simulator import mujoco
 
 TOLERANCE = 0.02
 """How much lower than the spheres a part may really reach, in hip heights."""

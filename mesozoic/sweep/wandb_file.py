@@ -17,6 +17,8 @@ from mesozoic.files import cause, parse_yaml, read_text
 METHODS = ("random", "grid", "bayes")
 LARGEST = 100_000
 """Bytes of a sweep file."""
+MOST = 1e300
+"""A bound of a range."""
 FEW = 64
 """Combinations of values that are all tried."""
 FRONT = ("${env}", "/usr/bin/env")
@@ -179,6 +181,10 @@ def _values(name: str, given: object, where: str) -> list[object]:
             raise UserError(
                 f"{where}: {key} of {shown(name)} is {shown(written(bound))}, which YAML reads as no number;"
                 " write 1.0e-4 for 1e-4"
+            )
+        if isinstance(bound, int | float) and not -MOST <= bound <= MOST:  # nor is it one that is not a number
+            raise UserError(
+                f"{where}: {key} of {shown(name)} is {shown(written(bound), 40)}; write a number to vary by"
             )
     if len(bounds) == 2 and bounds[0] >= bounds[1]:
         raise UserError(f"{where}: min of {shown(name)} is {bounds[0]} and not below its max {bounds[1]}; correct them")

@@ -150,7 +150,7 @@ def _changed_array(data: bytes, rng: Random) -> bytes:
         return changed_bytes(data, rng)
     array = np.load(io.BytesIO(data))
     change = rng.choice(
-        (lambda a: a.T, lambda a: a[:0], lambda a: a.astype("O"), lambda a: a.astype("U8"),
+        (lambda a: a.T, lambda a: a.reshape(-1)[:0], lambda a: a.astype("O"), lambda a: a.astype("U8"),
         lambda a: a.astype(np.float16),
          lambda a: a * np.float32(3e38), lambda a: a * 0, lambda a: a.astype(complex), lambda a: a.astype(int),
          lambda a: np.full_like(a, np.nan), lambda a: a.reshape(-1), lambda a: a.astype(">f4"), lambda a: -a)

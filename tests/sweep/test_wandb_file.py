@@ -52,6 +52,9 @@ def test_the_one_that_ships() -> None:
         ({"command": ["mesozoic", "train", "trex", "${args}"]}, "lacks --wandb"),
         ({"command": ["mesozoic", "train", "trex", "--wandb"]}, r"lacks \$\{args\}"),
         ({"run_cap": 0}, "run_cap is 0"),
+        ({"parameters": {"ppo.gamma": {"min": 0.5, "max": 10**400}}}, "max of ppo.gamma is 1000"),
+        ({"parameters": {"ppo.gamma": {"min": float("nan"), "max": 0.9}}}, "min of ppo.gamma is nan"),
+        ({"parameters": {"ppo.gamma": {"min": 0.5, "max": float("inf")}}}, "max of ppo.gamma is inf"),
         ({"method": "grid"}, "a grid cannot take ppo.learning_rate from a range"),
     ],
 )

@@ -70,7 +70,7 @@ def _should_stand(env: EnvSection, phase: Floats = STRIDE) -> Bools:
     return gait_clock.foot_phase(env, phase) < env.gait_duty
 
 
-@given(st.floats(0.11, 0.94), st.lists(st.floats(-2.0, 2.0), min_size=2, max_size=4))
+@given(st.floats(0.11, 0.94), st.lists(st.floats(-1.0, 1.0), min_size=2, max_size=4))
 def test_each_foot_stands_for_its_share_of_the_stride(duty: float, offsets: list[float]) -> None:
     stands = _should_stand(_walk(gait_duty=duty, gait_offsets=tuple(offsets)))
     assert stands.shape == (N, len(offsets))
