@@ -212,8 +212,11 @@ class JaxSection(Section):
     normalize_value: bool = Field(True, strict=True, description="the critic predicts standardised returns")
     normalize_advantage: bool = Field(True, strict=True, description="advantages are standardised in each minibatch")
     mirror: bool = Field(True, strict=True, description="learn from the mirror image of half of the samples as well")
-    quiet_share: Float = Field(0.0, ge=0.0, le=0.9, description="share of the worlds that act without noise for a while")
-    quiet_steps: Int = Field(256, ge=1, le=10**6, description="steps after which other worlds are the quiet ones")
+    quiet_share: Float = Field(
+        0.0, ge=0.0, le=0.9, description="share of the worlds that act without noise for a while"
+    )
+    quiet_from: Float = Field(0.0, ge=0.0, le=1.0, description="share of the budget after which there are quiet worlds")
+    quiet_steps: Int = Field(256, ge=1, le=10**6, description="control steps after which others do")
     matmul_precision: Literal["default", "high", "highest"] = Field(
         "highest", description="'default' allows TF32 on GPUs, which hurts locomotion policies"
     )

@@ -10,7 +10,7 @@ import pytest
 from support.learners import learn_until
 
 from mesozoic.errors import UserError
-from mesozoic.learn.policy import Policy, load_policy
+from mesozoic.learn.policy import load_policy
 from mesozoic.learn.ppo.learner import PPO
 from mesozoic.run.checkpoint import load_state, save_checkpoint
 from mesozoic.sim.batch_env import BatchEnv
@@ -118,14 +118,6 @@ def test_a_warm_start_from_a_file_learns_as_one_from_memory(
 def test_a_warm_start_with_other_widths_is_refused(make: MakeLearner, policy_file: Path) -> None:
     with pytest.raises(UserError, match=r"ppo\.net_arch"):
         make("ppo.net_arch=[16, 8]", warm_start=load_policy(policy_file))
-
-
-@pytest.mark.parametrize("part", ["critic/0/kernel", "normaliser/var", "value_scale/count"])
-def test_a_policy_that_can_only_act_is_no_warm_start(make: MakeLearner, policy_file: Path, part: str) -> None:
-    policy: Policy = load_policy(policy_file)
-    del policy.arrays[part]
-    with pytest.raises(UserError, match=part):
-        make(warm_start=policy)
 
 
 def test_learning_rate_and_entropy_follow_their_schedules(make: MakeLearner) -> None:

@@ -152,7 +152,7 @@ class PPO:
         right, and falls when it acts without. So it does that now and then, and learns from where that led.
         """
         noise, options = self._noise(key), self._config.jax
-        if not options.quiet_share:
+        if not options.quiet_share or schedules.progress(self._config.curriculum, self.step) < options.quiet_from:
             return noise
         turn = self._updates * self._config.ppo.n_steps // options.quiet_steps
         draw = jax.random.uniform(jax.random.fold_in(self._key, 2**31 + 1 + turn), (self.collector.n, 1))
