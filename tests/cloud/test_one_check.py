@@ -90,7 +90,7 @@ WRONG = [
     override("curriculum.min_avg_reward=nan", "should be a finite number"),
     Wrong(
         "override 'ppo.net_arch=[0]': ppo.net_arch should be one of small, medium, large, deep, tapered, deep_tapered"
-        " or a list of widths like [64, 64], but it is [0]; correct that value",
+        " or a list of 1 to 16 widths like [64, 64], but it is [0]; correct that value",
         ("ppo.net_arch=[0]",),
     ),
     Wrong(
