@@ -5,7 +5,8 @@
     python scripts/collect_results.py runs/all --others runs/sb3-ppo runs/sb3-sac
 
 `--others` are folders of runs with other learners; without it those on record are kept, as are the runs of a
-species that the folder has none of. `--again` evaluates the shipped policies once more, after a change of the task.
+species that the folder has none of. `--again trex` evaluates the shipped policies of a species once more, after a
+change of its task.
 Writes `docs/results/records.json`, from which `scripts/write_results.py` makes `docs/results.md`. With
 `--ship` the policies of the best seed of each species go into the package: of the seeds whose stages all
 passed, the one whose weakest stage has the highest success.
@@ -57,7 +58,7 @@ def main() -> int:
     parser.add_argument("runs", type=Path, help="folder with one curriculum run per folder")
     parser.add_argument("--others", type=Path, nargs="*", help="folders of runs that others learned")
     parser.add_argument("--ship", action="store_true", help="copy the best policies into the package")
-    parser.add_argument("--again", action="store_true", help="evaluate the policies in the package once more")
+    parser.add_argument("--again", nargs="*", default=[], help="species whose shipped policies are evaluated once more")
     options = parser.parse_args()
     old = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.exists() else {"runs": [], "shipped": []}
     others = old.get("others", [])
@@ -72,8 +73,7 @@ def main() -> int:
         kept = [line for line in shipped if line["species"] not in fresh]
         shipped = kept + _ship(options.runs, [one for one in records if one["species"] in fresh], shipped)
         shipped.sort(key=lambda line: (line["species"], line["stage"]))
-    if options.again:
-        shipped = [_again(line) for line in shipped]
+    shipped = [_again(line) if line["species"] in options.again else line for line in shipped]
     RECORDS.parent.mkdir(parents=True, exist_ok=True)
     RECORDS.write_text(
         json.dumps({"runs": records, "others": others, "shipped": shipped}, indent=1) + "\n", encoding="utf-8"
