@@ -45,8 +45,8 @@ Versions: {versions}.
 
 The velociraptor (three seeds) and the brachiosaurus (one seed so far) were trained under today's rules and stage files.
 The runs of T. rex, and those of other learners, are older: then an episode did not end when more than the feet reached
-the floor, and T. rex's balance had one friction and no quiet worlds (`jax.quiet_share`, see [tuning.md](tuning.md)). Its
-shipped policies have been evaluated again since.
+the floor, and T. rex's balance had one friction and no quiet worlds (`jax.quiet_share`, see [tuning.md](tuning.md)).
+Its shipped policies have been evaluated again since.
 """
 
 
