@@ -44,7 +44,7 @@ def create_sweep(config: dict[str, Any], key: str, project: str, entity: str | N
     Raises:
         UserError: wandb is not installed, or the server refuses or does not answer.
     """
-    with _plain_errors("create the sweep"):
+    with _plain_errors("create the sweep"), _environment_kept():
         import wandb
 
         api = _connect(key)
@@ -90,6 +90,17 @@ def _connect(key: str) -> Any:
         default_settings={"base_url": server(), "api_key": key},
         retry_timedelta=datetime.timedelta(seconds=PATIENCE_SECONDS),
     )
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """W&B writes project and entity of a new sweep into the environment; later calls would take them for the user's."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager
