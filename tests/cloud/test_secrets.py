@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from mesozoic.cloud.sky.sky_errors import one_line
 from mesozoic.cloud.sky.task import load_task, settings_of
 from mesozoic.errors import UserError
 from mesozoic.redact import without_password
-from mesozoic.sweep.wandb_account import PUBLIC_SERVER, project_and_entity, server, wandb_key
+from mesozoic.sweep.wandb_account import PUBLIC_SERVER, wandb_key
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
@@ -103,21 +105,26 @@ def test_a_server_with_a_password_travels_as_a_secret_and_is_shown_without(monke
 
 
 @pytest.mark.parametrize("place", ["home", "here"])
-def test_the_server_and_project_of_wandbs_own_settings(
-    home: Path, place: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """As `wandb login --host` and `wandb init` write them."""
+def test_the_server_and_project_of_wandbs_own_settings(home: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `wandb login --host` and `wandb init` write them; asked in a new process, as W&B reads them once in each."""
     pytest.importorskip("wandb", reason="needs the extra [sweep]")
     monkeypatch.chdir(home)
-    assert (server(), project_and_entity()) == (PUBLIC_SERVER, ("mesozoic", None))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    asked = "from mesozoic.sweep.wandb_account import *; print((server(), project_and_entity(), wandb_key()))"
+
+    def answer() -> str:
+        done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=100, check=True)
+        assert not done.stderr
+        return done.stdout.strip()
+
+    assert answer() == repr((PUBLIC_SERVER, ("mesozoic", None), None))
     folder = home / ".config" / "wandb" if place == "home" else home / "wandb"
     folder.mkdir(parents=True)
     (folder / "settings").write_text("[default]\nbase_url = https://w.example.org\nproject = dinos\nentity = us\n")
     (home / ".netrc").write_text(f"machine w.example.org\n  login user\n  password {KEY}\n")
-    assert (server(), project_and_entity(), wandb_key()) == ("https://w.example.org", ("dinos", "us"), KEY)
+    assert answer() == repr(("https://w.example.org", ("dinos", "us"), KEY))
     monkeypatch.setenv("WANDB_PROJECT", "mine")
-    assert project_and_entity() == ("mine", "us")
-    assert capfd.readouterr() == ("", "")
+    assert answer() == repr(("https://w.example.org", ("mine", "us"), KEY))
 
 
 def test_skypilots_folder_is_closed_to_others(home: Path) -> None:

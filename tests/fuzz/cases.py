@@ -228,7 +228,11 @@ def animal(rng: Random, say: Say) -> str | None:
             path.write_bytes(changed_bytes(path.read_bytes(), rng))
             say(f"{path.name}: changed bytes")
         else:
-            path.write_text(changed_text(path.read_text(), rng), encoding="utf-8", errors="replace")
+            path.write_text(
+                changed_text(path.read_text(encoding="utf-8", errors="replace"), rng),
+                encoding="utf-8",
+                errors="replace",
+            )
             say(f"{path.name}: changed text")
     words = rng.choice(
         (["train", "raptor", "--output-dir", "out"], ["curriculum", "raptor", "--output-dir", "out"], ["eval",
