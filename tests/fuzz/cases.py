@@ -191,12 +191,15 @@ class RunFolders:
         if not path.is_file() or rng.random() < 0.25:
             return replace_file(path, rng) if not path.is_dir() else "as it is"
         data = path.read_bytes()
-        if path.suffix == ".json" and rng.random() < 0.8:
-            path.write_bytes(dumped(changed_tree(json.loads(data), rng)))
-            return "changed values"
-        if path.suffix == ".checkpoint" and rng.random() < 0.8:
-            path.write_bytes(_changed_checkpoint(data, rng))
-            return "a header that lies"
+        try:
+            if path.suffix == ".json" and rng.random() < 0.8:
+                path.write_bytes(dumped(changed_tree(json.loads(data), rng)))
+                return "changed values"
+            if path.suffix == ".checkpoint" and rng.random() < 0.8:
+                path.write_bytes(_changed_checkpoint(data, rng))
+                return "a header that lies"
+        except (ValueError, RecursionError):
+            pass  # an earlier change left nothing that can be read
         path.write_bytes(changed_bytes(data, rng))
         return "changed bytes"
 

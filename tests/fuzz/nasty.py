@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -56,7 +57,7 @@ def changed_tree(tree: Any, rng: Random) -> Any:
         elif how < 0.4 and isinstance(holder[key], int | float) and not isinstance(holder[key], bool):
             holder[key] = holder[key] * rng.choice((-1, 0, 1e30, 10)) + rng.choice((0, 0.5, 1))
         else:
-            holder[key] = deep(rng) if rng.random() < 0.05 else rng.choice(VALUES)
+            holder[key] = deep(rng) if rng.random() < 0.05 else copy.deepcopy(rng.choice(VALUES))
     return tree
 
 
