@@ -17,6 +17,8 @@ import pytest
 from hypothesis import settings
 
 from mesozoic.config import EnvSection
+from mesozoic.errors import UserError
+from mesozoic.rendering.gl import choose_gl
 from mesozoic.species import Species, get_species
 from mesozoic.species.anatomy import Anatomy, anatomy_of
 from mesozoic.task import TERMS, weight_key
@@ -46,6 +48,15 @@ def species() -> Species:
 @pytest.fixture(scope="session")
 def anatomy(species: Species) -> Anatomy:
     return anatomy_of(species, species.load_model())
+
+
+@pytest.fixture(scope="session")
+def opengl() -> str:
+    """The backend that draws here; a test that draws is skipped where there is none."""
+    try:
+        return choose_gl()
+    except UserError as error:
+        pytest.skip(f"rendering cannot be tested on this machine: {error}")
 
 
 @pytest.fixture(scope="session")

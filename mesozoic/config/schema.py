@@ -216,7 +216,6 @@ class JaxSection(Section):
         0.0, ge=0.0, le=0.9, description="share of the worlds that act without noise for a while"
     )
     quiet_from: Float = Field(0.0, ge=0.0, le=1.0, description="share of the budget after which there are quiet worlds")
-    quiet_steps: Int = Field(256, ge=1, le=10**6, description="control steps after which others do")
     matmul_precision: Literal["default", "high", "highest"] = Field(
         "highest", description="'default' allows TF32 on GPUs, which hurts locomotion policies"
     )

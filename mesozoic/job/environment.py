@@ -14,6 +14,7 @@ from pathlib import Path
 from mesozoic.config import split_overrides
 from mesozoic.errors import Problems, UserError, shown
 from mesozoic.run.spec import RunSpec
+from mesozoic.run.words import read_path
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 WHOLE = re.compile(r"[0-9]{1,18}")
@@ -134,7 +135,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
     for name, path in (("TIMESTEPS", "curriculum.timesteps"), ("N_ENVS", "stage.n_envs")):
         if given[name]:
             overrides.append(f"{path}={int(given[name])}")
-    results = Path(given["RESULTS"]).expanduser() if given["RESULTS"] else Path.home() / "mesozoic-runs"
+    results = read_path(given["RESULTS"]) if given["RESULTS"] else Path.home() / "mesozoic-runs"
     return Job(
         spec=RunSpec(
             species=given["SPECIES"],
@@ -144,7 +145,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
             algorithm=given["ALGORITHM"],
             physics=given["PHYSICS"],
             overrides=tuple(overrides),
-            load=Path(given["LOAD"]).expanduser() if given["LOAD"] else None,
+            load=read_path(given["LOAD"]) if given["LOAD"] else None,
         ),
         run=results / run_name,
         max_hours=max_hours,

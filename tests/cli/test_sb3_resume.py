@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("stable_baselines3")
+pytest.importorskip("stable_baselines3", reason="needs the extra [sb3]")
 
 OVERRIDES = [
     *("env.max_episode_steps=40", "curriculum.eval_episodes=8", "curriculum.min_success_low=0.1"),

@@ -229,7 +229,7 @@ def test_the_table_is_long_enough() -> None:
 @applicable("train")
 def test_train(one: Wrong, run: Callable[..., list[str]], tmp_path: Path) -> None:
     if one.backend == "sb3":  # without it there is one more thing wrong
-        pytest.importorskip("stable_baselines3")
+        pytest.importorskip("stable_baselines3", reason="needs the extra [sb3]")
     folder = tmp_path / "run"
     assert run("train", *words(one), "--stage", str(one.stage), "--output-dir", str(folder)) == [one.sentence]
     assert not folder.exists()
@@ -244,21 +244,21 @@ def test_curriculum(one: Wrong, run: Callable[..., list[str]], tmp_path: Path) -
 
 @applicable("cloud")
 def test_cloud_launch(one: Wrong, run: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("sky")
+    pytest.importorskip("sky", reason="needs the extra [cloud]")
     monkeypatch.chdir(CHECKOUT)
     assert run("cloud", "launch", "--dry-run", *settings(one, str(one.stage))) == [one.sentence]
 
 
 @applicable("cloud all")
 def test_cloud_launch_of_all_stages(one: Wrong, run: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("sky")
+    pytest.importorskip("sky", reason="needs the extra [cloud]")
     monkeypatch.chdir(CHECKOUT)
     assert one.sentence in run("cloud", "launch", "--dry-run", *settings(one, "all"))
 
 
 @applicable("sweep")
 def test_sweep(one: Wrong, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("yaml")
+    pytest.importorskip("yaml", reason="needs the extra [sweep]")
     from mesozoic.errors import UserError, sentences_of
 
     with pytest.raises(UserError) as caught:
@@ -270,7 +270,7 @@ def test_sweep(one: Wrong, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 def test_as_it_is_typed(command: Sequence[str], tmp_path: Path) -> None:
     """In a process of its own; several mistakes are a list, in the same words and order."""
     if "cloud" in command:
-        pytest.importorskip("sky")
+        pytest.importorskip("sky", reason="needs the extra [cloud]")
     one = Wrong("", ("ppo.gama=1", "ppo.gamma=2"), seed="-1" if "cloud" not in command else "4294967296", stage=1)
     more = settings(one, "1") if "cloud" in command else [*words(one), "--output-dir", str(tmp_path / "run")]
     result = subprocess.run(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mesozoic.files import parse_json, parse_toml, parse_yaml
 from mesozoic.files.formats import DEEPEST
 
-pytest.importorskip("yaml")
+pytest.importorskip("yaml", reason="needs the extra [sweep]")
 
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(12)

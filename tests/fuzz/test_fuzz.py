@@ -17,7 +17,7 @@ SECONDS = 20 * int(os.environ.get("MESOZOIC_FUZZ", "1"))
 @pytest.mark.e2e
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_no_input_is_met_by_a_traceback_or_a_wait(tmp_path: Path) -> None:
-    pytest.importorskip("yaml")
+    pytest.importorskip("yaml", reason="needs the extra [sweep]")
     path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     seed = os.environ.get("MESOZOIC_FUZZ_SEED", "6")  # the same inputs in every run, unless asked for others
     done = subprocess.run(

@@ -11,10 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 import mesozoic
-from mesozoic.errors import UserError
 from mesozoic.gym.env import DinosaurEnv
 from mesozoic.rendering.camera import CAMERA_FARTHEST, Lens
-from mesozoic.rendering.gl import choose_gl
 from mesozoic.rendering.live import _LiveCamera
 from mesozoic.rendering.recording import Target
 from mesozoic.rendering.scene import push_arrows
@@ -24,12 +22,7 @@ QUIET = ["env.push_velocity_min=0", "env.push_velocity_max=0"]
 PUSHED = [*SHORT, "env.push_interval=1.0", "env.push_velocity_min=0.2", "env.push_velocity_max=0.2"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def opengl() -> str:
-    try:
-        return choose_gl()
-    except UserError as error:
-        pytest.skip(f"rendering cannot be tested on this machine: {error}")
+pytestmark = pytest.mark.usefixtures("opengl")
 
 
 @pytest.fixture

@@ -12,17 +12,11 @@ from gymnasium.wrappers import RecordVideo
 import mesozoic  # noqa: F401 - registers the ids
 from mesozoic.errors import UserError
 from mesozoic.gym.env import DinosaurEnv
-from mesozoic.rendering.gl import choose_gl
 
 ID = "mesozoic/Trex-Bite-v0"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def opengl() -> str:
-    try:
-        return choose_gl()
-    except UserError as error:
-        pytest.skip(f"rendering cannot be tested on this machine: {error}")
+pytestmark = pytest.mark.usefixtures("opengl")
 
 
 @pytest.mark.filterwarnings("ignore:.*human.*:UserWarning")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mesozoic.learn.ppo import learner as learner_module
 from mesozoic.learn.ppo.learner import PPO
 from mesozoic.sim.batch_env import BatchEnv
 
@@ -80,9 +81,12 @@ class TestQuietWorlds:
         _, learner = make()
         assert all((noise != 0).all() for noise in self.noises(learner, 2))
 
-    def test_a_world_is_quiet_for_so_many_steps_and_then_others_are(self, make: MakeLearner) -> None:
+    def test_a_world_is_quiet_for_so_many_steps_and_then_others_are(
+        self, make: MakeLearner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Rollouts have 8 steps: each two of them have the same quiet worlds."""
-        _, learner = make("jax.quiet_share=0.5", "jax.quiet_steps=16", "stage.n_envs=64", "ppo.batch_size=512")
+        monkeypatch.setattr(learner_module, "QUIET_STEPS", 16)
+        _, learner = make("jax.quiet_share=0.5", "stage.n_envs=64", "ppo.batch_size=512")
         rollouts = self.noises(learner, 8)
         quiet = [(noise == 0).all(axis=(0, 2)) for noise in rollouts]
         assert all(((noise == 0).any(axis=(0, 2)) == q).all() for noise, q in zip(rollouts, quiet, strict=True))
@@ -107,8 +111,9 @@ class TestQuietWorlds:
                 np.testing.assert_array_equal(after[name], before[name])
         assert any((after[name] != before[name]).any() for name in before if name.startswith("critic/"))
 
-    def test_a_resumed_training_has_the_same(self, make: MakeLearner) -> None:
-        options = ("jax.quiet_share=0.5", "jax.quiet_steps=24")
+    def test_a_resumed_training_has_the_same(self, make: MakeLearner, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(learner_module, "QUIET_STEPS", 24)
+        options = ("jax.quiet_share=0.5",)
         _, straight = make(*options)
         wanted = self.noises(straight, 6)
         _, first = make(*options)

@@ -73,7 +73,7 @@ def test_too_little_memory_to_address_is_one_sentence_and_no_crash(
     tmp_path: Path, backend: str, library: str, limit: int
 ) -> None:
     if library == "PyTorch":
-        pytest.importorskip("stable_baselines3")
+        pytest.importorskip("stable_baselines3", reason="needs the extra [sb3]")
     done = train(tmp_path, f"ulimit -v {limit}000000; ", "--backend", backend)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert done.stderr.startswith(f"error: this process may address {limit}.0 GB of memory (ulimit -v) and {library}")

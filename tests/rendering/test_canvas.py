@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 import mesozoic
 from mesozoic.errors import UserError
 from mesozoic.rendering import canvas
-from mesozoic.rendering.gl import choose_gl
 from mesozoic.rendering.scene import SceneRenderer
 from mesozoic.species import Species, get_species
 
@@ -24,12 +23,7 @@ ROOT = Path(mesozoic.__file__).parents[1]
 NONE = np.zeros(4)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def opengl() -> str:
-    try:
-        return choose_gl()
-    except UserError as error:
-        pytest.skip(f"rendering cannot be tested on this machine: {error}")
+pytestmark = pytest.mark.usefixtures("opengl")
 
 
 def picture(renderer: SceneRenderer, lift: float) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import pytest
 
 from mesozoic.errors import UserError
 
-pytest.importorskip("imageio_ffmpeg")
+pytest.importorskip("imageio_ffmpeg", reason="needs the extra [viz]")
 
 from mesozoic.files import replacing
 from mesozoic.rendering.ffmpeg import CHOICE, check_ffmpeg, mp4

@@ -46,14 +46,6 @@ def recording(species: Species, config: StageConfig) -> Recording:
 
 
 @pytest.fixture(scope="module")
-def opengl() -> str:
-    try:
-        return gl.choose_gl()
-    except UserError as error:
-        pytest.skip(f"rendering cannot be tested on this machine: {error}")
-
-
-@pytest.fixture(scope="module")
 def movie(opengl: str, recording: Recording, species: Species, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("movie") / "new folder" / "episode.mp4"
     render_video(recording, species, path, width=320, height=180)

@@ -1,12 +1,7 @@
 """A loopback server that speaks as much of W&B's protocol as sweeps need, for the real wandb client.
 
 It hands out runs of a random search to any number of agents, keeps what the runs log, and notices how they end.
-In a test::
-
-    with WandbServer() as server:
-        subprocess.run([...], env={**os.environ, **server.environment()})
-        server.runs["..."].history
-
+In a test: `with WandbServer() as server`, then a program with `server.environment()`, then `server.runs`.
 On its own, for whole-system tests: `python wandb_server.py --state state.json`, which prints what a client needs.
 """
 

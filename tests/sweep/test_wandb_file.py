@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-yaml = pytest.importorskip("yaml")
+yaml = pytest.importorskip("yaml", reason="needs the extra [sweep]")
 
 from mesozoic.errors import UserError  # noqa: E402
 from mesozoic.sweep.wandb_file import read_sweep  # noqa: E402

@@ -44,6 +44,10 @@ def set_up_jax() -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
+QUIET_STEPS = 256
+"""Control steps, five seconds, after which other worlds are the quiet ones."""
+
+
 class PPO:
     """PPO in JAX (Flax, Optax).
 
@@ -154,7 +158,7 @@ class PPO:
         noise, options = self._noise(key), self._config.jax
         if not options.quiet_share or schedules.progress(self._config.curriculum, self.step) < options.quiet_from:
             return noise
-        turn = self._updates * self._config.ppo.n_steps // options.quiet_steps
+        turn = self._updates * self._config.ppo.n_steps // QUIET_STEPS
         draw = jax.random.uniform(jax.random.fold_in(self._key, 2**31 + 1 + turn), (self.collector.n, 1))
         return noise * (draw >= options.quiet_share)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.learners import learn_until
 
-pytest.importorskip("stable_baselines3")
+pytest.importorskip("stable_baselines3", reason="needs the extra [sb3]")
 
 from mesozoic.learn.learner import Diverged
 from mesozoic.sim.batch_env import BatchEnv

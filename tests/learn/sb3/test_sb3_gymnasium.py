@@ -7,7 +7,7 @@ import warnings
 import gymnasium
 import pytest
 
-pytest.importorskip("stable_baselines3")
+pytest.importorskip("stable_baselines3", reason="needs the extra [sb3]")
 
 from stable_baselines3.common.env_checker import check_env
 
