@@ -112,8 +112,6 @@ def test_again_copies_what_changed_and_removes_it_again(client: SkyClient, far: 
 def test_a_copy_that_breaks_off_leaves_no_links_either(client: SkyClient, far: Path, kind: type[BaseException]) -> None:
     if kind is OSError:
         pytest.importorskip("sky", reason="needs the extra [cloud]: what its errors mean is read with its help")
-            "sky", reason="needs the extra [cloud]"
-        )  # what an error means is read with the help of SkyPilot's own
 
     def breaks() -> None:
         raise kind
