@@ -123,7 +123,9 @@ def _read_arrays(file: BinaryIO, header: dict[str, Any], sizes: list[int]) -> No
             digest.update(piece)
         place = header["scalars"]
         for name in names[:-1]:
-            place = place[name]
+            place = place[name] if isinstance(place, dict) else None
+        if not isinstance(place, dict) or names[-1] in place:
+            raise ValueError("an array has no place of its own")
         place[names[-1]] = array.tobytes() if kind == "bytes" else array
     if digest.hexdigest() != header["sha256"]:
         raise ValueError("its arrays differ from their checksum")
