@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mesozoic.learn.kinds import AUTO
+from mesozoic.run.auto_physics import choose
 from mesozoic.run.curriculum import run_curriculum
 from mesozoic.run.display import Display, Reporter
 from mesozoic.run.folder import choose_run_folder, start_of
@@ -45,6 +47,8 @@ def start(
         spec = replace(spec, load=start_of(spec.load, run, spec.stage))
     stages = resolve(spec)
     reporter = reporter or Display()
+    if spec.physics == AUTO:
+        reporter.say(choose(spec, stages[0].kind).line)
     for note in notes(spec, stages):
         reporter.say(f"note: {note}")
     what = "curriculum" if spec.stage is None else f"stage{spec.stage}"
