@@ -132,15 +132,12 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     base = _base(request, file)
     assert base.stage is not None
     search = file.of_stage(base.stage)
-    settings = {
-        name: value if value is not None else search.settings.get(name)
-        for name, value in {"timesteps": request.timesteps, "n-envs": request.n_envs}.items()
-    }
-    settings["n-envs"] = settings["n-envs"] or search.settings.get("n_envs")
+    timesteps = _first(request.timesteps, search.settings.get("timesteps"))
+    n_envs = _first(request.n_envs, search.settings.get("n_envs"))
     objective = known_objective(request.objective or "score")
     overrides = [*base.overrides, *request.overrides]
     gate = [] if any(REWARD_GATE in text for text in overrides) else fixed_overrides(objective, search.parameters)
-    flags = stage_flags({**settings, "eval-freq": request.eval_freq})
+    flags = stage_flags({"timesteps": timesteps, "n-envs": n_envs, "eval-freq": request.eval_freq})
     spec = replace(base, overrides=(*gate, *overrides, *flags))
     method = _method(request, file, wrong)
     pruner, early = _pruner(request, file, wrong)
@@ -148,13 +145,13 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         wrong.append(f"{file.where}: timesteps is the budget of every trial, and cannot be searched; give --timesteps")
     wrong += space_problems(spec, search.parameters, file.where)
     wrong += seeds_problems(spec, search.parameters, request.seeds)
-    trials = request.trials or file.run_cap or search.settings.get("trials") or TRIALS
+    trials = _first(request.trials, file.run_cap, search.settings.get("trials"), TRIALS) or 0
     if method == "grid" and not wrong:
         points = search.combinations
         if points is None:
             wrong.append(f"{file.where}: a grid takes lists of values only; write discrete or categorical parameters")
         else:
-            trials = min(trials if request.trials or file.run_cap else points, points)
+            trials = min(_first(request.trials, file.run_cap, points) or 0, points)
     if not 1 <= trials <= MOST_TRIALS:
         wrong.append(f"--trials {trials} is out of range; give a number from 1 to {MOST_TRIALS}")
     if wrong:
@@ -176,9 +173,14 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         objective=objective,
         seeds=request.seeds,
         budget=plan.timesteps,
-        parallel=request.parallel or search.settings.get("parallel"),
+        parallel=_first(request.parallel, search.settings.get("parallel")),
         notes=tuple(notes),
     )
+
+
+def _first(*values: int | None) -> int | None:
+    """The first that was said."""
+    return next((value for value in values if value is not None), None)
 
 
 def _texts(point: Point) -> list[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 JOURNAL = "journal.log"
+ATTEMPTS = 5
+"""To find the tables of a database that another launcher is making just now."""
+CONNECT_SECONDS = 15
+"""Given to a database for its first answer."""
 
 
 class _FileLock:
@@ -49,12 +55,12 @@ def open_storage(place: str | None, folder: Path) -> BaseStorage:
     """
     with storage_errors(place):
         import optuna
-        from optuna.storages import JournalStorage, RDBStorage
+        from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         if place is not None and "://" in place:
-            return RDBStorage(place, engine_kwargs={"pool_pre_ping": True})
+            return _open_database(place)
         file = folder / JOURNAL if place is None else Path(place).expanduser()
         file.parent.mkdir(parents=True, exist_ok=True)
         lock = _FileLock(file.with_name(f".{file.name}.lock"))
@@ -64,6 +70,31 @@ def open_storage(place: str | None, folder: Path) -> BaseStorage:
         finally:
             lock.release()
         return JournalStorage(JournalFileBackend(str(file), lock_obj=lock))  # type: ignore[arg-type]
+
+
+def _open_database(place: str) -> BaseStorage:
+    """The tables of Optuna in a database; made, if they are missing, by one of those that come at the same time."""
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+    waits = {"connect_timeout": CONNECT_SECONDS} if place.startswith("postgres") else {}
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return RDBStorage(_with_driver(place), engine_kwargs={"pool_pre_ping": True, "connect_args": waits})
+        except (IntegrityError, ProgrammingError):
+            if not left:
+                raise
+            time.sleep(1.0)
+    raise AssertionError
+
+
+def _with_driver(url: str) -> str:
+    """The URL of a database with the driver of PostgreSQL that is here, where it names none."""
+    scheme, _, rest = url.partition("://")
+    if scheme in ("postgres", "postgresql"):
+        driver = "psycopg2" if find_spec("psycopg") is None and find_spec("psycopg2") is not None else "psycopg"
+        return f"postgresql+{driver}://{rest}"
+    return url
 
 
 def _drop_torn_line(file: Path) -> None:
@@ -83,8 +114,10 @@ def storage_errors(place: str | None) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        extra = "psycopg2-binary" if "psycopg" in str(error) else "'mesozoic[sweep]'"
-        raise UserError(f"a local sweep needs {error.name}, which is not installed; run: pip install {extra}") from None
+        if error.name == "optuna":
+            raise UserError("a local sweep needs Optuna; run: pip install 'mesozoic[sweep]'") from None
+        where = "the storage" if place is None else without_password(place)
+        raise UserError(f"{where} needs a driver that is not installed; run: pip install psycopg2-binary") from None
     except OSError:
         raise
     except Exception as error:
