@@ -73,6 +73,14 @@ OutputDir = Annotated[Path | None, path_option("Run folder; wins over --log-dir.
 LogDir = Annotated[Path | None, path_option("Where a run folder named by the time is made.")]
 WandB = Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as well.")]
 
+StartPolicy = Annotated[Path | None, path_option("Policy file or run folder to start from.")]
+SweepSpecies = Annotated[str | None, typer.Option(help="velociraptor, trex, brachiosaurus or your own.")]
+SweepStage = Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour, or what the animal has.")]
+SeedsPerTrial = Annotated[int, typer.Option(help="Trainings by whose mean each point is judged.", min=1, max=10)]
+Objective = Annotated[
+    str, typer.Option(help="score (of the task, does not depend on reward weights) or best_mean_reward.")
+]
+
 
 def explain_subproc(subproc: bool) -> None:
     """Say why nothing changes, on standard error, where somebody asked for `SubprocVecEnv`."""

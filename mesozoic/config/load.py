@@ -52,6 +52,14 @@ def load_file(
     return validate(raw, path.name, applied, mistakes)
 
 
+def has_device_table(path: Path) -> bool:
+    """Whether a stage file has the table `[device]`; not if it cannot be read, which `load_file` says."""
+    try:
+        return DEVICE in parse_toml(read_text(path))
+    except (UserError, ValueError):
+        return False
+
+
 def _stage_number(raw: dict[str, dict[str, object]]) -> int | None:
     number = raw.get("stage", {}).get("number")
     return number if isinstance(number, int) else None

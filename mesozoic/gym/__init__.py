@@ -1,1 +1,1 @@
-"""One animal as a Gymnasium environment, and the ids that Gymnasium knows it by."""
+"""One animal as a Gymnasium environment, its batch as a vector environment, and the ids that Gymnasium knows."""

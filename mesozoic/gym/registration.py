@@ -6,7 +6,7 @@ from mesozoic.errors import UserError
 from mesozoic.species import species_names, stage_files
 from mesozoic.species.stages import stage_name
 
-ENTRY_POINT = "mesozoic.gym.env:DinosaurEnv"
+ONE_WORLD, MANY_WORLDS = "mesozoic.gym.env:DinosaurEnv", "mesozoic.gym.vector_env:DinosaurVectorEnv"
 
 
 def _camel(name: str) -> str:
@@ -36,4 +36,5 @@ def register_envs() -> None:
         for stage, path in files.items():
             name = env_id(species, stage_name(path))
             if name not in gymnasium.registry:
-                gymnasium.register(name, ENTRY_POINT, kwargs={"species": species, "stage": stage})
+                which = {"species": species, "stage": stage}
+                gymnasium.register(name, ONE_WORLD, vector_entry_point=MANY_WORLDS, kwargs=which)

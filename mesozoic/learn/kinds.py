@@ -17,7 +17,6 @@ from mesozoic.learn import warm_start as begins
 from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.learn.policy import check_learner
 from mesozoic.learn.surroundings import jax_problem, memory_problem
-from mesozoic.sim.physics import best_here
 
 if TYPE_CHECKING:
     from mesozoic.learn.learner import Learner
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from mesozoic.species import Species
 
 AUTO = "auto"
-"""Leaves the choice of a backend, or of the physics, to the program."""
+"""Leaves the choice of a backend, or of the physics (`run/auto_physics.py`), to the program."""
 
 
 @dataclass(frozen=True)
@@ -217,13 +216,11 @@ def find_kind(backend: str, algorithm: str) -> LearnerKind:
 
 
 def find_physics(kind: LearnerKind, physics: str) -> str:
-    """The engine that a learner uses when `physics` is asked for; `auto` is the fastest one here.
+    """The engine that is asked for by name.
 
     Raises:
         UserError: no learner, or not this one, has it.
     """
-    if physics == AUTO:
-        return best_here(kind.physics)
     known = list(dict.fromkeys(name for one in KINDS for name in one.physics))
     if physics not in known:
         near = did_you_mean(physics, known) or ";"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from mesozoic.task.pushes import push_steps
 
 
 class LiveView:
-    """Draws world 0 of an environment with its prey or food and its pushes. Close it when done.
+    """Draws the worlds of an environment, each with its prey or food and its pushes. Close it when done.
 
     Args:
         env: the stage's task; anatomy: of the animal; width, height: pixels.
@@ -31,32 +32,34 @@ class LiveView:
         self._env, self._anatomy = env, anatomy
         self._radius = env.reach_radius * species.hip_height
         self._scene = SceneRenderer(species, width, height)
-        self._camera = _LiveCamera(self._scene.lens)
+        self._cameras: dict[int, _LiveCamera] = {}
 
-    def begin(self) -> None:
-        """Another episode begins: the camera forgets the one before."""
-        self._camera = _LiveCamera(self._scene.lens)
+    def begin(self, worlds: Iterable[int]) -> None:
+        """Another episode begins in some worlds: their cameras forget the one before."""
+        for world in worlds:
+            self._cameras.pop(world, None)
 
-    def draw(self, qpos: NDArray[np.float32], state: TaskState) -> NDArray[np.uint8]:
-        """The pose [nq] as the task's state has it, uint8 [height, width, 3]."""
+    def draw(self, world: int, qpos: NDArray[np.float32], state: TaskState) -> NDArray[np.uint8]:
+        """The pose [nq] of a world as the task's state has it, uint8 [height, width, 3]."""
         target = None
         if self._env.has_target:
-            target = Target(state.target[0], self._radius, struck=bool(state.struck[0] >= 0))
-        seconds = float(state.step[0]) * self._anatomy.dt
-        path = self._camera.look(self._scene.outline(qpos), qpos, seconds, target)
-        return self._scene.frame(qpos, path, 0, self._arrow(state), target)
+            target = Target(state.target[world], self._radius, struck=bool(state.struck[world] >= 0))
+        seconds = float(state.step[world]) * self._anatomy.dt
+        camera = self._cameras.setdefault(world, _LiveCamera(self._scene.lens))
+        path = camera.look(self._scene.outline(qpos), qpos, seconds, target)
+        return self._scene.frame(qpos, path, 0, self._arrow(world, state), target)
 
     def close(self) -> None:
         """Free the OpenGL context; again is harmless."""
         self._scene.close()
 
-    def _arrow(self, state: TaskState) -> NDArray[np.float64]:
+    def _arrow(self, world: int, state: TaskState) -> NDArray[np.float64]:
         """Velocity change and opacity [4] of the push that acts, or acted last."""
         arrow = np.zeros(4)
-        since = state.step[0] - state.push_start[0]
+        since = state.step[world] - state.push_start[world]
         if (since >= 0).any():
             last = int(np.argmin(np.where(since >= 0, since, np.iinfo(np.int32).max)))
-            arrow[:2] = state.push_velocity[0, last]
+            arrow[:2] = state.push_velocity[world, last]
             age = int(since[last]) - push_steps(self._anatomy, self._env) + 1
             arrow[3] = arrow_opacity(age, self._anatomy.dt)
         return arrow

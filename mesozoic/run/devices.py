@@ -5,7 +5,6 @@ from __future__ import annotations
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError, shown
 from mesozoic.learn.gpu_ids import chosen, machines, numbers_in
-from mesozoic.learn.kinds import AUTO
 from mesozoic.run.spec import RunSpec
 from mesozoic.sim.physics import PHYSICS
 
@@ -17,8 +16,7 @@ def devices_asked(spec: RunSpec, physics: str, here: bool) -> int | None:
         UserError: they are not there, or this physics uses none.
     """
     numbers = numbers_in(spec.gpu_ids)
-    chooses = here or spec.physics != AUTO  # else the machine that trains chooses the physics
-    if chooses and not PHYSICS[physics].impl:
+    if not PHYSICS[physics].impl:
         if spec.gpu_ids.strip():
             raise UserError(
                 f"--gpu-ids {shown(spec.gpu_ids)} chooses devices that simulate, and physics '{physics}' simulates on"

@@ -16,8 +16,9 @@ from mesozoic import task
 from mesozoic.config import Override, StageConfig, parse_override
 from mesozoic.curricula.gate import gate_problems
 from mesozoic.errors import Problems, UserError, plain, sentences_of, shown
-from mesozoic.learn.kinds import LearnerKind, find_kind, find_physics
+from mesozoic.learn.kinds import AUTO, LearnerKind, find_kind, find_physics
 from mesozoic.learn.policy import Policy, check_policy_fits, load_policy
+from mesozoic.run.auto_physics import choose
 from mesozoic.run.devices import devices_asked, sharing_problems
 from mesozoic.run.folder import find_policy
 from mesozoic.run.spec import RunSpec
@@ -32,22 +33,26 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def problems(spec: RunSpec, here: bool = True) -> list[str]:
+def problems(spec: RunSpec, here: bool = True, gpu: bool = False) -> list[str]:
     """Everything that is wrong with a training; empty if it can start.
 
     Args:
         here: whether this machine will train; else what is not installed here does not matter.
+        gpu: whether another machine, which will train, has an NVIDIA GPU.
     """
-    return _examine(spec, here)[1]
+    return _examine(spec, here, gpu)[1]
 
 
-def resolve(spec: RunSpec, here: bool = True) -> tuple[StageSpec, ...]:
+def resolve(spec: RunSpec, here: bool = True, gpu: bool = False) -> tuple[StageSpec, ...]:
     """The stages that a training consists of, in order. Only the first one has a policy to begin from.
+
+    Args:
+        here, gpu: as for `problems`.
 
     Raises:
         UserError: a sentence for each thing that is wrong.
     """
-    stages, found = _examine(spec, here)
+    stages, found = _examine(spec, here, gpu)
     if found:
         raise Problems(found)
     return stages
@@ -96,14 +101,14 @@ class _Findings:
             return None
 
 
-def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str]]:
+def _examine(spec: RunSpec, here: bool, gpu: bool) -> tuple[tuple[StageSpec, ...], list[str]]:
     found = _Findings()
     if not 0 <= spec.seed < SEEDS:
         found.sentences.append(
             f"seed {shown(str(spec.seed))} is out of range; give a whole number from 0 to {SEEDS - 1}"
         )
     kind = found.attempt(find_kind, spec.backend, spec.algorithm)
-    physics = None if kind is None else found.attempt(find_physics, kind, spec.physics)
+    physics = None if kind is None else found.attempt(_physics, spec, kind, None if here else gpu)
     if kind is not None and here and (missing := kind.missing()):
         found.sentences.append(missing)
     if physics is not None and here and (missing := PHYSICS[physics].missing()):
@@ -146,6 +151,12 @@ def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str
     ]
     stages[0] = replace(stages[0], load=load)
     return tuple(stages), []
+
+
+def _physics(spec: RunSpec, kind: LearnerKind, gpu: bool | None) -> str:
+    if spec.physics == AUTO:
+        return choose(spec, kind, gpu).physics
+    return find_physics(kind, spec.physics)
 
 
 def _stage_numbers(spec: RunSpec, overrides: Sequence[Override]) -> list[int]:

@@ -26,7 +26,7 @@ from mesozoic.run.sinks import OpenSink, Outcome, Place
 from mesozoic.run.sinks.guard import Guard, close_all
 from mesozoic.run.sinks.table import FILES
 from mesozoic.run.stage_spec import BUDGET, StageSpec
-from mesozoic.run.stop import Stops, TimeLimit, error_of
+from mesozoic.run.stop import Stops, TimeLimit, Watch, error_of
 from mesozoic.run.versions import cores, versions
 from mesozoic.sim.physics import PHYSICS
 from mesozoic.sim.samples import Stream
@@ -43,6 +43,7 @@ def train_stage(
     sinks: Mapping[str, OpenSink] = FILES,
     reporter: Reporter | None = None,
     limit: TimeLimit | None = None,
+    watch: Watch | None = None,
 ) -> dict[str, Any]:
     """Train the stage of `spec` in `run`, and return what `metrics.json` says of it.
 
@@ -54,6 +55,7 @@ def train_stage(
         sinks: where metrics go, by the name that warnings call them.
         reporter: tells how it goes; default: a display on standard error.
         limit: of the time that it may take.
+        watch: is told of each evaluation, and may stop the training.
 
     Raises:
         UserError: bad input, or files of another run; nothing was written. Or the folder was removed meanwhile.
@@ -78,7 +80,7 @@ def train_stage(
         elif (aside := folder.set_aside()) is not None:
             reporter.say(f"the earlier run is kept as {aside}")
         folder.begin({**record, "config": spec.config.model_dump(mode="json")})
-        return _train(spec, folder, record, warm_start, saved, sinks, reporter, Stops(interrupts, limit))
+        return _train(spec, folder, record, warm_start, saved, sinks, reporter, Stops(interrupts, limit, watch))
 
 
 def _train(

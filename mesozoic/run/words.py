@@ -91,7 +91,7 @@ def sort_arguments(
 
 
 def _is_override(name: str) -> bool:
-    return name in IGNORED or "." in name or any(name.startswith(f"{section}_") for section in SECTIONS)
+    return name.startswith(IGNORED) or "." in name or any(name.startswith(f"{section}_") for section in SECTIONS)
 
 
 def spec_of_words(words: Sequence[str], command: str = "train") -> RunSpec:

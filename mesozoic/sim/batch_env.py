@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from mesozoic import task
 from mesozoic.config import EnvSection
 from mesozoic.sim.beginnings import Ahead, Beginning, Episodes, put
 from mesozoic.sim.engine import Engine, State
-from mesozoic.sim.samples import AGE_EPISODE, Stream, episode_uniforms
+from mesozoic.sim.samples import AGE_EPISODE, Draws, Stream, draws_of, episode_uniforms
 from mesozoic.task import Sensed, Transition
 
 
@@ -45,7 +46,7 @@ class BatchEnv:
         self.env = env
         self.observation_size = task.observation_size(self.anatomy)
         self.action_size = self.anatomy.nu
-        self._episodes = Episodes(env, seed, stream, heading)
+        self._episodes = Episodes(env, draws_of(seed, self.n), stream, heading)
         self._ahead = None if ahead is None else Ahead(ahead)
         self._auto_reset, self._random_age = auto_reset, random_age
         self.ramp: NDArray[np.float32] | np.float32 = np.float32(1.0)
@@ -60,19 +61,29 @@ class BatchEnv:
         """The current observation [n, nobs]."""
         return self._observation
 
-    def restart(self, seed: int) -> None:
-        """Take a new seed and count episodes from 0 again; the next `reset` begins episode 0."""
-        self._episodes = replace(self._episodes, seed=seed)
-        self._episode[:] = -1
-        if self._ahead is not None:
-            self._ahead.forget()
+    def restart(self, seed: int | Sequence[int], mask: NDArray[np.bool_] | None = None) -> None:
+        """Take a new seed and count episodes from 0 again; the next `reset` begins episode 0.
 
-    def reset(self) -> NDArray[np.float32]:
-        """Begin the next episode in every world."""
-        self._begin(np.ones(self.n, dtype=bool))
-        if self._random_age:
-            every, ages_of = np.arange(self.n), np.full(self.n, AGE_EPISODE)
-            ages = episode_uniforms(self._episodes.seed, self._episodes.stream, every, ages_of, 1)[:, 0]
+        With a seed for each world, world i has the episodes of world 0 of a batch of its own seed, those of
+        `gymnasium.make`. With `mask` [n], only its worlds take theirs.
+
+        Raises:
+            UserError: a seed is negative, or there is not one for each world.
+        """
+        mask = np.ones(self.n, dtype=bool) if mask is None else mask
+        fresh = draws_of(seed, self.n)
+        merged = Draws(*(np.where(mask, new, old) for new, old in zip(fresh, self._episodes.draws, strict=True)))
+        self._episodes = replace(self._episodes, draws=merged)
+        self._episode[mask] = -1
+        if self._ahead is not None:
+            self._ahead.forget(mask)
+
+    def reset(self, mask: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+        """Begin the next episode in every world, or in those of `mask` [n]; the observation [n, nobs] of all."""
+        self._begin(np.ones(self.n, dtype=bool) if mask is None else mask)
+        if self._random_age and mask is None:
+            (seeds, worlds), ages_of = self._episodes.draws, np.full(self.n, AGE_EPISODE)
+            ages = episode_uniforms(seeds, self._episodes.stream, worlds, ages_of, 1)[:, 0]
             age = (ages * self.env.max_episode_steps).astype(np.int32)
             self.task_state = self.task_state._replace(step=age)
         return self._observation

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mesozoic import task
 from mesozoic.config import EnvSection
 from mesozoic.sim.engine import Engine
-from mesozoic.sim.samples import Stream, episode_uniforms
+from mesozoic.sim.samples import Draws, Stream, episode_uniforms
 from mesozoic.task import TaskState
 
 HEADING_SAMPLE = 0
@@ -31,20 +31,21 @@ class Episodes:
     """The episodes of a stage: a function of seed, stream, world and number.
 
     Attributes:
+        draws: of every world of an engine.
         heading: radians; every episode begins with it instead of a random one.
     """
 
     env: EnvSection
-    seed: int
+    draws: Draws
     stream: Stream
     heading: float | None = None
 
     def begin(self, engine: Engine, mask: NDArray[np.bool_], number: NDArray[np.int64]) -> Beginning:
         """Place the worlds of `mask` [n] of an engine where their episodes `number` [n] begin."""
         worlds, anatomy = np.flatnonzero(mask), engine.anatomy
-        samples = episode_uniforms(
-            self.seed, self.stream, worlds, number[worlds], task.uniforms_per_reset(anatomy, self.env)
-        )
+        count = task.uniforms_per_reset(anatomy, self.env)
+        seeds, as_worlds = self.draws
+        samples = episode_uniforms(seeds[worlds], self.stream, as_worlds[worlds], number[worlds], count)
         if self.heading is not None:
             samples[:, HEADING_SAMPLE] = self.heading / (2.0 * math.pi) % 1.0
         state, qpos, qvel = task.reset(np, anatomy, self.env, samples)
@@ -66,9 +67,9 @@ class Ahead:
         """Of the episode that waits in each world; -1: none."""
         self._waiting: Beginning | None = None
 
-    def forget(self) -> None:
-        """Nothing that waits is of use any more."""
-        self._number[:] = -1
+    def forget(self, mask: NDArray[np.bool_]) -> None:
+        """What waits in the worlds of `mask` [n] is of no use any more."""
+        self._number[mask] = -1
 
     def begin(
         self, episodes: Episodes, engine: Engine, mask: NDArray[np.bool_], number: NDArray[np.int64]

@@ -116,6 +116,10 @@ class NativeEngine:
                 diverged=broken(np, qpos, qvel) | self._warning[at][:, :, 1].any(axis=1),
             )
 
+    def pose(self) -> NDArray[np.float32]:
+        """`qpos` [n, nq] now, after `set_state` too."""
+        return self._qpos.astype(np.float32)
+
     def state(self, mask: NDArray[np.bool_] | None = None) -> State:
         """Integration states (with warm starts), warnings and mean foot forces of the worlds, or of those of `mask`
         [n]; continuing is bitwise exact."""

@@ -20,18 +20,18 @@ def native_env(
     threads: int = 0,
     change: ModelChange | None = None,
     heading: float | None = None,
+    ahead: bool = False,
 ) -> BatchEnv:
     """`n` worlds of `species` on `threads` cores (0: all); `change` of the simulated body: see `NativeEngine`.
 
-    The other arguments are those of `BatchEnv`.
+    With `ahead`, the next episodes are prepared on a second engine. The other arguments are those of `BatchEnv`.
     """
-    engine = NativeEngine(species, n, threads, change)
-    return BatchEnv(engine, env, seed, stream, auto_reset, random_age, heading)
+    engine, *others = (NativeEngine(species, n, threads, change) for _ in range(1 + ahead))
+    return BatchEnv(engine, env, seed, stream, auto_reset, random_age, heading, *others)
 
 
 def training_env(species: Species, config: StageConfig, seed: int) -> BatchEnv:
     """The worlds that a stage is trained in, already reset, the first episodes at random ages."""
-    engine, ahead = (NativeEngine(species, config.stage.n_envs) for _ in range(2))
-    env = BatchEnv(engine, config.env, seed, Stream.TRAIN, random_age=True, ahead=ahead)
+    env = native_env(species, config.env, config.stage.n_envs, seed, random_age=True, ahead=True)
     env.reset()
     return env

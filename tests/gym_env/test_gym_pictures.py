@@ -84,7 +84,9 @@ def test_pushes_are_arrows_while_they_act_and_fade_as_in_a_video(env: DinosaurEn
     assert env.config.env.push_duration == pytest.approx(5 * env._env.anatomy.dt)
     drawn = 0
     for t in range(100):
-        assert env._view is None or env._view._arrow(env._env.task_state)[3] == pytest.approx(expected[t, 3])
+        assert env._pictures._view is None or env._pictures._view._arrow(0, env._env.task_state)[3] == pytest.approx(
+            expected[t, 3]
+        )
         if expected[t, 3] in (0.0, 1.0) and drawn < 12 and (t % 10 == 0 or t == starts[0] + 2):
             assert (strong(env.render(), 0) > 500) == (expected[t, 3] == 1.0), t
             drawn += 1
@@ -95,17 +97,17 @@ def test_pushes_are_arrows_while_they_act_and_fade_as_in_a_video(env: DinosaurEn
 @pytest.mark.parametrize("env", [("trex", 2), ("brachiosaurus", 3)], ids=["walk", "food"], indirect=True)
 def test_all_that_matters_stays_in_the_frame_of_a_walk(env: DinosaurEnv) -> None:
     """What the camera is shown fits into the part of the frame that it may fill."""
-    policy = mesozoic.load_policy(env._species.name, env.config.stage.number)
+    policy = mesozoic.load_policy(env._pictures._species.name, env.config.stage.number)
     observation, _ = env.reset(seed=1)
     env.render()
-    view = env._view
+    view = env._pictures._view
     assert view is not None
     for t in range(150):
         observation, _, terminated, truncated, _ = env.step(policy.act(observation[None])[0])
         if t % 3 == 0:
             env.render()
-            camera, pose = view._camera, env._pose
-            assert pose is not None and camera._view is not None
+            camera, pose = view._cameras[0], env._pictures._pose[0]
+            assert camera._view is not None
             points = view._scene.outline(pose)[None]
             need = view._scene.lens.distance(points - camera._lookat, camera._view.azimuth)[0]
             assert need <= camera._distance + 1e-9

@@ -46,7 +46,7 @@ def test_the_native_engine_uses_none() -> None:
 
 def test_what_a_rented_machine_has_is_for_it_to_say() -> None:
     for physics in ("mjx-jax", "auto"):
-        assert problems(RunSpec(stage=1, physics=physics, gpu_ids="0,7"), here=False) == []
+        assert problems(RunSpec(stage=1, physics=physics, gpu_ids="0,7"), here=False, gpu=True) == []
     (sentence,) = problems(RunSpec(stage=1, physics="mjx-jax", gpu_ids="7,7"), here=False)
     assert sentence == "--gpu-ids 7,7 names device 7 twice; name each device once"
 

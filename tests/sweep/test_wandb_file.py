@@ -43,7 +43,7 @@ def test_the_one_that_ships() -> None:
         ({"method": "bayesian"}, "method is 'bayesian'; write one of random, grid, bayes"),
         ({"parameters": {}}, "no parameters to vary"),
         ({"parameters": {"ppo.learning_rte": {"value": 1e-4}}}, "did you mean 'ppo.learning_rate'"),
-        ({"parameters": {"learning": {"value": 1}}}, "unknown option '--learning'"),
+        ({"parameters": {"learning": {"value": 1}}}, "parameter 'learning' is no key of a stage; did you mean '"),
         ({"parameters": {"ppo.gamma": {"values": [0.9, 1.5]}}}, "ppo.gamma should be less than 1, but it is 1.5"),
         ({"parameters": {"ppo.gamma": {"mean": 0.9}}}, "ppo.gamma says no value; write value, values, or min and max"),
         ({"metric": {"name": "eval/scores"}}, "metric 'eval/scores' is logged by no run; write eval/score"),
