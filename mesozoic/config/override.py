@@ -22,8 +22,8 @@ from mesozoic.errors import Problems, UserError, did_you_mean, shown
 from mesozoic.files import parse_toml
 
 SECTIONS = tuple(StageConfig.model_fields)
-IGNORED = ("_wandb",)
-"""Arguments that sweep agents inject and that carry nothing for us."""
+IGNORED = "_"
+"""What the names of arguments begin with that sweep services inject and that carry nothing for us: `--_wandb`."""
 
 PYTHON_CONSTANTS = {"True": True, "False": False, "None": None}
 """Sweep services written in Python spell values as Python does."""
@@ -187,7 +187,7 @@ def flag_text(name: str, value: str) -> str | None:
     Raises:
         UserError: the name is no `section.key` or `section_key`.
     """
-    if name in IGNORED:
+    if name.startswith(IGNORED):
         return None
     if "." in name:
         return f"{name}={value}"

@@ -16,7 +16,7 @@ from mesozoic.run.problems import notes, resolve
 from mesozoic.run.sinks import OpenSink
 from mesozoic.run.sinks.table import FILES
 from mesozoic.run.spec import RunSpec
-from mesozoic.run.stop import TimeLimit
+from mesozoic.run.stop import TimeLimit, Watch
 from mesozoic.run.train_stage import train_stage
 
 
@@ -30,6 +30,7 @@ def start(
     sinks: Mapping[str, OpenSink] | None = None,
     reporter: Reporter | None = None,
     limit: TimeLimit | None = None,
+    watch: Watch | None = None,
 ) -> list[dict[str, Any]]:
     """Check a specification and train what it says: one stage, or a curriculum.
 
@@ -37,6 +38,7 @@ def start(
         run: the run folder; default: a new one in `log_dir`, and that is `runs` by default.
         sinks: where metrics go; default: the files of the run folder.
         limit: of time, for all stages together.
+        watch: of one stage: is told of each evaluation, and may stop the training.
 
     Returns:
         What `metrics.json` says, of each stage.
@@ -53,4 +55,4 @@ def start(
     folder = choose_run_folder(run, log_dir, f"{spec.species}-{what}")
     if spec.stage is None:
         return run_curriculum(stages, folder, strict, resume, sinks or FILES, reporter, limit)
-    return [train_stage(stages[0], folder, resume, sinks or FILES, reporter, limit)]
+    return [train_stage(stages[0], folder, resume, sinks or FILES, reporter, limit, watch)]
