@@ -63,6 +63,9 @@ Algorithm = Annotated[str, typer.Option(help="ppo; sb3 also has sac.")]
 Physics = Annotated[
     str, typer.Option(help="native (processor), mjx-warp (GPU, extra [cuda]), mjx-jax (extra [mjx]) or auto.")
 ]
+GpuIds = Annotated[
+    str, typer.Option(help="Devices for mjx-warp and mjx-jax: all, or numbers such as 0,1; default: the first one.")
+]
 Subproc = Annotated[bool, typer.Option("--subproc", help="Accepted, not needed: all worlds run in one process.")]
 EvalFreq = Annotated[int | None, whole_option("Environment steps between evaluations.")]
 SaveFreq = Annotated[int | None, whole_option("Environment steps between checkpoints.")]

@@ -52,6 +52,7 @@ VARIABLES = (
         "physics",
         "--physics",
     ),
+    Variable("GPU_IDS", "", "GPUs of each machine for mjx-*: all, or such as 0,1; empty: one", "gpu_ids", "--gpu-ids"),
     Variable("SEED", "0", "decides everything random", "seed", "--seed"),
     Variable(
         "OVERRIDES",
@@ -150,6 +151,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
             backend=given["BACKEND"],
             algorithm=given["ALGORITHM"],
             physics=given["PHYSICS"],
+            gpu_ids=given["GPU_IDS"],
             overrides=tuple(overrides),
             load=read_path(given["LOAD"]) if given["LOAD"] else None,
         ),

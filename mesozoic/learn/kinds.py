@@ -98,12 +98,14 @@ class LearnerKind:
         seed: int,
         warm_start: Policy | None = None,
         physics: str | None = None,
+        gpu_ids: str = "",
     ) -> Learner:
         """Build the learner with its training environment.
 
         Args:
             warm_start: policy to begin from.
             physics: one of `self.physics`; None is the first.
+            gpu_ids: devices of an engine that runs on some, see `learn/gpu_ids.py`.
 
         Raises:
             UserError: it is not installed, or the policy does not fit.
@@ -114,7 +116,8 @@ class LearnerKind:
             self.check_warm_start(warm_start)
         module, _, name = self.code.partition(":")
         build = getattr(import_module(module), name).for_stage
-        learner: Learner = build(species, config, seed, warm_start, physics or self.physics[0])
+        where = [gpu_ids] if gpu_ids else []  # only learners that have such an engine are asked for devices
+        learner: Learner = build(species, config, seed, warm_start, physics or self.physics[0], *where)
         return learner
 
 

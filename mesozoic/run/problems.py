@@ -7,7 +7,7 @@ is rented, in the same words. Nothing is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -19,6 +19,7 @@ from mesozoic.errors import Problems, UserError, plain, sentences_of, shown
 from mesozoic.learn.kinds import AUTO, LearnerKind, find_kind, find_physics
 from mesozoic.learn.policy import Policy, check_policy_fits, load_policy
 from mesozoic.run.auto_physics import choose
+from mesozoic.run.devices import devices_asked, sharing_problems
 from mesozoic.run.folder import find_policy
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.stage_spec import StageSpec
@@ -112,6 +113,9 @@ def _examine(spec: RunSpec, here: bool, gpu: bool) -> tuple[tuple[StageSpec, ...
         found.sentences.append(missing)
     if physics is not None and here and (missing := PHYSICS[physics].missing()):
         found.sentences.append(missing)
+    devices = None
+    if physics is not None and not found.sentences:
+        devices = found.attempt(devices_asked, spec, physics, here)
     overrides = [one for text in spec.overrides if (one := found.attempt(parse_override, text)) is not None]
     species = found.attempt(get_species, spec.species)
     device = physics is not None and bool(PHYSICS[physics].impl)
@@ -129,7 +133,7 @@ def _examine(spec: RunSpec, here: bool, gpu: bool) -> tuple[tuple[StageSpec, ...
                 configs[number] = config
         anatomy = found.attempt(_anatomy, species)
     for config in configs.values():
-        found.sentences += _misfits(config, kind, anatomy)
+        found.sentences += _misfits(config, kind, anatomy) + sharing_problems(config, devices or 1)
     if kind is not None:
         found.sentences += _widths(kind, list(configs.values()))
     looked_for = spec.load is not None and (here or spec.load.exists())  # it may lie on the machine that trains only
@@ -141,8 +145,11 @@ def _examine(spec: RunSpec, here: bool, gpu: bool) -> tuple[tuple[StageSpec, ...
     sentences = list(dict.fromkeys(map(plain, found.sentences)))
     if sentences or kind is None or physics is None:
         return (), sentences
-    stages = [StageSpec(spec.species, spec.seed, kind, config, physics=physics) for config in configs.values()]
-    stages[0] = StageSpec(spec.species, spec.seed, kind, stages[0].config, load, physics)
+    stages = [
+        StageSpec(spec.species, spec.seed, kind, config, physics=physics, gpu_ids=spec.gpu_ids)
+        for config in configs.values()
+    ]
+    stages[0] = replace(stages[0], load=load)
     return tuple(stages), []
 
 
