@@ -41,6 +41,7 @@ def collect_results(
     place: Annotated[
         str, typer.Argument(metavar="FOLDER|URL", help="Of a sweep or a curriculum; gs:// and s3:// too.")
     ],
+    more_stages: Annotated[list[int] | None, typer.Argument(metavar="", hidden=True)] = None,
     csv: Annotated[Path | None, path_option("Table; default: collected_results.csv in a folder, else here.")] = None,
     species: Annotated[str | None, typer.Option(help="In titles; default: what the results say.")] = None,
     algorithm: Annotated[str | None, typer.Option(help="In titles; default: what the results say.")] = None,
@@ -50,7 +51,7 @@ def collect_results(
     """Collect all trials of a sweep, or all stages of a curriculum, into one table."""
     from mesozoic.sweep.results import collect, table_place, write_table
 
-    rows = collect(place, stages)
+    rows = collect(place, [*(stages or []), *(more_stages or [])])
     file = csv or table_place(place)
     write_table(rows, file)
     passed = sum(bool(row["stage_passed"]) for row in rows)

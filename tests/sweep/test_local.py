@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -178,6 +180,20 @@ def test_a_plan_is_shown_with_its_warnings(
     code, said = run(monkeypatch, capsys, *words(tmp_path / "sweep", "--dry-run"))
     assert "curriculum.min_avg_reward is left out of every trial's gate" in said and "warning" not in said
     assert not (tmp_path / "sweep").exists()
+
+
+def test_the_commands_of_the_docs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Launches as they stand there can start."""
+    checkout = Path(__file__).parents[2]
+    text = (checkout / "docs" / "sweeps.md").read_text()
+    lines = re.findall(r"^mesozoic (sweep launch .*)$", text, flags=re.MULTILINE)
+    assert lines
+    monkeypatch.chdir(checkout)
+    for line in lines:
+        code, said = run(monkeypatch, capsys, *shlex.split(line), "--dry-run")
+        assert code == 0 and "dry run: nothing was started" in said, said
 
 
 def test_a_folder_of_another_sweep_is_refused(
