@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,15 @@ class SweepFolder:
                 if record is not None:
                     found[place.name] = record
         return found
+
+    def note_crash(self, stage: int, name: str, why: str) -> None:
+        """Write down that a trial failed whose process could not do so itself."""
+        place = self.trials(stage) / name
+        with suppress(UserError, OSError):
+            record = read_trial(place)
+            if record is not None:
+                record.state, record.why = "failed", why
+                record.save(place)
 
     def stages(self) -> list[int]:
         """The stages that have trials."""
