@@ -55,6 +55,25 @@ class TestPictures:
                 np.testing.assert_array_equal(drawn[0], expected)
         envs.close()
 
+    def test_begin_anew_with_an_episode(self) -> None:
+        """Also where the first picture of an episode is of a later moment than the last one before."""
+        seen = []
+        for looked_before in (True, False):
+            envs = make("Disabled", n=2, render_mode="rgb_array")
+            envs.reset(seed=1)
+            for action in moves(envs, 4):
+                envs.step(action)
+            if looked_before:
+                envs.render()
+            envs.reset(seed=2, options={"reset_mask": np.array([False, True])})
+            for action in moves(envs, 9, seed=1):
+                envs.step(action)
+            drawn = envs.render([1])
+            assert drawn is not None
+            seen.append(drawn[0].astype(int))
+            envs.close()
+        assert np.abs(seen[0] - seen[1]).max() <= 2
+
     @pytest.mark.filterwarnings("ignore:.*same-step.*:UserWarning", "ignore:.*Overwriting.*:UserWarning")
     def test_are_recorded_by_gymnasium(self, tmp_path: Path) -> None:
         pytest.importorskip("moviepy", reason="Gymnasium records with it")
