@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, once
+from mesozoic.task.arrays import XP, Array
+from mesozoic.task.constants import once
 
 
 def clearance(xp: XP, anatomy: Anatomy, xpos: Array, xmat: Array) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mesozoic.species.anatomy import FREE_QPOS
-from mesozoic.task.arrays import XP, Array, mean, single
+from mesozoic.task.arrays import XP, Array, mean
+from mesozoic.task.constants import single
 from mesozoic.task.kinematics import mechanical_power
 from mesozoic.task.reward_context import RewardContext
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, single
+from mesozoic.task.arrays import XP, Array
+from mesozoic.task.constants import single
 
 
 def clip_action(xp: XP, action: Array) -> Array:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, TaskState, columns, mean, once, single, whole
+from mesozoic.task.arrays import XP, Array, TaskState, columns, mean
+from mesozoic.task.constants import once, single, whole
 
 GRACE = 0.06
 """Share of a stride before and after touchdown and lift-off in which either is fine."""

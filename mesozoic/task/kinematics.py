@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, Kinematics, Sensed, TaskState, columns, nowhere, single
+from mesozoic.task.arrays import XP, Array, Kinematics, Sensed, TaskState, columns, nowhere
+from mesozoic.task.constants import single
 
 ONE, TWO, TINY = single(1.0), single(2.0), single(1e-6)
 AHEAD = np.array([1.0, 0.0], dtype=np.float32)

@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, Sensed, Step, TaskState, nowhere, whole
+from mesozoic.task.arrays import XP, Array, Sensed, Step, TaskState, nowhere
+from mesozoic.task.constants import whole
 from mesozoic.task.control import clip_action, servo_targets
 from mesozoic.task.gait_clock import advance
 from mesozoic.task.kinematics import hide_target, kinematics

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import FREE_QPOS, FREE_QVEL, Anatomy
-from mesozoic.task.arrays import XP, Array, Kinematics, Sensed, TaskState, single
+from mesozoic.task.arrays import XP, Array, Kinematics, Sensed, TaskState
+from mesozoic.task.constants import single
 from mesozoic.task.gait_clock import clock, commanded_speed
 
 TARGET_REACH = single(10.0)

@@ -6,7 +6,8 @@ import math
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, TaskState, nowhere, once, single, whole
+from mesozoic.task.arrays import XP, Array, TaskState, nowhere
+from mesozoic.task.constants import once, single, whole
 
 UNIFORMS_PER_PUSH = 3
 

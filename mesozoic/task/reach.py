@@ -6,7 +6,8 @@ import math
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, Kinematics, TaskState, once, single, whole
+from mesozoic.task.arrays import XP, Array, Kinematics, TaskState
+from mesozoic.task.constants import once, single, whole
 from mesozoic.task.kinematics import tilt_cosine
 
 

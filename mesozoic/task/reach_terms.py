@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mesozoic.task.arrays import XP, Array, single, whole
+from mesozoic.task.arrays import XP, Array
+from mesozoic.task.constants import single, whole
 from mesozoic.task.reward_context import RewardContext
 
 FASTEST, ZERO, ONE, HALF = single(5.0), single(0.0), single(1.0), single(0.5)

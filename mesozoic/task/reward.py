@@ -16,7 +16,8 @@ from mesozoic.config import EnvSection
 from mesozoic.task import balance_terms as balance
 from mesozoic.task import reach_terms as reach
 from mesozoic.task import walk_terms as walk
-from mesozoic.task.arrays import XP, Array, once, single
+from mesozoic.task.arrays import XP, Array
+from mesozoic.task.constants import once, single
 from mesozoic.task.reward_context import RewardContext
 
 Term = Callable[[XP, RewardContext], Array]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from mesozoic.config import EnvSection
-from mesozoic.task.arrays import XP, Array, Kinematics, nowhere, once, single
+from mesozoic.task.arrays import XP, Array, Kinematics, nowhere
+from mesozoic.task.constants import once, single
 from mesozoic.task.kinematics import tilt_cosine
 
 REASONS = ("low", "tilted", "touched", "diverged")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mesozoic.task.arrays import XP, Array, single
+from mesozoic.task.arrays import XP, Array
+from mesozoic.task.constants import single
 from mesozoic.task.gait_clock import GRACE, commanded_speed, swing_height, wrong_contact
 from mesozoic.task.reward_context import RewardContext
 

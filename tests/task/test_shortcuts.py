@@ -15,7 +15,7 @@ from mesozoic.sim.native import Groups
 from mesozoic.sim.native_env import native_env
 from mesozoic.species import get_species, load_stage
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task import arrays, gait_clock, kinematics, mdp, pushes, termination
+from mesozoic.task import arrays, constants, gait_clock, kinematics, mdp, pushes, termination
 
 ANIMALS = ("velociraptor", "trex", "brachiosaurus")
 STAGES = [(animal, stage) for animal in ANIMALS for stage in (1, 2, 3)]
@@ -112,14 +112,14 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 @pytest.mark.parametrize("number", [0.1, 2.0, -1.0, 1e-6, 2.0 * np.pi, 1.0 / 3.0])
 def test_a_number_as_an_array_gives_what_the_number_gives(operation: Callable[[Any, Any], Any], number: float) -> None:
-    plain, kept = operation(NUMBERS, number), operation(NUMBERS, arrays.single(number))
+    plain, kept = operation(NUMBERS, number), operation(NUMBERS, constants.single(number))
     assert (plain.dtype, plain.tobytes()) == (kept.dtype, kept.tobytes())
 
 
 def test_what_is_remembered_belongs_to_the_very_objects_asked_about() -> None:
     asked = []
 
-    @arrays.once
+    @constants.once
     def size(thing: list[int]) -> int:
         asked.append(len(thing))
         return len(thing)
@@ -127,12 +127,12 @@ def test_what_is_remembered_belongs_to_the_very_objects_asked_about() -> None:
     things = [[0] * i for i in range(3)]
     assert [size(thing) for thing in things * 2] == [0, 1, 2] * 2
     assert asked == [0, 1, 2]
-    for i in range(3 * arrays.REMEMBERED):  # each is forgotten by all others and another takes its place in memory
+    for i in range(3 * constants.REMEMBERED):  # each is forgotten by all others and another takes its place in memory
         assert size([0] * (i % 7)) == i % 7
 
 
 def test_constants_cannot_be_written_to() -> None:
-    for constant in (arrays.single(0.25), arrays.whole(3)):
+    for constant in (constants.single(0.25), constants.whole(3)):
         with pytest.raises(ValueError, match="read-only"):
             constant[...] = 1
 
