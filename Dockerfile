@@ -28,7 +28,7 @@ ARG EXTRAS=viz,sweep
 RUN pip --python /opt/mesozoic/venv/bin/python install -c constraints.txt ".[$EXTRAS]"
 
 
-# CUDA comes in wheels of the extra; the machine brings the driver.
+# CUDA and Warp, which simulates on the GPU, come in wheels of the extra; the machine brings the driver.
 FROM cpu-packages AS cuda-packages
 RUN pip --python /opt/mesozoic/venv/bin/python install -c constraints.txt ".[cuda]"
 

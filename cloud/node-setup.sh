@@ -33,13 +33,17 @@ mkdir -p "$HOME/.mesozoic"
 exec 9>"$HOME/.mesozoic/setup.lock"
 if command -v flock >/dev/null; then flock 9; fi
 
-# The learner for the hardware that is here, and wandb and optuna, which every job may use.
+# Physics and learner for the hardware that is here, and wandb and optuna, which every job may use.
 extras="sweep"
 if gpus="$(nvidia-smi -L 2>/dev/null)" && [[ "$gpus" == GPU* ]]; then
   extras="cuda,$extras"
   say "extra 'cuda', because nvidia-smi lists ${gpus%% (UUID*}"
 else
   say "no extra for GPUs, because nvidia-smi lists none"
+  if [ "${PHYSICS:-auto}" = mjx-jax ]; then
+    extras="mjx,$extras"
+    say "extra 'mjx', because PHYSICS=mjx-jax"
+  fi
 fi
 if [ "${BACKEND:-auto}" = sb3 ]; then
   extras="sb3,$extras"
@@ -102,9 +106,13 @@ began=$SECONDS
 uv pip install --quiet --python "$venv/bin/python" -c constraints.txt -e ".[$extras]"
 devices="$("$venv/bin/python" -c 'import jax; print(*jax.devices())' 2>/dev/null || echo "nothing: JAX does not start")"
 say "installed in $((SECONDS - began)) s; JAX sees $devices"
-case "$extras/$devices" in
-  *cuda*/*[Cc]uda*) ;;
-  *cuda*/*) say "warning: the learner will not use the GPU; see the driver with nvidia-smi" ;;
-esac
+if [[ "$extras" == *cuda* ]]; then # JAX and Warp each try the GPU, as the job does before it trains
+  problem="$("$venv/bin/python" -c 'from mesozoic.sim.physics import gpu_here; print(gpu_here().problem)' 2>/dev/null || echo "mesozoic does not start")"
+  if [ -n "$problem" ]; then
+    say "warning: the GPU cannot be used: $problem"
+  else
+    say "JAX and Warp can use the GPU"
+  fi
+fi
 printf '%s' "$wanted" >"$stamp"
 say "ready"

@@ -14,6 +14,9 @@ refuse() {
   refuse "training runs on one machine, and num_nodes is $SKYPILOT_NUM_NODES; launch it without --num-nodes"
 [ -x "$python" ] || refuse "mesozoic is not installed on this machine; run there: bash cloud/node-setup.sh"
 
+# A job that was given no GPU leaves those of the machine alone, as on a node of a Slurm cluster that others use too.
+if [ "${SKYPILOT_NUM_GPUS_PER_NODE:-}" = 0 ]; then export CUDA_VISIBLE_DEVICES="" JAX_PLATFORMS=cpu; fi
+
 # The task's id stays the same when a managed job is moved, and a managed job is moved when it exits with 75 (see
 # train-managed.yaml): for a machine that is taken away, and for three crashes.
 export JOB_ID="${SKYPILOT_TASK_ID:-}" JOB_MOVES="${SKYPILOT_MANAGED_JOB_ID:+3}"

@@ -31,6 +31,7 @@ def train(
     backend: str = "auto",
     algorithm: str = "ppo",
     physics: str = "native",
+    gpu_ids: str = "",
     overrides: str | Sequence[str] = (),
     load: PathLike | None = None,
     checkpoint_dir: PathLike | None = None,
@@ -44,6 +45,7 @@ def train(
     Args:
         n_envs: worlds side by side; timesteps: budget in environment steps; default of both: the stage file's.
         backend, algorithm: the learner; physics: the engine. `auto` is the best one here.
+        gpu_ids: devices for the engines `mjx-warp` and `mjx-jax`: `all`, or numbers such as "0,1"; default: the first.
         overrides: keys of the stage, for example `["ppo.learning_rate=1e-4"]`, or one text.
         load: policy file or run folder to begin from.
         checkpoint_dir: the run folder; default: a new one, `runs/<species>-stage<N>-<time>`.
@@ -59,7 +61,7 @@ def train(
         UserError: bad input, a sentence for each mistake; nothing was written.
         Stopped: a signal came, or `on_metrics` returned False; a checkpoint was written.
     """
-    asked = RunSpec(species, stage, None, seed, backend, algorithm, physics, load=_path(load))
+    asked = RunSpec(species, stage, None, seed, backend, algorithm, physics, gpu_ids, load=_path(load))
     flags = stage_flags({"timesteps": timesteps, "n-envs": n_envs})
     return _start(asked, overrides, flags, checkpoint_dir, False, resume, wandb_project, on_metrics, reporter)[0]
 
@@ -73,6 +75,7 @@ def curriculum(
     backend: str = "auto",
     algorithm: str = "ppo",
     physics: str = "native",
+    gpu_ids: str = "",
     overrides: str | Sequence[str] = (),
     load: PathLike | None = None,
     checkpoint_dir: PathLike | None = None,
@@ -92,7 +95,7 @@ def curriculum(
     Returns:
         What `train` returns, for each stage.
     """
-    asked = RunSpec(species, None, target, seed, backend, algorithm, physics, load=_path(load))
+    asked = RunSpec(species, None, target, seed, backend, algorithm, physics, gpu_ids, load=_path(load))
     flags = stage_flags({"timesteps": timesteps, "n-envs": n_envs})
     return _start(asked, overrides, flags, checkpoint_dir, strict, resume, wandb_project, on_metrics, reporter)
 

@@ -20,8 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.6")  # Warp allocates outside of JAX's share
-
 MINIBATCHES = 8
 COLUMNS = (
     *("animal", "stage", "impl", "worlds", "steps", "line search", "graph", "what"),

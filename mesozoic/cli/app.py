@@ -23,6 +23,7 @@ from mesozoic.cli import (
     render_command,
     robustness_command,
     species_command,
+    sweep_command,
     train_command,
 )
 from mesozoic.cli.usage import UsageError, usage_mistake
@@ -50,6 +51,7 @@ app.command("robustness")(robustness_command.robustness)
 app.command("render")(render_command.render)
 app.add_typer(species_command.app, name="species")
 app.command("bench")(bench_command.bench)
+app.add_typer(sweep_command.app, name="sweep")
 app.add_typer(cloud_command.app, name="cloud")
 
 

@@ -24,6 +24,7 @@ def typed_spec(
     backend: str,
     algorithm: str,
     physics: str,
+    gpu_ids: str,
     load: Path | None = None,
 ) -> RunSpec:
     """The training that was asked for, not checked yet.
@@ -48,6 +49,7 @@ def typed_spec(
         backend=backend,
         algorithm=algorithm,
         physics=physics,
+        gpu_ids=gpu_ids,
         overrides=(*overrides, *stage_flags(flags)),
         load=load,
     )

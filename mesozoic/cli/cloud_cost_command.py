@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from mesozoic.cli.cloud_options import Env, Gpus, Infra, MaxHours, Species, Spot, Stage, TaskFile
+from mesozoic.cli.cloud_options import Env, Gpus, Infra, MaxHours, Physics, Species, Spot, Stage, TaskFile
 
 
 def cost(
     species: Species = None,
     stage: Stage = None,
+    physics: Physics = None,
     gpus: Gpus = None,
     infra: Infra = None,
     spot: Spot = False,
@@ -36,6 +37,7 @@ def cost(
         parse_envs(env or []),
         species=species,
         stage=stage,
+        physics=physics,
         file=file,
         gpus=gpus,
         infra=infra,

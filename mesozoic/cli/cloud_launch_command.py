@@ -15,6 +15,7 @@ from mesozoic.cli.cloud_options import (
     Gpus,
     Infra,
     MaxHours,
+    Physics,
     Pull,
     Species,
     Spot,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 def launch(
     species: Species = None,
     stage: Stage = None,
+    physics: Physics = None,
     gpus: Gpus = None,
     infra: Infra = None,
     spot: Spot = False,
@@ -66,6 +68,7 @@ def launch(
         parse_envs(env or []),
         species=species,
         stage=stage,
+        physics=physics,
         name=name,
         file=file,
         gpus=gpus,
@@ -101,6 +104,7 @@ def execute(
     name: ClusterName = None,
     species: Species = None,
     stage: Stage = None,
+    physics: Physics = None,
     max_hours: MaxHours = None,
     env: Env = None,
     file: TaskFile = None,
@@ -124,10 +128,12 @@ def execute(
     envs = parse_envs(env or [])
     client = cloud_options.connect()
     cluster = find_cluster(client, name)
-    again = plan_again(cluster, envs, species, stage, max_hours, file)
+    again = plan_again(cluster, envs, species, stage, physics, max_hours, file)
     price = cluster.placement.price if cluster.placement else None
     typer.echo(f"on {cluster.name}: {cluster.placement}" + ("" if price is None else f" at ${price:.2f}/h"))
     typer.echo("  " + " ".join(f"{key}={value}" for key, value in again.request.envs.items() if value))
+    for line in again.request.trainings.lines([] if cluster.placement is None else [cluster.placement]):
+        typer.echo(f"  {line}")
     if dry_run:
         typer.echo("dry run: nothing was submitted")
         return

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ClusterName = Annotated[str | None, typer.Argument(help="Default: the only one there is.", show_default=False)]
 Species = Annotated[str | None, typer.Option(help="velociraptor, trex or brachiosaurus.")]
 Stage = Annotated[str | None, typer.Option(help="The number of a stage, or all.")]
+Physics = Annotated[str | None, typer.Option(help="auto (mjx-warp on a GPU), native, mjx-warp or mjx-jax.")]
 Gpus = Annotated[str | None, typer.Option(help="GPU[:N], for example A100:1, or CPU:8 for none.")]
 Infra = Annotated[list[str] | None, typer.Option(help="lambda, gcp, aws or slurm, with /REGION; several: any of them.")]
 Spot = Annotated[bool, typer.Option("--spot", help="Cheaper machines that may be taken away.")]

@@ -12,6 +12,7 @@ from mesozoic.cli.options import (
     Algorithm,
     Backend,
     EvalFreq,
+    GpuIds,
     LogDir,
     OutputDir,
     Physics,
@@ -37,6 +38,7 @@ def curriculum(
     backend: Backend = "auto",
     algorithm: Algorithm = "ppo",
     physics: Physics = "native",
+    gpu_ids: GpuIds = "",
     subproc: Subproc = False,
     eval_freq: EvalFreq = None,
     save_freq: SaveFreq = None,
@@ -67,6 +69,7 @@ def curriculum(
         backend=backend,
         algorithm=algorithm,
         physics=physics,
+        gpu_ids=gpu_ids,
     )
     explain_subproc(subproc)
 

@@ -63,12 +63,23 @@ Algorithm = Annotated[str, typer.Option(help="ppo; sb3 also has sac.")]
 Physics = Annotated[
     str, typer.Option(help="native (processor), mjx-warp (GPU, extra [cuda]), mjx-jax (extra [mjx]) or auto.")
 ]
+GpuIds = Annotated[
+    str, typer.Option(help="Devices for mjx-warp and mjx-jax: all, or numbers such as 0,1; default: the first one.")
+]
 Subproc = Annotated[bool, typer.Option("--subproc", help="Accepted, not needed: all worlds run in one process.")]
 EvalFreq = Annotated[int | None, whole_option("Environment steps between evaluations.")]
 SaveFreq = Annotated[int | None, whole_option("Environment steps between checkpoints.")]
 OutputDir = Annotated[Path | None, path_option("Run folder; wins over --log-dir.")]
 LogDir = Annotated[Path | None, path_option("Where a run folder named by the time is made.")]
 WandB = Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as well.")]
+
+StartPolicy = Annotated[Path | None, path_option("Policy file or run folder to start from.")]
+SweepSpecies = Annotated[str | None, typer.Option(help="velociraptor, trex, brachiosaurus or your own.")]
+SweepStage = Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour, or what the animal has.")]
+SeedsPerTrial = Annotated[int, typer.Option(help="Trainings by whose mean each point is judged.", min=1, max=10)]
+Objective = Annotated[
+    str, typer.Option(help="score (of the task, does not depend on reward weights) or best_mean_reward.")
+]
 
 
 def explain_subproc(subproc: bool) -> None:

@@ -13,6 +13,7 @@ from mesozoic.cli.options import (
     Algorithm,
     Backend,
     EvalFreq,
+    GpuIds,
     LogDir,
     OutputDir,
     Physics,
@@ -38,6 +39,7 @@ def train(
     backend: Backend = "auto",
     algorithm: Algorithm = "ppo",
     physics: Physics = "native",
+    gpu_ids: GpuIds = "",
     subproc: Subproc = False,
     eval_freq: EvalFreq = None,
     save_freq: SaveFreq = None,
@@ -66,6 +68,7 @@ def train(
         backend=backend,
         algorithm=algorithm,
         physics=physics,
+        gpu_ids=gpu_ids,
         load=load,
     )
     explain_subproc(subproc)

@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.offer import Placement
+from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import LaunchRequest
+from mesozoic.sim.physics import NATIVE
 
 TABLE = Path(__file__).with_name("throughput.toml")
 IDLE_MINUTES = 5
@@ -23,13 +24,31 @@ OVERHEAD_HOURS = (SETUP_MINUTES + IDLE_MINUTES) / 60
 
 @dataclass(frozen=True)
 class Speed:
-    """Steps per second of each stage of one species, on one machine."""
+    """Steps per second of each stage of one species, on one machine.
+
+    Attributes:
+        physics: the engine that simulated.
+        cloud, instance_type: of the offers that it speaks for; gpu: the same by the GPU, where that simulated.
+        first_seconds: for what a new machine does once.
+    """
 
     machine: str
     source: str
     cloud: str
     instance_type: str
     steps_per_second: dict[int, float]
+    physics: str = NATIVE
+    gpu: str = ""
+    first_seconds: float = 0.0
+
+    def speaks_for(self, placement: Placement) -> bool:
+        """Whether it was measured on a machine of this kind."""
+        if self.gpu:
+            return self.gpu == placement.gpu
+        return bool(self.instance_type) and (self.cloud, self.instance_type) == (
+            placement.cloud,
+            placement.instance_type,
+        )
 
 
 @cache
@@ -47,32 +66,68 @@ def speeds(species: str, table: Path = TABLE) -> list[Speed]:
             cloud=one.get("cloud", ""),
             instance_type=one.get("instance_type", ""),
             steps_per_second={int(stage): float(rate) for stage, rate in one["steps_per_second"][species].items()},
+            physics=one.get("physics", NATIVE),
+            gpu=one.get("gpu", ""),
+            first_seconds=float(one.get("first_seconds", 0.0)),
         )
         for one in _machines(table)
         if species in one["steps_per_second"]
     ]
 
 
-def budgets(request: LaunchRequest) -> dict[int, int]:
-    """Environment steps that each stage may take at most; a stage whose gate passes ends earlier."""
-    return {one.config.stage.number: one.config.curriculum.timesteps for one in request.training}
+def budgets(request: LaunchRequest, placement: Placement) -> dict[int, int]:
+    """Environment steps that each stage may take there at most; a stage whose gate passes ends earlier.
+
+    Raises:
+        UserError: the training cannot be on such a machine.
+    """
+    return {one.config.stage.number: one.config.curriculum.timesteps for one in request.trainings.there(placement)}
+
+
+def _known_speeds(request: LaunchRequest, placement: Placement) -> list[Speed]:
+    """What was measured with the engine that simulates there."""
+    physics = {one.physics for one in request.trainings.there(placement)}
+    return [speed for speed in speeds(request.species) if {speed.physics} == physics]
 
 
 def hours_at(speed: Speed, steps: dict[int, int]) -> float | None:
     """Hours for these budgets; None if a stage was not measured there."""
     if not set(steps) <= set(speed.steps_per_second):
         return None
-    return sum(count / speed.steps_per_second[stage] for stage, count in steps.items()) / 3600
+    seconds = sum(count / speed.steps_per_second[stage] for stage, count in steps.items())
+    return (speed.first_seconds + seconds) / 3600
 
 
-def measured_hours(request: LaunchRequest, placement: Placement, table: Path = TABLE) -> tuple[float, str] | None:
+def measured_hours(request: LaunchRequest, placement: Placement) -> tuple[float, str] | None:
     """Hours that training takes at most on this very kind of machine, and the source; None if it is not measured."""
-    for speed in speeds(request.species, table):
-        if speed.instance_type and (speed.cloud, speed.instance_type) == (placement.cloud, placement.instance_type):
-            hours = hours_at(speed, budgets(request))
+    for speed in _known_speeds(request, placement):
+        if speed.speaks_for(placement):
+            hours = hours_at(speed, budgets(request, placement))
             if hours is not None:
                 return hours, speed.source
     return None
+
+
+def cheapest_first(offers: Sequence[Offer], request: LaunchRequest) -> list[Offer]:
+    """By the dollars of the training if it was measured on all of these machines, else by those of an hour."""
+    hours = {offer.placement: measured_hours(request, offer.placement) for offer in offers}
+    if all(hours.values()):
+        return sorted(
+            offers, key=lambda offer: offer.price * ((hours[offer.placement] or (0.0, ""))[0] + OVERHEAD_HOURS)
+        )
+    return sorted(offers, key=lambda offer: offer.price)
+
+
+def possible(offers: Sequence[Offer], request: LaunchRequest) -> list[Offer]:
+    """The offers that have what the physics needs, in the same order.
+
+    Raises:
+        UserError: none has, or the training cannot be on one of them.
+    """
+    kept = [offer for offer in offers if request.trainings.possible(offer.placement)]
+    for offer in kept or offers:
+        request.trainings.there(offer.placement)
+    return kept
 
 
 def job_hours(request: LaunchRequest, placement: Placement) -> float | None:
@@ -90,13 +145,13 @@ def paid_hours(request: LaunchRequest, placement: Placement) -> float | None:
 
 def duration(request: LaunchRequest, placement: Placement) -> str:
     """What is known of the time that training takes there, in words."""
-    budget = budgets(request)
+    budget = budgets(request, placement)
     steps = f"{sum(budget.values()):,} steps"
     measured = measured_hours(request, placement)
     if measured is not None:
         return f"duration: at most {measured[0]:.2f} h for {steps} ({measured[1]})"
     text = f"duration: not measured on {placement.instance_type}; the budget is {steps}"
-    for speed in speeds(request.species):
+    for speed in _known_speeds(request, placement):
         hours = hours_at(speed, budget)
         if hours is not None and not speed.instance_type:
             time = f"{hours * 60:.0f} min" if hours * 60 >= 1 else "less than a minute"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
+
+OTHER_MAKERS = re.compile(r"tpu|trainium|inferentia|gaudi|radeon|mi[0-9]", re.IGNORECASE)
+"""How SkyPilot's names of accelerators begin that are no GPUs of NVIDIA."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,16 @@ class Placement:
     spot: bool
     nodes: int
     price: float | None
+
+    @property
+    def gpu(self) -> str:
+        """The kind of its accelerators, `A100` for example; empty if it has none."""
+        return self.accelerators.partition(":")[0]
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether it has an NVIDIA GPU."""
+        return bool(self.gpu) and not OTHER_MAKERS.match(self.gpu)
 
     def __str__(self) -> str:
         count = f"{self.nodes}x " if self.nodes > 1 else ""

@@ -7,15 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mesozoic.cloud.names import check_name, unique_name
+from mesozoic.cloud.offer import OTHER_MAKERS
 from mesozoic.cloud.secrets import refuse_secrets
+from mesozoic.cloud.trainings import Trainings, trainings_of
 from mesozoic.errors import UserError, did_you_mean
 from mesozoic.job.environment import checkable, read_job
-
-if TYPE_CHECKING:
-    from mesozoic.run.stage_spec import StageSpec
 
 CLOUDS = ("lambda", "gcp", "aws", "slurm")
 TASK_FILE = Path("cloud/train.yaml")
@@ -32,6 +30,11 @@ class Gpus:
     @property
     def is_cpu(self) -> bool:
         return self.name == "CPU"
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether these are NVIDIA GPUs."""
+        return not self.is_cpu and not OTHER_MAKERS.match(self.name)
 
     def __str__(self) -> str:
         return f"{self.name}:{self.count}"
@@ -94,7 +97,7 @@ class LaunchRequest:
 
     Attributes:
         envs: settings to hand over beside those of the task file.
-        training: the stages that will be trained, checked.
+        trainings: the stages that will be trained, checked, by the kind of machine.
     """
 
     species: str = "velociraptor"
@@ -109,7 +112,7 @@ class LaunchRequest:
     max_cost: float | None = None
     max_hours: float | None = None
     envs: Mapping[str, str] = field(default_factory=dict)
-    training: tuple[StageSpec, ...] = ()
+    trainings: Trainings = field(default_factory=Trainings)
     name: str = ""
     """Of the cluster, or of the managed job."""
 
@@ -128,6 +131,8 @@ def make_request(
     settings: Mapping[str, str] | None = None,
     species: str | None = None,
     stage: str | None = None,
+    physics: str | None = None,
+    gpu: bool | None = None,
     name: str | None = None,
     file: Path | None = None,
     gpus: str | None = None,
@@ -143,21 +148,26 @@ def make_request(
 
     An option wins over the same thing in `envs`, that over the task file's `settings`, and that over the default.
 
+    Args:
+        gpu: whether the machine has an NVIDIA GPU; None: `gpus` says it, or the offers will.
+
     Raises:
         UserError: one of them cannot be, or the machine would refuse the training once it is paid for; a sentence
             for each thing that is wrong with it.
     """
-    from mesozoic.run.problems import resolve
-
     if managed and retry:
         raise UserError("a managed job waits for a machine by itself; leave --retry-until-up out")
-    given = {**envs, **{name: value for name, value in (("SPECIES", species), ("STAGE", stage)) if value}}
+    options = {"SPECIES": species, "STAGE": stage, "PHYSICS": physics}
+    given = {**envs, **{name: value for name, value in options.items() if value}}
     limit = positive(max_hours, "--max-hours")
     if limit is not None:
         given["MAX_HOURS"] = f"{limit:g}"
     known = {**(settings or {}), **given}
     job = read_job({**known, "RUN_NAME": "run"})  # its name is checked below
-    training = resolve(checkable(job), here=False)
+    chosen = None if gpus is None else parse_gpus(gpus)
+    if chosen is not None:
+        gpu = chosen.has_gpu
+    trainings = trainings_of(checkable(job), gpu)
     species, stage = job.spec.species, "all" if job.spec.stage is None else str(job.spec.stage)
     cluster = check_name(name or unique_name(f"{species}-{stage}"), "--name")
     run_name = check_name(known.get("RUN_NAME") or cluster.removeprefix("mesozoic-"), "RUN_NAME")
@@ -165,7 +175,7 @@ def make_request(
         species=species,
         stage=stage,
         file=file,
-        gpus=None if gpus is None else parse_gpus(gpus),
+        gpus=chosen,
         infra=tuple(parse_infra(one) for one in infra or ()),
         spot=spot,
         managed=managed,
@@ -174,6 +184,6 @@ def make_request(
         max_cost=positive(max_cost, "--max-cost"),
         max_hours=job.max_hours,
         envs={**given, "SPECIES": species, "STAGE": stage, "RUN_NAME": run_name},
-        training=training,
+        trainings=trainings,
         name=cluster,
     )

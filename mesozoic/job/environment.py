@@ -45,7 +45,14 @@ VARIABLES = (
     Variable("N_ENVS", "", "worlds simulated side by side", "stage.n_envs", "--n-envs"),
     Variable("BACKEND", "auto", "auto, jax or sb3", "backend", "--backend"),
     Variable("ALGORITHM", "ppo", "ppo; sb3 also has sac", "algorithm", "--algorithm"),
-    Variable("PHYSICS", "native", "native, mjx-warp, mjx-jax or auto", "physics", "--physics"),
+    Variable(
+        "PHYSICS",
+        "auto",
+        "auto (mjx-warp on a GPU, for an animal with tables for it), native, mjx-warp or mjx-jax",
+        "physics",
+        "--physics",
+    ),
+    Variable("GPU_IDS", "", "GPUs of each machine for mjx-*: all, or such as 0,1; empty: one", "gpu_ids", "--gpu-ids"),
     Variable("SEED", "0", "decides everything random", "seed", "--seed"),
     Variable(
         "OVERRIDES",
@@ -144,6 +151,7 @@ def read_job(environment: Mapping[str, str]) -> Job:
             backend=given["BACKEND"],
             algorithm=given["ALGORITHM"],
             physics=given["PHYSICS"],
+            gpu_ids=given["GPU_IDS"],
             overrides=tuple(overrides),
             load=read_path(given["LOAD"]) if given["LOAD"] else None,
         ),

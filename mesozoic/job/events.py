@@ -10,6 +10,8 @@ from typing import Any
 
 EVERY = 1.0
 """Seconds between two events about steps."""
+MOST_WARNINGS = 100
+"""Of one training that are kept."""
 
 
 class Events:
@@ -36,7 +38,7 @@ class Events:
 
 
 class Watched:
-    """The reading end: the facts known so far, and when something was heard last."""
+    """The reading end: the facts known so far, results and warnings, and when something was heard last."""
 
     def __init__(self, handle: int) -> None:
         os.set_blocking(handle, False)
@@ -44,6 +46,7 @@ class Watched:
         self._rest = b""
         self.facts: dict[str, Any] = {}
         self.stages: list[dict[str, Any]] = []
+        self.warnings: list[str] = []
         self.heard = time.monotonic()
 
     @property
@@ -78,4 +81,7 @@ class Watched:
                 result = facts.pop("result", None)
                 if result is not None:
                     self.stages.append(result)
+                warning = facts.pop("warning", None)
+                if warning is not None and len(self.warnings) < MOST_WARNINGS:
+                    self.warnings.append(str(warning))
                 self.facts |= facts

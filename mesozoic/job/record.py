@@ -23,6 +23,7 @@ class Record:
         crashes: how earlier tries ended.
         state: "running", "finished", "stopped" (run it again to go on) or "failed".
         stages: what each stage that is over came to.
+        warnings: what the training said that somebody should know, a GPU that cannot be used for example.
     """
 
     job_id: str = ""
@@ -33,6 +34,7 @@ class Record:
     why: str = ""
     run: str = ""
     stages: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def read_record(run: Path, job_id: str) -> Record:
@@ -61,5 +63,6 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
     names = ("stage", "stage_name", "stage_passed", "timesteps", "score", "best_score", "final_policy", "best_policy")
     return {
         **{name: result.get(name) for name in names},
+        "physics": result.get("identity", {}).get("physics"),
         **{name: result.get("evaluation", {}).get(name) for name in ("success", "success_low")},
     }

@@ -26,6 +26,8 @@ class JobReporter(Reporter):
 
     def say(self, line: str) -> None:
         SAY(line)
+        if line.startswith("warning: "):
+            self._events.send(warning=line.removeprefix("warning: "))
 
     def phase(self, name: str) -> None:
         self._events.send(phase=name)

@@ -135,7 +135,7 @@ class Supervisor:
         stopped = time_over or self._stopping.signal is not None or trained == AGAIN
         self._record.state = "finished" if trained == 0 else "stopped" if stopped else "failed"
         self._record.exit_code, self._record.why = code, why
-        self._record.stages = watched.stages
+        self._record.stages, self._record.warnings = watched.stages, watched.warnings
         self._write()
         if why:
             self._say(why)
@@ -148,6 +148,7 @@ class Supervisor:
         if watched.facts and not self._begun:
             self._begun = True
             self._write()
+        self._record.warnings = watched.warnings
 
     def _write(self) -> None:
         if self._begun:

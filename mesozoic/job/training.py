@@ -20,6 +20,7 @@ from mesozoic.job.record import summary
 from mesozoic.job.reporter import SAY, JobReporter
 from mesozoic.job.wandb_names import named_wandb
 from mesozoic.run.spec import RunSpec
+from mesozoic.sim.physics import NATIVE, WARP, gpu_here
 
 
 def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
@@ -35,6 +36,7 @@ def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
     from mesozoic.run.stop import TimeLimit
 
     wanted = placed(job)
+    refuse_without_gpu(wanted)
     limit = None if left is None else TimeLimit(left / 3600.0)
     sinks = {**FILES, **named_wandb(job)}
     results = start(wanted, job.run, sinks=sinks, reporter=JobReporter(events), limit=limit)
@@ -58,6 +60,20 @@ def placed(job: Job) -> RunSpec:
     raise UserError(
         f"LOAD={shown(str(load))} is neither in {job.run.parent} nor in {Path.cwd()} on this machine; give a policy"
         " file or run folder that is there (what .gitignore names is not copied to a machine)"
+    )
+
+
+def refuse_without_gpu(spec: RunSpec) -> None:
+    """Refuse Warp on a rented machine that has no GPU for it: on a processor it is slow beyond use.
+
+    Raises:
+        UserError: there is none, or it cannot be used.
+    """
+    if spec.physics != WARP or (gpu := gpu_here()):
+        return
+    why = f"{gpu.name} here cannot be used ({gpu.problem})" if gpu.name else "this machine has none"
+    raise UserError(
+        f"PHYSICS={WARP} simulates on an NVIDIA GPU, and {why}; give --env PHYSICS={NATIVE}, or another machine"
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError
 from mesozoic.learn.learner import State
+from mesozoic.learn.placement import BY_STEP_AND_WORLD, BY_WORLD, EVERYWHERE, ONE_DEVICE, Placement
 from mesozoic.learn.ppo.networks import GaussianActor, act
 from mesozoic.learn.ppo.trees import flatten, unflatten
 from mesozoic.learn.rollout import Array, Rollout, Stats
@@ -30,7 +31,7 @@ class Carry(NamedTuple):
 
 
 class ScanCollector:
-    """`n` worlds of `env` on the default device; see `Collector`.
+    """`n` worlds of `env` on one or several devices; see `Collector`.
 
     The rollout is compiled once, in the first `collect`, ahead of its call and with its state donated: from then
     on other shapes or types are an error, not a second compilation.
@@ -38,22 +39,35 @@ class ScanCollector:
     Args:
         seed: with the training stream, decides every episode, as on the host.
         compiler_options: of XLA, for the rollout.
+        placement: the devices, which divide `n`.
     """
 
-    def __init__(self, env: DeviceEnv, n: int, seed: int, compiler_options: dict[str, Any] | None = None) -> None:
-        self.env = env
+    def __init__(
+        self,
+        env: DeviceEnv,
+        n: int,
+        seed: int,
+        compiler_options: dict[str, Any] | None = None,
+        placement: Placement = ONE_DEVICE,
+    ) -> None:
+        self.env, self.placement = env, placement
         self.anatomy, self.n = env.anatomy, n
-        self._key = jnp.asarray(key_of(seed, Stream.TRAIN))
+        self._key = placement.put(jnp.asarray(key_of(seed, Stream.TRAIN)), EVERYWHERE)
         self._compiler_options = compiler_options
         self._compiled: Any = None
-        reset = jax.jit(env.reset).lower(self._key, jnp.arange(n, dtype=jnp.int32)).compile(compiler_options)
-        self._carry = Carry(reset(self._key, jnp.arange(n, dtype=jnp.int32)), begin_tally(jnp, n))
+        world = placement.put(jnp.arange(n, dtype=jnp.int32), BY_WORLD)
+        begin = jax.jit(placement.each(env.reset, (EVERYWHERE, BY_WORLD), BY_WORLD))
+        reset = begin.lower(self._key, world).compile(compiler_options)
+        self._carry = Carry(reset(self._key, world), placement.put(begin_tally(jnp, n), BY_WORLD))
 
     @classmethod
-    def for_stage(cls, species: Species, config: StageConfig, seed: int, impl: str) -> ScanCollector:
+    def for_stage(
+        cls, species: Species, config: StageConfig, seed: int, impl: str, placement: Placement
+    ) -> ScanCollector:
         """The training environment of a stage, on an implementation of MJX."""
-        engine = MjxEngine(species, config.stage.n_envs, impl)
-        return cls(DeviceEnv(engine, config.env), config.stage.n_envs, seed)
+        n = config.stage.n_envs
+        engine = MjxEngine(species, n // placement.devices, impl, device=placement.device)
+        return cls(DeviceEnv(engine, config.env), n, seed, placement=placement)
 
     def collect(self, actor: GaussianActor, noise: Array, ramp: Array) -> tuple[Rollout, Stats]:
         """One rollout with `noise` [T, n, nu]; see `Collector`.
@@ -63,18 +77,20 @@ class ScanCollector:
         """
         arguments = (self._carry, self._key, actor, noise, np.float32(ramp))
         if self._compiled is None:
-            self._compiled = jax.jit(self._scan, donate_argnums=0).lower(*arguments).compile(self._compiler_options)
-            check_memory(self._compiled, self.n, noise.shape[0])
+            takes = (BY_WORLD, EVERYWHERE, EVERYWHERE, BY_STEP_AND_WORLD, EVERYWHERE)
+            scan = self.placement.each(self._scan, takes, (BY_WORLD, BY_STEP_AND_WORLD, EVERYWHERE))
+            self._compiled = jax.jit(scan, donate_argnums=0).lower(*arguments).compile(self._compiler_options)
+            check_memory(self._compiled, self.placement.device, self.n, noise.shape[0])
         self._carry, steps, stats = self._compiled(*arguments)
         observation, next_observation, action, reward, terminated, truncated = steps
         return Rollout(observation, next_observation, action, noise, reward, terminated, truncated), stats
 
     def state(self) -> State:
         """The worlds and the running episodes."""
-        return {"carry": flatten(self._carry)}
+        return {"carry": flatten(self.placement.fetch(self._carry))}
 
     def set_state(self, state: State) -> None:
-        self._carry = unflatten(state["carry"], self._carry)
+        self._carry = self.placement.put(unflatten(state["carry"], self._carry), BY_WORLD)
 
     def _scan(
         self, carry: Carry, key: jax.Array, actor: GaussianActor, noise: jax.Array, ramp: jax.Array
@@ -88,25 +104,26 @@ class ScanCollector:
             return Carry(worlds, tally), (row, (terms, ended))
 
         carry, (steps, sums) = jax.lax.scan(one, carry, noise)
-        terms, ended = jax.tree.map(lambda rows: rows.sum(axis=0), sums)
-        mean = steps[0].mean(axis=0).mean(axis=0)
-        var = jnp.square(steps[0] - mean).mean(axis=0).mean(axis=0)
+        share = self.placement
+        terms, ended = share.sum(jax.tree.map(lambda rows: rows.sum(axis=0), sums))
+        mean = share.mean(steps[0].mean(axis=0).mean(axis=0))
+        var = share.mean(jnp.square(steps[0] - mean).mean(axis=0).mean(axis=0))
         return carry, steps, Stats(jnp.float32(noise.shape[0] * self.n), mean, var, terms, ended)
 
 
-def check_memory(compiled: Any, n: int, steps: int) -> None:
-    """Refuse a program that does not fit into the device's memory, where the device tells both.
+def check_memory(compiled: Any, device: Any, n: int, steps: int) -> None:
+    """Refuse a program whose part on each device does not fit into the memory of `device`, where both are told.
 
     Raises:
         UserError: it needs more than there is.
     """
-    limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+    limit = (device.memory_stats() or {}).get("bytes_limit")
     use = compiled.memory_analysis()
     if limit is None or use is None:
         return
     needed = use.argument_size_in_bytes + use.output_size_in_bytes + use.temp_size_in_bytes - use.alias_size_in_bytes
     if needed > limit:
         raise UserError(
-            f"a rollout of {steps} steps in {n} worlds needs {needed / 2**30:.1f} GiB on the device, which has"
+            f"a rollout of {steps} steps in {n} worlds needs {needed / 2**30:.1f} GiB on each device, which has"
             f" {limit / 2**30:.1f} GiB for it; lower --n-envs or ppo.n_steps"
         )

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from mesozoic.learn.learner import State
+from mesozoic.learn.placement import ONE_DEVICE, Placement
 from mesozoic.learn.ppo.networks import GaussianActor, act
 from mesozoic.learn.rollout import Array, Rollout, Stats
 from mesozoic.learn.tally import Sums, Tally, begin_tally, count
@@ -14,6 +15,8 @@ from mesozoic.sim.batch_env import BatchEnv
 
 class HostCollector:
     """The worlds of `env`, which was reset before."""
+
+    placement: Placement = ONE_DEVICE
 
     def __init__(self, env: BatchEnv) -> None:
         self.env = env

@@ -17,7 +17,6 @@ from mesozoic.learn import warm_start as begins
 from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.learn.policy import check_learner
 from mesozoic.learn.surroundings import jax_problem, memory_problem
-from mesozoic.sim.physics import best_here
 
 if TYPE_CHECKING:
     from mesozoic.learn.learner import Learner
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from mesozoic.species import Species
 
 AUTO = "auto"
-"""Leaves the choice of a backend, or of the physics, to the program."""
+"""Leaves the choice of a backend, or of the physics (`run/auto_physics.py`), to the program."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +98,14 @@ class LearnerKind:
         seed: int,
         warm_start: Policy | None = None,
         physics: str | None = None,
+        gpu_ids: str = "",
     ) -> Learner:
         """Build the learner with its training environment.
 
         Args:
             warm_start: policy to begin from.
             physics: one of `self.physics`; None is the first.
+            gpu_ids: devices of an engine that runs on some, see `learn/gpu_ids.py`.
 
         Raises:
             UserError: it is not installed, or the policy does not fit.
@@ -115,7 +116,8 @@ class LearnerKind:
             self.check_warm_start(warm_start)
         module, _, name = self.code.partition(":")
         build = getattr(import_module(module), name).for_stage
-        learner: Learner = build(species, config, seed, warm_start, physics or self.physics[0])
+        where = [gpu_ids] if gpu_ids else []  # only learners that have such an engine are asked for devices
+        learner: Learner = build(species, config, seed, warm_start, physics or self.physics[0], *where)
         return learner
 
 
@@ -214,13 +216,11 @@ def find_kind(backend: str, algorithm: str) -> LearnerKind:
 
 
 def find_physics(kind: LearnerKind, physics: str) -> str:
-    """The engine that a learner uses when `physics` is asked for; `auto` is the fastest one here.
+    """The engine that is asked for by name.
 
     Raises:
         UserError: no learner, or not this one, has it.
     """
-    if physics == AUTO:
-        return best_here(kind.physics)
     known = list(dict.fromkeys(name for one in KINDS for name in one.physics))
     if physics not in known:
         near = did_you_mean(physics, known) or ";"

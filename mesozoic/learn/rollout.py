@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mesozoic.learn.learner import State
 from mesozoic.species.anatomy import Anatomy
+
+if TYPE_CHECKING:
+    from mesozoic.learn.placement import Placement
 
 Array = Any
 """An array of numpy or jax.numpy."""
@@ -50,11 +53,12 @@ class Collector(Protocol):
     """Acts in an environment that it owns.
 
     Attributes:
-        anatomy: constants of the animal; n: worlds.
+        anatomy: constants of the animal; n: worlds; placement: where rollouts lie.
     """
 
     anatomy: Anatomy
     n: int
+    placement: Placement
 
     def collect(self, actor: Any, noise: Array, ramp: Array) -> tuple[Rollout, Stats]:
         """One rollout with `noise` [T, n, nu]; `ramp`: share of the weights of locomotion and behaviour terms.

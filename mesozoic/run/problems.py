@@ -7,7 +7,7 @@ is rented, in the same words. Nothing is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -16,8 +16,10 @@ from mesozoic import task
 from mesozoic.config import Override, StageConfig, parse_override
 from mesozoic.curricula.gate import gate_problems
 from mesozoic.errors import Problems, UserError, plain, sentences_of, shown
-from mesozoic.learn.kinds import LearnerKind, find_kind, find_physics
+from mesozoic.learn.kinds import AUTO, LearnerKind, find_kind, find_physics
 from mesozoic.learn.policy import Policy, check_policy_fits, load_policy
+from mesozoic.run.auto_physics import choose
+from mesozoic.run.devices import devices_asked, sharing_problems
 from mesozoic.run.folder import find_policy
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.stage_spec import StageSpec
@@ -31,22 +33,26 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def problems(spec: RunSpec, here: bool = True) -> list[str]:
+def problems(spec: RunSpec, here: bool = True, gpu: bool = False) -> list[str]:
     """Everything that is wrong with a training; empty if it can start.
 
     Args:
         here: whether this machine will train; else what is not installed here does not matter.
+        gpu: whether another machine, which will train, has an NVIDIA GPU.
     """
-    return _examine(spec, here)[1]
+    return _examine(spec, here, gpu)[1]
 
 
-def resolve(spec: RunSpec, here: bool = True) -> tuple[StageSpec, ...]:
+def resolve(spec: RunSpec, here: bool = True, gpu: bool = False) -> tuple[StageSpec, ...]:
     """The stages that a training consists of, in order. Only the first one has a policy to begin from.
+
+    Args:
+        here, gpu: as for `problems`.
 
     Raises:
         UserError: a sentence for each thing that is wrong.
     """
-    stages, found = _examine(spec, here)
+    stages, found = _examine(spec, here, gpu)
     if found:
         raise Problems(found)
     return stages
@@ -95,18 +101,21 @@ class _Findings:
             return None
 
 
-def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str]]:
+def _examine(spec: RunSpec, here: bool, gpu: bool) -> tuple[tuple[StageSpec, ...], list[str]]:
     found = _Findings()
     if not 0 <= spec.seed < SEEDS:
         found.sentences.append(
             f"seed {shown(str(spec.seed))} is out of range; give a whole number from 0 to {SEEDS - 1}"
         )
     kind = found.attempt(find_kind, spec.backend, spec.algorithm)
-    physics = None if kind is None else found.attempt(find_physics, kind, spec.physics)
+    physics = None if kind is None else found.attempt(_physics, spec, kind, None if here else gpu)
     if kind is not None and here and (missing := kind.missing()):
         found.sentences.append(missing)
     if physics is not None and here and (missing := PHYSICS[physics].missing()):
         found.sentences.append(missing)
+    devices = None
+    if physics is not None and not found.sentences:
+        devices = found.attempt(devices_asked, spec, physics, here)
     overrides = [one for text in spec.overrides if (one := found.attempt(parse_override, text)) is not None]
     species = found.attempt(get_species, spec.species)
     device = physics is not None and bool(PHYSICS[physics].impl)
@@ -124,7 +133,7 @@ def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str
                 configs[number] = config
         anatomy = found.attempt(_anatomy, species)
     for config in configs.values():
-        found.sentences += _misfits(config, kind, anatomy)
+        found.sentences += _misfits(config, kind, anatomy) + sharing_problems(config, devices or 1)
     if kind is not None:
         found.sentences += _widths(kind, list(configs.values()))
     looked_for = spec.load is not None and (here or spec.load.exists())  # it may lie on the machine that trains only
@@ -136,9 +145,18 @@ def _examine(spec: RunSpec, here: bool) -> tuple[tuple[StageSpec, ...], list[str
     sentences = list(dict.fromkeys(map(plain, found.sentences)))
     if sentences or kind is None or physics is None:
         return (), sentences
-    stages = [StageSpec(spec.species, spec.seed, kind, config, physics=physics) for config in configs.values()]
-    stages[0] = StageSpec(spec.species, spec.seed, kind, stages[0].config, load, physics)
+    stages = [
+        StageSpec(spec.species, spec.seed, kind, config, physics=physics, gpu_ids=spec.gpu_ids)
+        for config in configs.values()
+    ]
+    stages[0] = replace(stages[0], load=load)
     return tuple(stages), []
+
+
+def _physics(spec: RunSpec, kind: LearnerKind, gpu: bool | None) -> str:
+    if spec.physics == AUTO:
+        return choose(spec, kind, gpu).physics
+    return find_physics(kind, spec.physics)
 
 
 def _stage_numbers(spec: RunSpec, overrides: Sequence[Override]) -> list[int]:

@@ -76,6 +76,7 @@ class RunRecorder:
         self._write(step, named)
 
     def evaluated(self, step: int, summary: Summary, verdict: Verdict, consecutive: int) -> None:
+        self._stops.evaluated(step, summary)
         named = {f"stage{self._folder.stage}/eval/{name}": value for name, value in summary.items()}
         named["eval/score"] = summary["score"]
         self._write(step, named)

@@ -24,6 +24,7 @@ class RunSpec:
         target: the last one of a curriculum; None: to the end.
         backend, algorithm: the learner, `learn/kinds.py` has them all.
         physics: the engine that simulates; `auto` is Warp where there is an NVIDIA GPU, else the native one.
+        gpu_ids: devices that simulate: `all`, or numbers such as `0,1`; empty: the first one.
         overrides: texts such as `ppo.gamma=0.99` and `2.ppo.gamma=0.99`; later ones win.
         load: policy file or run folder that the first stage begins from.
     """
@@ -35,6 +36,7 @@ class RunSpec:
     backend: str = "auto"
     algorithm: str = "ppo"
     physics: str = "native"
+    gpu_ids: str = ""
     overrides: tuple[str, ...] = ()
     load: Path | None = None
 
@@ -54,7 +56,7 @@ class RunSpec:
             UserError: a key is unknown, or its value is not of its type.
         """
         types = {"species": str, "stage": int, "target": int, "seed": int, "backend": str, "algorithm": str}
-        types |= {"physics": str, "overrides": list, "load": str}
+        types |= {"physics": str, "gpu_ids": str, "overrides": list, "load": str}
         values: dict[str, Any] = {}
         for name, value in raw.items():
             if name not in types:

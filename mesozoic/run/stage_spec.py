@@ -1,4 +1,4 @@
-"""One stage as it is trained, checked and resolved: everything that decides the result, and nothing else."""
+"""One stage as it is trained, checked and resolved: everything that decides the result, and where it is trained."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ class StageSpec:
     """Species, seed, learner, starting policy and resolved configuration of a stage.
 
     `problems.resolve` makes them of a `RunSpec`.
+
+    Attributes:
+        gpu_ids: the devices, see `learn/gpu_ids.py`. They decide last bits only, so a run may go on on others.
     """
 
     species: str
@@ -38,6 +41,7 @@ class StageSpec:
     config: StageConfig
     load: Path | None = None
     physics: str = "native"
+    gpu_ids: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """What run folders record under `identity`."""

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mesozoic.learn.kinds import AUTO
+from mesozoic.run.auto_physics import choose
 from mesozoic.run.curriculum import run_curriculum
 from mesozoic.run.display import Display, Reporter
 from mesozoic.run.folder import choose_run_folder, start_of
@@ -14,7 +16,7 @@ from mesozoic.run.problems import notes, resolve
 from mesozoic.run.sinks import OpenSink
 from mesozoic.run.sinks.table import FILES
 from mesozoic.run.spec import RunSpec
-from mesozoic.run.stop import TimeLimit
+from mesozoic.run.stop import TimeLimit, Watch
 from mesozoic.run.train_stage import train_stage
 
 
@@ -28,6 +30,7 @@ def start(
     sinks: Mapping[str, OpenSink] | None = None,
     reporter: Reporter | None = None,
     limit: TimeLimit | None = None,
+    watch: Watch | None = None,
 ) -> list[dict[str, Any]]:
     """Check a specification and train what it says: one stage, or a curriculum.
 
@@ -35,6 +38,7 @@ def start(
         run: the run folder; default: a new one in `log_dir`, and that is `runs` by default.
         sinks: where metrics go; default: the files of the run folder.
         limit: of time, for all stages together.
+        watch: of one stage: is told of each evaluation, and may stop the training.
 
     Returns:
         What `metrics.json` says, of each stage.
@@ -43,10 +47,12 @@ def start(
         spec = replace(spec, load=start_of(spec.load, run, spec.stage))
     stages = resolve(spec)
     reporter = reporter or Display()
+    if spec.physics == AUTO:
+        reporter.say(choose(spec, stages[0].kind).line)
     for note in notes(spec, stages):
         reporter.say(f"note: {note}")
     what = "curriculum" if spec.stage is None else f"stage{spec.stage}"
     folder = choose_run_folder(run, log_dir, f"{spec.species}-{what}")
     if spec.stage is None:
         return run_curriculum(stages, folder, strict, resume, sinks or FILES, reporter, limit)
-    return [train_stage(stages[0], folder, resume, sinks or FILES, reporter, limit)]
+    return [train_stage(stages[0], folder, resume, sinks or FILES, reporter, limit, watch)]

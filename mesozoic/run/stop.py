@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mesozoic.curricula.loop import Stop
 from mesozoic.errors import Interrupted, Stopped, UserError
+from mesozoic.evaluation.episodes import Summary
 from mesozoic.run.interrupt import Interrupts
 
 MAX_HOURS = 24.0 * 365
+Watch = Callable[[int, Summary], str | None]
+"""Is told the step and the figures of each evaluation, and waited for. A reason as its answer stops the training, with
+a checkpoint, as not worth more."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +42,19 @@ class TimeLimit:
 class Stops:
     """Answers whether a run is to stop, and why: the first reason stays."""
 
-    def __init__(self, interrupts: Interrupts, limit: TimeLimit | None = None) -> None:
-        self._interrupts, self._limit = interrupts, limit
+    def __init__(self, interrupts: Interrupts, limit: TimeLimit | None = None, watch: Watch | None = None) -> None:
+        self._interrupts, self._limit, self._watch = interrupts, limit, watch
         self._asked: Stop | None = None
 
     def ask(self, why: str) -> None:
         """Stop at the next safe point, because somebody who watches the run wants it."""
         self._asked = self._asked or Stop("pruned", why)
+
+    def evaluated(self, step: int, summary: Summary) -> None:
+        """Tell whoever watches, and heed the answer."""
+        why = None if self._watch is None else self._watch(step, summary)
+        if why is not None:
+            self.ask(why)
 
     def now(self) -> Stop | None:
         """The reason to stop, if there is one."""

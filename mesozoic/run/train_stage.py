@@ -8,13 +8,14 @@ from typing import Any
 
 from mesozoic.curricula.gate import Gate
 from mesozoic.curricula.loop import StageLoop
-from mesozoic.errors import Problems, UserError
+from mesozoic.errors import Problems, UserError, shown
 from mesozoic.evaluation.episodes import Summary, baselines, run_episodes
 from mesozoic.files import write_json
 from mesozoic.learn.learner import State
 from mesozoic.learn.policy import Policy, load_policy
 from mesozoic.run import existing
 from mesozoic.run.checkpoint import Checkpoints, Saved
+from mesozoic.run.devices import devices_of
 from mesozoic.run.display import Display, Reporter
 from mesozoic.run.folder import StageFolder, save_policy
 from mesozoic.run.interrupt import Interrupts
@@ -25,8 +26,9 @@ from mesozoic.run.sinks import OpenSink, Outcome, Place
 from mesozoic.run.sinks.guard import Guard, close_all
 from mesozoic.run.sinks.table import FILES
 from mesozoic.run.stage_spec import BUDGET, StageSpec
-from mesozoic.run.stop import Stops, TimeLimit, error_of
+from mesozoic.run.stop import Stops, TimeLimit, Watch, error_of
 from mesozoic.run.versions import cores, versions
+from mesozoic.sim.physics import PHYSICS
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species, get_species
 
@@ -41,6 +43,7 @@ def train_stage(
     sinks: Mapping[str, OpenSink] = FILES,
     reporter: Reporter | None = None,
     limit: TimeLimit | None = None,
+    watch: Watch | None = None,
 ) -> dict[str, Any]:
     """Train the stage of `spec` in `run`, and return what `metrics.json` says of it.
 
@@ -52,6 +55,7 @@ def train_stage(
         sinks: where metrics go, by the name that warnings call them.
         reporter: tells how it goes; default: a display on standard error.
         limit: of the time that it may take.
+        watch: is told of each evaluation, and may stop the training.
 
     Raises:
         UserError: bad input, or files of another run; nothing was written. Or the folder was removed meanwhile.
@@ -65,6 +69,8 @@ def train_stage(
     with Interrupts() as interrupts, folder.locked():
         warm_start = None if spec.load is None else load_policy(spec.load)
         record = {"identity": spec.to_json(), "versions": versions(), "cores": cores()}
+        if PHYSICS[spec.physics].impl:
+            record["devices"] = devices_of(spec.gpu_ids)
         saved = None
         if resume:
             result = existing.finished(folder, spec)
@@ -74,7 +80,7 @@ def train_stage(
         elif (aside := folder.set_aside()) is not None:
             reporter.say(f"the earlier run is kept as {aside}")
         folder.begin({**record, "config": spec.config.model_dump(mode="json")})
-        return _train(spec, folder, record, warm_start, saved, sinks, reporter, Stops(interrupts, limit))
+        return _train(spec, folder, record, warm_start, saved, sinks, reporter, Stops(interrupts, limit, watch))
 
 
 def _train(
@@ -89,7 +95,7 @@ def _train(
 ) -> dict[str, Any]:
     config, seed, plan = spec.config, spec.seed, spec.config.curriculum
     species = get_species(spec.species)
-    learner = spec.kind.make(species, config, seed, warm_start, spec.physics)
+    learner = spec.kind.make(species, config, seed, warm_start, spec.physics, spec.gpu_ids)
     checkpoints = Checkpoints(folder.checkpoints, record, saved)
     recorder = RunRecorder(folder, reporter, stops, checkpoints)
     checkpoints.add("learner", learner)
@@ -110,7 +116,7 @@ def _train(
         reporter.say(f"{title}: {plan.timesteps:,} steps at most, {config.stage.n_envs} worlds, seed {seed}")
         reporter.say(f"files: {folder.path}")
         if saved is not None:
-            _say_resumed(reporter, saved, begin, plan.timesteps)
+            _say_resumed(reporter, saved, record, begin, plan.timesteps)
         measured = _Baselines()
         checkpoints.add("baselines", measured)
         measured.measure(species, spec)
@@ -168,7 +174,7 @@ class _Baselines:
             self.figures = baselines(species, spec.config, spec.seed, Stream.GATE)
 
 
-def _say_resumed(reporter: Reporter, saved: Saved, step: int, budget: int) -> None:
+def _say_resumed(reporter: Reporter, saved: Saved, record: dict[str, Any], step: int, budget: int) -> None:
     for damaged in saved.damaged:
         reporter.say(f"warning: {damaged}; the one before is whole and is used")
     reporter.say(f"going on from the checkpoint at {step:,} steps")
@@ -180,6 +186,11 @@ def _say_resumed(reporter: Reporter, saved: Saved, step: int, budget: int) -> No
     before, now = saved.manifest.get("cores"), cores()
     if before != now:
         reporter.say(f"note: begun on {before} cores, now {now}: the result may differ in the last bits")
+    device, here = saved.manifest.get("devices"), record.get("devices")
+    if device is not None and device != here:
+        reporter.say(
+            f"note: begun on {shown(device)}, now {here}: the result differs in the last bits, which grow as it goes on"
+        )
     old, new = saved.manifest.get("versions", {}), versions()
     changed = [f"{name} {old.get(name)} -> {new[name]}" for name in new if old.get(name) != new[name]]
     if changed:

@@ -19,7 +19,7 @@ STAGE_KEYS = {
 }
 """Options that set a key of the stage."""
 NUMBERS = ("stage", "target", "seed", *STAGE_KEYS)
-TEXTS = ("backend", "algorithm", "physics", "load", "override", "output-dir", "log-dir")
+TEXTS = ("backend", "algorithm", "physics", "gpu-ids", "load", "override", "output-dir", "log-dir")
 SWITCHES = ("wandb", "subproc", "json", "resume", "no-resume", "strict")
 OPTIONS = (*NUMBERS, *TEXTS, *SWITCHES)
 """All options of `train` and `curriculum`; a test holds them against the commands."""
@@ -91,7 +91,7 @@ def sort_arguments(
 
 
 def _is_override(name: str) -> bool:
-    return name in IGNORED or "." in name or any(name.startswith(f"{section}_") for section in SECTIONS)
+    return name.startswith(IGNORED) or "." in name or any(name.startswith(f"{section}_") for section in SECTIONS)
 
 
 def spec_of_words(words: Sequence[str], command: str = "train") -> RunSpec:
@@ -131,6 +131,7 @@ def spec_of_words(words: Sequence[str], command: str = "train") -> RunSpec:
         backend=given.get("backend", "auto"),
         algorithm=given.get("algorithm", "ppo"),
         physics=given.get("physics", "native"),
+        gpu_ids=given.get("gpu-ids", ""),
         overrides=(*texts, *flags),
         load=Path(given["load"]) if "load" in given else None,
     )

@@ -72,6 +72,17 @@ def stage_name(path: Path) -> str:
     return path.stem.partition("_")[2]
 
 
+def has_device_table(species: str, stage: int) -> bool:
+    """Whether a stage file says what is otherwise on a device engine; not if it cannot be read, which loading it says.
+
+    Raises:
+        UserError: no such species, or its stage files are wrong.
+    """
+    from mesozoic.config.load import has_device_table
+
+    return has_device_table(stage_files(species)[stage])
+
+
 def load_stage(species: str, stage: int, overrides: Iterable[Override] = (), device: bool = False) -> StageConfig:
     """Load stage `stage` of `species` with `overrides` applied in order, on top of its `[device]` table for a
     `device` engine.

@@ -113,6 +113,8 @@ def main() -> int:
         image = Builder(stages, CHECKOUT, options.work, options.base).build(options.target)
         checks = Checks()
         as_a_user(checks, image, options.work)
+        if options.target == "cuda":
+            gpu_packages(checks, image, options.work)
         contents(checks, image, options.base)
         as_skypilot(checks, image, options.work)
     except DockerfileError as error:
@@ -144,6 +146,19 @@ def as_a_user(checks: Checks, image: Image, work: Path) -> None:
         checks.note("the training left a policy, owned by the user", bool(saved) and saved[0].stat().st_uid == 1000)
         checks.command(root, "--version", lambda out: version in out, user=OTHER_USER)
         checks.shell(root, "sudo works without a password", "[ $(id -u) = 1000 ] && [ $(sudo -n id -u) = 0 ]")
+
+
+def gpu_packages(checks: Checks, image: Image, work: Path) -> None:
+    """What simulates on a GPU can be imported, and says in words that there is none."""
+    with Root(image, work / "scratch" / "gpu", work / "mounts" / "gpu") as root:
+        imports = (
+            "import warp, jax_plugins.xla_cuda12; from mujoco import mjx; from mesozoic.sim.physics import PHYSICS"
+        )
+        code = f"{imports}; assert not PHYSICS['mjx-warp'].missing()"
+        checks.shell(root, "CUDA, Warp and MJX can be imported", f'/opt/mesozoic/venv/bin/python -c "{code}"')
+        refused = "SPECIES=velociraptor STAGE=1 PHYSICS=mjx-warp /opt/mesozoic/venv/bin/python -m mesozoic.job"
+        title = "a job that asks for Warp is refused here, where there is no GPU"
+        checks.shell(root, title, f"cd /tmp && {refused}; [ $? = 2 ]")
 
 
 def contents(checks: Checks, image: Image, base: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,7 +157,7 @@ def test_prices_without_an_account(sky: FakeSky, sky_offline, at_checkout, run: 
     assert run("cost", "--gpus", "A100", "--max-hours", "2") == 0
     out = capsys.readouterr().out
     assert {"lambda", "gcp"} <= {line.split()[0] for line in out.splitlines() if line}
-    assert "not measured on" in out and "docs/results.md" in out
+    assert "not measured on" in out and "docs/gpu/h200.json" in out
     assert sky.calls == []
 
 
@@ -171,6 +172,24 @@ def test_run_again_on_the_cluster(on_lambda: FakeSky, run: Run, capsys: pytest.C
     assert run("exec", NAME, "--wait", "--pull", "--down") == 0
     assert on_lambda.tasks[1].envs == {**task.envs}  # the same one goes on where it stopped
     assert on_lambda.there == {}
+
+
+def test_run_again_with_another_engine(on_lambda: FakeSky, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """The cluster has a GPU or has none, and that decides what `auto` is there."""
+    on_lambda.ours(NAME)
+    envs = {"SPECIES": "velociraptor", "STAGE": "1", "RUN_NAME": "a"}
+    write_ledger("launch", NAME, file="cloud/train.yaml", run_name="a", envs=envs)
+    assert run("exec", "--dry-run") == 0
+    assert "physics with a GPU: mjx-warp, because" in capsys.readouterr().out
+    assert run("exec", "--physics", "native", "--detach") == 0
+    assert "physics with a GPU: native; " in capsys.readouterr().out
+    (task,) = on_lambda.tasks
+    assert task.envs["PHYSICS"] == "native" and task.envs["RUN_NAME"] != "a"
+    on_lambda.cluster(NAME, placement=replace(on_lambda.placed, accelerators=""))
+    assert run("exec", "--dry-run", "--env", "PHYSICS=auto") == 0
+    assert "physics without a GPU: native, because the machine has no NVIDIA GPU" in capsys.readouterr().out
+    assert run("exec", "--physics", "mjx-warp") == 2
+    assert "simulates on an NVIDIA GPU, and this machine has none" in capsys.readouterr().err
 
 
 def test_status_queue_and_logs(sky: FakeSky, run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,10 @@ class Machine:
 
     def uv(self) -> None:
         """Makes virtual environments of nothing but a stand-in, and writes down what it was asked for."""
-        python = '#!/bin/bash\\n[[ "$2" == *devices* ]] && echo "${JAX_SEES:-cpu:0}"\\nexit 0\\n'
+        python = (
+            '#!/bin/bash\\n[[ "$2" == *devices* ]] && echo "${JAX_SEES:-cpu:0}"\\n'
+            '[[ "$2" == *gpu_here* ]] && echo "${PROBLEM:-}"\\nexit 0\\n'
+        )
         program(
             self.programs / "uv",
             '#!/bin/bash\necho "$@" >>"$HOME/uv"\n'
@@ -165,11 +169,46 @@ def test_setup_with_a_gpu(machine: Machine) -> None:
     done = machine.setup(JAX_SEES="CudaDevice(id=0)")
     assert machine.installs == [".[cuda,sweep]"]
     assert "because nvidia-smi lists GPU 0: NVIDIA A10" in done.stdout and "warning" not in done.stdout
+    assert "JAX and Warp can use the GPU" in done.stdout
 
 
 def test_setup_warns_when_the_gpu_is_of_no_use(machine: Machine) -> None:
     program(machine.programs / "nvidia-smi", NVIDIA_SMI)
-    assert "warning: the learner will not use the GPU" in machine.setup().stdout
+    done = machine.setup(PROBLEM="Warp sees no CUDA device")
+    assert done.returncode == 0 and "warning: the GPU cannot be used: Warp sees no CUDA device" in done.stdout
+
+
+def test_the_extra_for_gpus_brings_cuda_and_warp_at_the_tested_versions() -> None:
+    """All that `mjx-warp` needs, as what is not pinned may be anything on the day of the launch."""
+    extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = " ".join(extras["cuda"])
+    assert "jax[cuda12]" in wanted and "mujoco-mjx[warp]" in wanted
+    pinned = {line.partition("==")[0] for line in (CHECKOUT / "constraints.txt").read_text().splitlines()}
+    assert {"jax", "jaxlib", "mujoco-mjx", "warp-lang"} <= pinned
+
+
+@pytest.mark.parametrize(
+    ("physics", "extra"), [("auto", ".[sweep]"), ("native", ".[sweep]"), ("mjx-jax", ".[mjx,sweep]")]
+)
+def test_setup_installs_the_physics_that_is_asked_for(machine: Machine, physics: str, extra: str) -> None:
+    machine.setup(PHYSICS=physics)
+    assert machine.installs == [extra]
+
+
+def test_a_gpu_brings_every_physics(machine: Machine) -> None:
+    program(machine.programs / "nvidia-smi", NVIDIA_SMI)
+    machine.setup(PHYSICS="mjx-jax")
+    assert machine.installs == [".[cuda,sweep]"]
+
+
+@pytest.mark.parametrize(("given", "platforms"), [("0", "cpu"), ("1", None), (None, None)])
+def test_a_job_without_a_gpu_leaves_those_of_the_machine_alone(
+    node: Node, given: str | None, platforms: str | None
+) -> None:
+    """A node of a Slurm cluster has GPUs that others use, and the training was checked and priced without one."""
+    node.train(**({} if given is None else {"SKYPILOT_NUM_GPUS_PER_NODE": given}))
+    assert node.variables.get("JAX_PLATFORMS") == platforms
+    assert ("CUDA_VISIBLE_DEVICES" in node.variables) == (given == "0")
 
 
 @pytest.mark.parametrize("text", ["#!/bin/sh\nexit 9\n", "#!/bin/sh\necho 'No devices were found'\n"])

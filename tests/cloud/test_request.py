@@ -51,8 +51,9 @@ def test_the_limit_travels_to_the_machine() -> None:
 
 def test_overrides_may_hold_spaces() -> None:
     request = make_request({"OVERRIDES": "ppo.net_arch=[64, 64] 1.ppo.gamma=0.97"}, stage="all")
-    assert [stage.config.ppo.net_arch for stage in request.training] == [(64, 64)] * 3
-    assert request.training[0].config.ppo.gamma == 0.97 != request.training[1].config.ppo.gamma
+    stages = request.trainings.on(gpu=True)
+    assert [stage.config.ppo.net_arch for stage in stages] == [(64, 64)] * 3
+    assert stages[0].config.ppo.gamma == 0.97 != stages[1].config.ppo.gamma
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_sky import A10
 
 from mesozoic.cloud.estimate import budgets
 from mesozoic.cloud.request import LaunchRequest, make_request
@@ -44,11 +45,15 @@ def read(file: Path, *envs: tuple[str, str], **options: Any) -> LaunchRequest:
     return read_request(dict(envs), file=file, **options)
 
 
+def steps(request: LaunchRequest) -> dict[int, int]:
+    return budgets(request, A10)
+
+
 def test_its_settings_are_what_is_checked_named_and_priced(file: Path) -> None:
     request = read(file)
     assert (request.species, request.stage, request.run_name, request.max_hours) == ("trex", "2", "mine", 3.0)
-    assert budgets(request) == {2: 123_000}
-    (stage,) = request.training
+    assert steps(request) == {2: 123_000}
+    (stage,) = request.trainings.on(gpu=True)
     assert (stage.config.ppo.gamma, stage.config.ppo.net_arch) == (0.98, (64, 64))
     task = task_for(request)
     assert {name: task.envs[name] for name in ("SPECIES", "STAGE", "RUN_NAME", "TIMESTEPS", "MAX_HOURS")} == {
@@ -64,7 +69,7 @@ def test_its_settings_are_what_is_checked_named_and_priced(file: Path) -> None:
 def test_env_wins_over_the_file_and_an_option_over_both(file: Path) -> None:
     request = read(file, ("STAGE", "1"), ("TIMESTEPS", "5000"), ("RUN_NAME", "other"), ("MAX_HOURS", "2"))
     assert (request.species, request.stage, request.run_name, request.max_hours) == ("trex", "1", "other", 2.0)
-    assert budgets(request) == {1: 5000}
+    assert steps(request) == {1: 5000}
     request = read(file, ("STAGE", "1"), ("MAX_HOURS", "2"), stage="3", species="velociraptor", max_hours=1.5)
     assert (request.species, request.stage, request.max_hours) == ("velociraptor", "3", 1.5)
     assert task_for(request).envs["MAX_HOURS"] == "1.5"
@@ -72,7 +77,7 @@ def test_env_wins_over_the_file_and_an_option_over_both(file: Path) -> None:
 
 def test_an_empty_env_means_the_default_and_not_the_file(file: Path) -> None:
     request = read(file, ("TIMESTEPS", ""), ("OVERRIDES", ""), ("MAX_HOURS", ""))
-    assert budgets(request)[2] > 123_000
+    assert steps(request)[2] > 123_000
     assert request.max_hours is None
     assert task_for(request).envs["TIMESTEPS"] == ""
 

@@ -29,7 +29,7 @@ def task_file(name: str) -> tuple[str, dict[str, Any]]:
 
 def test_nothing_given_trains_all_stages_of_the_default_animal() -> None:
     job = read_job({})
-    assert job.spec == RunSpec("velociraptor")
+    assert job.spec == RunSpec("velociraptor", physics="auto")
     assert job.run == Path.home() / "mesozoic-runs" / "velociraptor-stageall-seed0"
     assert (job.max_hours, job.wandb, job.job_id, job.moves) == (None, False, "", None)
 
@@ -47,6 +47,7 @@ def test_every_variable_reaches_the_job() -> None:
             "N_ENVS": "64",
             "BACKEND": "sb3",
             "ALGORITHM": "sac",
+            "PHYSICS": "native",
             "SEED": "7",
             "OVERRIDES": "ppo.net_arch=[64, 64]\n2.ppo.gamma=0.98",
             "LOAD": "other",

@@ -89,6 +89,39 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(
     assert list(place.results.iterdir()) == []
 
 
+def with_a_gpu(folder: Path) -> dict[str, str]:
+    """Variables of a machine whose driver lists a GPU that JAX cannot use."""
+    tool = folder / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA A10 (UUID: GPU-1)'\n")
+    tool.chmod(0o755)
+    return {"PATH": f"{tool.parent}{os.pathsep}{os.environ['PATH']}", "JAX_PLATFORMS": ""}
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_warp_by_name_is_refused_on_a_machine_whose_gpu_cannot_be_used(
+    place: Place, tmp_path: Path, listed: bool
+) -> None:
+    place.results = tmp_path / "results"
+    variables = with_a_gpu(tmp_path) if listed else {"JAX_PLATFORMS": "cpu"}
+    code, out = place.job(STAGE="1", PHYSICS="mjx-warp", **variables)
+    (error,) = [line for line in out.splitlines() if line.startswith("error: ")]
+    assert code == 2 and "PHYSICS=mjx-warp simulates on an NVIDIA GPU" in error and "PHYSICS=native" in error, out
+    assert ("NVIDIA A10 here cannot be used (" if listed else "this machine has none") in error
+    assert not place.results.exists()
+
+
+@pytest.mark.e2e
+def test_auto_says_and_records_that_the_gpu_cannot_be_used(place: Place, tmp_path: Path) -> None:
+    """It goes on with the processor, as what was asked for is a trained animal."""
+    code, out = place.job(STAGE="1", PHYSICS="auto", **with_a_gpu(tmp_path))
+    assert code == 0, out
+    (said,) = [line for line in out.splitlines() if line.startswith("warning: physics auto is native")]
+    record = place.record()
+    assert "NVIDIA A10 cannot be used (" in said and said == f"warning: {record['warnings'][0]}"
+    assert [stage["physics"] for stage in record["stages"]] == ["native"]
+
+
 @pytest.mark.e2e
 def test_all_stages_are_trained_and_told_to_programs(place: Place) -> None:
     code, out = place.job(SPECIES="trex")

@@ -28,6 +28,7 @@ SPECS = st.builds(
     backend=TEXT,
     algorithm=TEXT,
     physics=TEXT,
+    gpu_ids=TEXT,
     overrides=st.lists(TEXT, max_size=4).map(tuple),
     load=st.none() | st.text(min_size=1, max_size=20).map(Path),
 )

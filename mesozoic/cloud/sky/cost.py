@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mesozoic.cloud.estimate import OVERHEAD_HOURS, duration, paid_hours
+from mesozoic.cloud.estimate import OVERHEAD_HOURS, cheapest_first, duration, paid_hours, possible
 from mesozoic.cloud.ledger import was_ours
 from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import CLOUDS, LaunchRequest
@@ -24,7 +24,7 @@ def price_table(request: LaunchRequest) -> list[str]:
     """
     slurm = preflight("slurm").ready
     clouds = [cloud for cloud in CLOUDS if cloud != "slurm" or slurm]
-    on_demand = [] if request.spot else _cheapest(find_offers(task_for(request), clouds))
+    on_demand = [] if request.spot else _cheapest(find_offers(task_for(request), clouds), request)
     spot = _spot_prices(request, clouds)
     if request.spot and not spot:
         find_offers(task_for(request), clouds)  # says why not
@@ -32,8 +32,10 @@ def price_table(request: LaunchRequest) -> list[str]:
     prices = {_kind(one): one for one in on_demand}
     header = f"{'cloud':<7} {'machine':<24} {'GPU':<12} {'$/h':>7} {'spot $/h':>9} {'total $':>9}"
     lines = [header, *(_line(request, prices.get(kind), spot.get(kind)) for kind in kinds)]
-    best = min((*on_demand, *spot.values()), key=lambda offer: offer.price)
-    return [*lines, *_footnotes(request, best.placement)]
+    every = [*on_demand, *spot.values()]
+    best = cheapest_first(every, request)[0]
+    physics = request.trainings.lines([offer.placement for offer in every])
+    return [*lines, *_footnotes(request, best.placement), *physics]
 
 
 def _spot_prices(request: LaunchRequest, clouds: Sequence[str]) -> dict[tuple[str, str, str], Offer]:
@@ -41,13 +43,13 @@ def _spot_prices(request: LaunchRequest, clouds: Sequence[str]) -> dict[tuple[st
         offers = find_offers(task_for(replace(request, spot=True)), [cloud for cloud in clouds if cloud != "slurm"])
     except UserError:
         return {}  # none of these clouds has spot machines
-    return {_kind(one): one for one in _cheapest(offers)}
+    return {_kind(one): one for one in _cheapest(offers, request)}
 
 
-def _cheapest(offers: Sequence[Offer]) -> list[Offer]:
+def _cheapest(offers: Sequence[Offer], request: LaunchRequest) -> list[Offer]:
     """The cheapest region of each kind of machine, cheap kinds first."""
     best: dict[tuple[str, str, str], Offer] = {}
-    for offer in sorted(offers, key=lambda one: one.price):
+    for offer in cheapest_first(possible(offers, request), request):
         best.setdefault(_kind(offer), offer)
     return list(best.values())
 

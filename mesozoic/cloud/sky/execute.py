@@ -31,6 +31,7 @@ def plan_again(
     envs: Mapping[str, str],
     species: str | None,
     stage: str | None,
+    physics: str | None,
     max_hours: float | None,
     file: Path | None,
 ) -> Again:
@@ -46,6 +47,7 @@ def plan_again(
     before: dict[str, str] = {str(name): str(value) for name, value in (last.get("envs") or {}).items()}
     if file is not None and file != last_file:
         before = {}  # another task file brings settings of its own
+    envs = {**envs, "PHYSICS": physics} if physics else envs
     changed = {"SPECIES": species, "STAGE": stage, **envs}
     if "RUN_NAME" not in envs and any(value and value != before.get(name) for name, value in changed.items()):
         before.pop("RUN_NAME", None)
@@ -55,7 +57,15 @@ def plan_again(
         known = {**settings_of(task_file or TASK_FILE), **chosen}
         stem = f"{species or known.get('SPECIES') or DEFAULT_SPECIES}-{stage or known.get('STAGE') or 'all'}"
         chosen["RUN_NAME"] = f"{stem}-{cluster.name.rpartition('-')[2]}-{_number(cluster)}"
-    request = read_request(chosen, species=species, stage=stage, name=cluster.name, file=task_file, max_hours=max_hours)
+    request = read_request(
+        chosen,
+        species=species,
+        stage=stage,
+        gpu=None if cluster.placement is None else cluster.placement.has_gpu,
+        name=cluster.name,
+        file=task_file,
+        max_hours=max_hours,
+    )
     task = task_on(cluster, request.task_file, request.envs)
     one_machine(task, request.task_file)
     return Again(cluster, request, task)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.estimate import IDLE_MINUTES, explain
+from mesozoic.cloud.estimate import IDLE_MINUTES, cheapest_first, explain, possible
 from mesozoic.cloud.ledger import begin, write_ledger
 from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import LaunchRequest, make_request
@@ -45,7 +45,8 @@ class Plan:
             lines.append(f"  {number}. ${placement.price:.2f}/h  {_without_region(placement)} in {_some(regions)}")
         if len(kinds) > SHOWN:
             lines.append(f"  and {len(kinds) - SHOWN} more")
-        lines += [f"  {line}" for line in explain(request, [placement for placement, _ in kinds])]
+        placements = [placement for placement, _ in kinds]
+        lines += [f"  {line}" for line in (*request.trainings.lines(placements), *explain(request, placements))]
         if request.managed:
             lines.append("  beside it SkyPilot's jobs controller runs, a small machine that is paid for as well")
         else:
@@ -98,7 +99,10 @@ def make_plan(request: LaunchRequest, dry_run: bool = False) -> Plan:
     clouds, missing = clouds_to_plan(request.infra, dry_run)
     task = task_for(request)
     one_machine(task, request.task_file)
-    return Plan(request, task, narrow(task, find_offers(task, clouds), clouds, request), missing)
+    offers = find_offers(task, clouds)
+    if not isinstance(task.resources, list):  # else the file says what comes first
+        offers = cheapest_first(possible(offers, request), request)
+    return Plan(request, task, narrow(task, offers, clouds, request), missing)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
+from mesozoic.cloud.estimate import possible
 from mesozoic.cloud.limits import affordable
 from mesozoic.cloud.offer import Offer
 from mesozoic.cloud.request import CLOUDS, LaunchRequest
@@ -131,7 +132,7 @@ def narrow(task: Any, offers: Sequence[Offer], clouds: Collection[str], request:
     Raises:
         UserError: nothing is affordable.
     """
-    kept = affordable(offers, request)
+    kept = affordable(possible(offers, request), request)
     if len(kept) < len(offers):
         pin(task, kept)
     else:

@@ -17,6 +17,7 @@ from mesozoic.learn.host_collector import HostCollector
 from mesozoic.learn.learner import Diverged, Metrics, State
 from mesozoic.learn.network_presets import hidden_widths
 from mesozoic.learn.normaliser import Moments, shift_and_scale
+from mesozoic.learn.placement import BY_STEP_AND_WORLD, EVERYWHERE, placement_on
 from mesozoic.learn.policy import Policy
 from mesozoic.learn.ppo.networks import ACTIVATION, ActorCritic, GaussianActor
 from mesozoic.learn.ppo.trees import flatten, unflatten
@@ -70,32 +71,45 @@ class PPO:
         self._layout = task.layout_of(anatomy)
         self._standardise = np.repeat([block.standardise for block in blocks], [block.size for block in blocks])
         self._net = ActorCritic(hidden_widths(config.ppo.net_arch), task.observation_size(anatomy), anatomy.nu)
-        self._key = jax.random.key(seed)
+        place = collector.placement
+        self._key = place.key(seed)
         self._updates = 0
-        self._train = begin_training(self._net, config.ppo, jax.random.fold_in(self._key, 2**31))
+        self._train = begin_training(self._net, config.ppo, jax.random.fold_in(jax.random.key(seed), 2**31))
         if warm_start is not None:
             self._train = self._begin_from(warm_start)
+        self._train = place.put(self._train, EVERYWHERE)
         mirrors = None
         if config.jax.mirror:
             mirrors = task.mirror_observation(anatomy), task.mirror_action(anatomy)
-        update = make_update(self._net, config.ppo, config.jax, self._standardise, mirrors)
-        self._update = jax.jit(update, donate_argnums=0)
+        update = make_update(self._net, config.ppo, config.jax, self._standardise, mirrors, place)
+        self._update = jax.jit(update, donate_argnums=0, **place.results(EVERYWHERE))
         self._compiled: Any = None
         shape = (config.ppo.n_steps, collector.n, anatomy.nu)
-        self._noise = jax.jit(lambda key: jax.random.normal(key, shape))
+        self._noise = jax.jit(lambda key: jax.random.normal(key, shape), **place.results(BY_STEP_AND_WORLD))
+        self._quieten = jax.jit(_quieten, **place.results(BY_STEP_AND_WORLD))
 
     @classmethod
     def for_stage(
-        cls, species: Species, config: StageConfig, seed: int, warm_start: Policy | None, physics: str
+        cls,
+        species: Species,
+        config: StageConfig,
+        seed: int,
+        warm_start: Policy | None,
+        physics: str,
+        gpu_ids: str = "",
     ) -> PPO:
-        """A learner with the training environment of a stage, on one of the engines of `mesozoic.learn.kinds`."""
+        """A learner with the training environment of a stage, on one of the engines of `mesozoic.learn.kinds`.
+
+        Args:
+            gpu_ids: the devices of an engine that runs on some; see `mesozoic.learn.gpu_ids`.
+        """
         set_up_jax()
         impl = PHYSICS[physics].impl
         collector: Collector
         if impl:
             from mesozoic.learn.device_collector import ScanCollector  # needs MJX, which not everybody has
 
-            collector = ScanCollector.for_stage(species, config, seed, impl)
+            collector = ScanCollector.for_stage(species, config, seed, impl, placement_on(gpu_ids))
         else:
             collector = HostCollector(training_env(species, config, seed))
         return cls(collector, config, species.name, seed, warm_start)
@@ -124,7 +138,7 @@ class PPO:
 
     def policy(self) -> Policy:
         """The current policy, with the critic for warm starts."""
-        train = self._train
+        train = self.collector.placement.local(self._train)
         mean, std = (np.asarray(part) for part in shift_and_scale(jnp, train.moments, self._standardise))
         arrays: dict[str, NDArray[Any]] = {"norm/mean": mean, "norm/std": std}
         arrays |= flatten({**train.params, "actor": train.ema})
@@ -146,7 +160,7 @@ class PPO:
     def set_state(self, state: State) -> None:
         """Continue from what `state()` returned."""
         self.step, self._updates = int(state["step"]), int(state["updates"])
-        self._train = unflatten(state["train"], self._train)
+        self._train = self.collector.placement.put(unflatten(state["train"], self._train), EVERYWHERE)
         self.collector.set_state(state["collector"])
 
     def _exploration(self, key: jax.Array) -> jax.Array:
@@ -159,8 +173,7 @@ class PPO:
         if not options.quiet_share or schedules.progress(self._config.curriculum, self.step) < options.quiet_from:
             return noise
         turn = self._updates * self._config.ppo.n_steps // QUIET_STEPS
-        draw = jax.random.uniform(jax.random.fold_in(self._key, 2**31 + 1 + turn), (self.collector.n, 1))
-        return noise * (draw >= options.quiet_share)
+        return self._quieten(noise, jax.random.fold_in(self._key, 2**31 + 1 + turn), np.float32(options.quiet_share))
 
     def _run_update(self, rollout: Rollout, stats: Stats, key: jax.Array, hyper: Hyperparameters) -> dict[str, Any]:
         """Update the state, with a program that is compiled once: other shapes or types afterwards are an error."""
@@ -198,6 +211,11 @@ class PPO:
             1.0 / min(self._updates + 1, self._config.ppo.average_updates),
         )
         return Hyperparameters(*(np.float32(value) for value in values))
+
+
+def _quieten(noise: jax.Array, key: jax.Array, share: jax.Array) -> jax.Array:
+    """The noise [T, n, nu] without that of about a share of the worlds, which the key decides."""
+    return noise * (jax.random.uniform(key, (noise.shape[1], 1)) >= share)
 
 
 def _not_finite(info: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import optax
 
 from mesozoic.config import JaxSection, PPOSection
 from mesozoic.learn.normaliser import Moments, merge_moments, no_moments, normalise, shift_and_scale
+from mesozoic.learn.placement import BY_WORLD, EVERYWHERE, ONE_DEVICE, Placement
 from mesozoic.learn.ppo.gae import advantages
 from mesozoic.learn.ppo.networks import ActorCritic, Params
 from mesozoic.learn.rollout import Rollout, Stats
@@ -92,6 +93,7 @@ def make_update(
     jax_options: JaxSection,
     standardise: Any,
     mirrors: tuple[Mirror, Mirror] | None = None,
+    placement: Placement = ONE_DEVICE,
 ) -> Callable[..., tuple[TrainState, dict[str, jax.Array]]]:
     """Compile-ready `update(train, rollout, stats, key, hyper) -> (train, metrics)`.
 
@@ -102,6 +104,8 @@ def make_update(
         standardise: [nobs] bool, observations to be shifted and scaled.
         mirrors: mirror images of observations and of actions; with them, each epoch sees every sample
             or its mirror image.
+        placement: where the rollout lies. Of several devices each has all samples, as a minibatch may draw any, and
+            computes the gradient of its share of every minibatch.
     """
     optimiser = make_optimiser(ppo)
 
@@ -191,10 +195,12 @@ def make_update(
             )
             order = order + size * jax.random.bernoulli(side_key, shape=order.shape)
 
+        samples = placement.constrain(samples, EVERYWHERE)
+
         def one(carry: tuple[Any, ...], index: jax.Array) -> tuple[tuple[Any, ...], dict[str, jax.Array]]:
             def go(state: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, jax.Array]]:
                 params, opt_state, _ = state
-                sample = jax.tree.map(lambda x: x[index], samples)
+                sample = placement.constrain(jax.tree.map(lambda x: x[index], samples), BY_WORLD)
                 (_, info), grads = jax.value_and_grad(loss, has_aux=True)(params, sample, hyper)
                 steps, opt_state = optimiser.update(grads, opt_state, params)
                 params = jax.tree.map(lambda p, s: p - hyper.learning_rate * s, params, steps)

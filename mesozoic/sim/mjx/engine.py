@@ -6,7 +6,6 @@ from a blank inside each call, so that resets, checkpoints and scans move little
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
 
 import jax
@@ -14,11 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from mujoco import mjx
 
-from mesozoic.errors import UserError
-from mesozoic.files import cache_folder
 from mesozoic.sim.clearance import clearance
 from mesozoic.sim.divergence import broken
 from mesozoic.sim.mjx.model import FAST, Solver, device_model, limits_of
+from mesozoic.sim.mjx.warp_module import leave_room, load_warp
 from mesozoic.species import Species
 from mesozoic.species.anatomy import anatomy_of
 from mesozoic.task import Sensed
@@ -59,23 +57,32 @@ class MjxEngine:
         n: worlds that are stepped together; `warp` reserves its contacts for that many.
         solver: None takes `FAST`.
         graph_mode: how `warp` records CUDA graphs, a name of `warp.JaxCallableGraphMode`; None is `GRAPH_MODE`.
+        device: a device of this machine on which constants lie; None leaves it to MJX.
     """
 
     def __init__(
-        self, species: Species, n: int, impl: str, solver: Solver | None = None, graph_mode: str | None = None
+        self,
+        species: Species,
+        n: int,
+        impl: str,
+        solver: Solver | None = None,
+        graph_mode: str | None = None,
+        device: Any = None,
     ) -> None:
+        if impl == "warp":
+            leave_room()
         self.impl = impl
         self.solver = FAST[impl] if solver is None else solver
         self.model = device_model(species, impl, self.solver)
         self.anatomy = anatomy_of(species, self.model)
         self.limits = limits_of(self.model)
         if impl == "warp":
-            self._device_model = _warp_model(self.model, graph_mode)
+            self._device_model = _warp_model(self.model, graph_mode, device)
             contacts, rows = self.limits.contacts * n, self.limits.constraints
-            self._blank = mjx.make_data(self.model, impl=impl, naconmax=contacts, njmax=rows)
+            self._blank = mjx.make_data(self.model, impl=impl, device=device, naconmax=contacts, njmax=rows)
         else:
-            self._device_model = mjx.put_model(self.model, impl=impl)
-            self._blank = mjx.make_data(self.model, impl=impl)
+            self._device_model = mjx.put_model(self.model, impl=impl, device=device)
+            self._blank = mjx.make_data(self.model, impl=impl, device=device)
         self._touching = np.flatnonzero(self.model.geom_contype | self.model.geom_conaffinity)
         self._sites = np.array(self.anatomy.strike_site_ids)
 
@@ -146,19 +153,13 @@ class MjxEngine:
         )
 
 
-def _warp_model(model: Any, graph_mode: str | None) -> Any:
+def _warp_model(model: Any, graph_mode: str | None, device: Any) -> Any:
     """The model on Warp, which prints only where a limit was too small, not where a search took long."""
-    try:
-        import warp
-        from mujoco.mjx.third_party.mujoco_warp import OverflowType
-    except ImportError as error:
-        raise UserError(
-            f"physics mjx-warp needs NVIDIA Warp, which is missing ({error}); run: pip install 'mesozoic[cuda]'"
-        ) from None
-    os.environ.setdefault("WARP_CACHE_PATH", str(cache_folder() / "warp"))  # read once, at the first use of Warp
-    warp.config.log_level = warp.LOG_WARNING  # else it announces every kernel on standard output
+    warp = load_warp()
+    from mujoco.mjx.third_party.mujoco_warp import OverflowType
+
     on_host = jax.default_backend() == "cpu"  # where no graph is recorded
     mode = None if on_host else warp.JaxCallableGraphMode[graph_mode or GRAPH_MODE]
-    on_device = mjx.put_model(model, impl="warp", graph_mode=mode)
+    on_device = mjx.put_model(model, impl="warp", device=device, graph_mode=mode)
     shown = int(OverflowType.NEFC | OverflowType.NARROWPHASE)
     return on_device.tree_replace({"opt._impl.warn_overflow": shown})
