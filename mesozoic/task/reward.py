@@ -20,9 +20,7 @@ from mesozoic.task.arrays import XP, Array
 from mesozoic.task.constants import once, single
 from mesozoic.task.reward_context import RewardContext
 
-Term = Callable[[XP, RewardContext], Array]
-
-TERMS: dict[str, Term] = {
+TERMS: dict[str, Callable[[XP, RewardContext], Array]] = {
     "alive": balance.alive,
     "posture": balance.posture,
     "pose": balance.pose,
@@ -66,12 +64,12 @@ def rewards(xp: XP, env: EnvSection, context: RewardContext, ramp: Array | float
     """Weighted terms, name -> [n] float32; those of `RAMPED` count by `ramp`, a number or a float32 scalar."""
     share = xp.asarray(ramp, dtype=xp.float32)
     weighted = {}
-    for term, value_of, weight, ramped in _table(env):
-        value = weight * value_of(xp, context)
-        weighted[term] = value * share if ramped else value
+    for term, weight in _float32_weights(env).items():
+        value = weight * TERMS[term](xp, context)
+        weighted[term] = value * share if term in RAMPED else value
     return weighted
 
 
 @once
-def _table(env: EnvSection) -> list[tuple[str, Term, NDArray[np.float32], bool]]:
-    return [(term, TERMS[term], single(weight), term in RAMPED) for term, weight in active_terms(env).items()]
+def _float32_weights(env: EnvSection) -> dict[str, NDArray[np.float32]]:
+    return {term: single(weight) for term, weight in active_terms(env).items()}
