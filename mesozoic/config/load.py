@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mesozoic.config.override import SECTIONS, Override, canonical, section_keys, unknown_key
+from mesozoic.config.counted import COUNTED, Layer, in_steps, put, resolve, target, whole
+from mesozoic.config.override import SECTIONS, Override, locate, unknown_key
 from mesozoic.config.schema import PPOSection, StageConfig, StageSection
 from mesozoic.errors import Problems, UserError, shown, written
 from mesozoic.files import cause, parse_toml, read_text
@@ -33,22 +34,31 @@ def load_file(
     except ValueError as error:
         raise UserError(f"{path.name} is not valid TOML ({cause(error)}); correct it") from None
     otherwise = text.pop(DEVICE, {})
-    raw, mistakes = _known_keys(text, path.name)
+    values, mistakes = _known_keys(text, path.name)
+    mistakes += _disagreements(values, values, path.name)
     if not isinstance(otherwise, dict):
         raise UserError(f"{path.name}: '{DEVICE}' must be a table of sections; write for example [{DEVICE}.ppo]")
     changes, more = _known_keys(otherwise, f"{path.name} [{DEVICE}]")
-    mistakes += more
-    if device:
-        raw = {name: {**raw.get(name, {}), **changes.get(name, {})} for name in raw | changes}
+    mistakes += [*more, *_disagreements(changes, {**values, **changes}, f"{path.name} [{DEVICE}]")]
+    for name, value in changes.items() if device else ():
+        put(values, name, value)
     if stage is None:
-        stage = _stage_number(raw)
+        stage = _stage_number(values)
     applied: dict[str, Override] = {}
     for override in overrides:
         if override.stage is None or override.stage == stage:
-            applied[override.path] = override
-    keep_batches(raw, applied)
+            put(applied, override.path, override)
+    keep_batches(values, applied)
     for override in applied.values():
-        raw.setdefault(override.section, {})[override.key] = override.value
+        put(values, override.path, override.value)
+    known, wrong = resolve(values)
+    for name, complaint in wrong:
+        given = f"override '{shown(str(applied[name]))}'" if name in applied else path.name
+        mistakes.append(f"{given}: {name} {complaint}")
+    raw: dict[str, dict[str, object]] = {}
+    for name, value in known.items():
+        section, _, key = name.partition(".")
+        raw.setdefault(section, {})[key] = value
     return validate(raw, path.name, applied, mistakes)
 
 
@@ -60,37 +70,35 @@ def has_device_table(path: Path) -> bool:
         return False
 
 
-def _stage_number(raw: dict[str, dict[str, object]]) -> int | None:
-    number = raw.get("stage", {}).get("number")
+def _stage_number(values: Layer) -> int | None:
+    number = values.get("stage.number")
     return number if isinstance(number, int) else None
 
 
-def keep_batches(raw: dict[str, dict[str, object]], applied: Mapping[str, Override]) -> None:
+def keep_batches(values: Layer, applied: Mapping[str, Override]) -> None:
     """Change `ppo.batch_size` along with the number of worlds, so that a rollout has as many batches as before.
 
-    Nothing is changed if an override says something of batches or of the length of a rollout, or if it cannot be
-    done in whole numbers: then the check of batches explains what fits.
+    Nothing is changed if an override says something of batches or of the length of a rollout, if their number is
+    given, or if it cannot be done in whole numbers: then the check of batches explains what fits.
     """
     worlds = applied.get("stage.n_envs")
-    if worlds is None or {"ppo.batch_size", "ppo.n_steps"} & applied.keys():
+    decided = {"ppo.batch_size", "ppo.n_steps", "jax.num_minibatches"}
+    if worlds is None or decided & applied.keys() or "jax.num_minibatches" in values:
         return
-    ppo = raw.get("ppo", {})
-    before = _count(raw.get("stage", {}).get("n_envs", StageSection.model_fields["n_envs"].default))
-    steps = _count(ppo.get("n_steps", PPOSection.model_fields["n_steps"].default))
-    size = _count(ppo.get("batch_size", PPOSection.model_fields["batch_size"].default))
+    before = _count(values.get("stage.n_envs", StageSection.model_fields["n_envs"].default))
+    steps = _count(values.get("ppo.n_steps", PPOSection.model_fields["n_steps"].default))
+    size = _count(values.get("ppo.batch_size", PPOSection.model_fields["batch_size"].default))
     after = _count(worlds.value)
     if not (before and steps and size and after):  # something is no number, which is said elsewhere
         return
     batches, rest = divmod(before * steps, size)
     if batches and not rest and (after * steps) % batches == 0:
-        raw.setdefault("ppo", {})["batch_size"] = after * steps // batches
+        values["ppo.batch_size"] = after * steps // batches
 
 
 def _count(value: object) -> int:
     """A whole number above 0 as it is, anything else as 0."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return max(whole(value) or 0, 0)
 
 
 def validate(
@@ -135,10 +143,11 @@ def _sentence(error: dict[str, Any], path: str, where: str, applied: Mapping[str
     return f"{where}: {path} {message}, but it is {shown(written(error['input']))}; correct that value"
 
 
-def _known_keys(raw: Mapping[str, object], where: str) -> tuple[dict[str, dict[str, object]], list[str]]:
-    """The same with aliases replaced by the keys they stand for, and a sentence about everything unknown in it."""
-    known: dict[str, dict[str, object]] = {}
+def _known_keys(raw: Mapping[str, object], where: str) -> tuple[Layer, list[str]]:
+    """The values of a file's tables by the keys that they decide, and a sentence about everything unknown in them."""
+    values: Layer = {}
     mistakes: list[str] = []
+    written_as: dict[str, tuple[str, str]] = {}
     for section, table in raw.items():
         if section not in SECTIONS:
             mistakes.append(str(unknown_key(section, "", where)))
@@ -146,14 +155,36 @@ def _known_keys(raw: Mapping[str, object], where: str) -> tuple[dict[str, dict[s
         if not isinstance(table, dict):
             mistakes.append(f"{where}: '{section}' must be a section, not {shown(written(table))}; write [{section}]")
             continue
-        found: dict[str, str] = {}
-        for key in table:
-            name = canonical(section, key)
-            if name not in section_keys(section):
-                mistakes.append(str(unknown_key(section, key, where)))
-            elif name in found:
-                mistakes.append(f"{where}: '{key}' and '{found[name]}' in [{section}] are the same key; keep one")
-            else:
-                found[name] = key
-        known[section] = {name: table[key] for name, key in found.items()}
-    return known, mistakes
+        for key, value in table.items():
+            try:
+                path = ".".join(locate(section, key, where))
+            except UserError as error:
+                mistakes.append(str(error))
+                continue
+            place, name = written_as.setdefault(path, (section, key))
+            if (place, name) == (section, key):
+                values[path] = value
+            elif place == section:
+                mistakes.append(f"{where}: '{key}' and '{name}' in [{section}] are the same key; keep one")
+            elif values[path] != value:
+                mistakes.append(
+                    f"{where}: {key} = {shown(written(value))} in [{section}] and {name} ="
+                    f" {shown(written(values[path]))} in [{place}] are the same key; keep one"
+                )
+    return values, mistakes
+
+
+def _disagreements(values: Layer, context: Layer, where: str) -> list[str]:
+    """A sentence for each count of batches or updates beside another value of the key that it decides; where both
+    say the same, the count is kept."""
+    found = []
+    for path in [path for path in values if path in COUNTED and target(path) in values]:
+        steps, _ = in_steps(path, values[path], context)
+        beside = values[target(path)]
+        if steps is not None and steps != beside:
+            found.append(
+                f"{where}: {path} = {shown(written(values[path]))} makes {target(path)} {steps}, and it is"
+                f" {shown(written(beside))} as well; keep one"
+            )
+        del values[target(path)]
+    return found

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
 
+from mesozoic.config.counted import COUNTED
 from mesozoic.config.schema import StageConfig
 from mesozoic.errors import Problems, UserError, did_you_mean, shown
 from mesozoic.files import parse_toml
@@ -31,29 +32,29 @@ PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
 """Strings that need no quotes."""
 
 ALIASES = {
-    "env.strike_bonus": "task_bonus",
-    "env.bite_bonus": "task_bonus",
-    "env.food_reach_bonus": "task_bonus",
-    "env.strike_approach_weight": "approach_weight",
-    "env.bite_approach_weight": "approach_weight",
-    "env.food_approach_weight": "approach_weight",
-    "env.strike_proximity_weight": "proximity_weight",
-    "env.bite_proximity_weight": "proximity_weight",
-    "env.food_proximity_weight": "proximity_weight",
-    "env.food_distance_range": "prey_distance_range",
-    "env.food_height_range": "prey_height_range",
+    "env.strike_bonus": "env.task_bonus",
+    "env.bite_bonus": "env.task_bonus",
+    "env.food_reach_bonus": "env.task_bonus",
+    "env.strike_approach_weight": "env.approach_weight",
+    "env.bite_approach_weight": "env.approach_weight",
+    "env.food_approach_weight": "env.approach_weight",
+    "env.strike_proximity_weight": "env.proximity_weight",
+    "env.bite_proximity_weight": "env.proximity_weight",
+    "env.food_proximity_weight": "env.proximity_weight",
+    "env.food_distance_range": "env.prey_distance_range",
+    "env.food_height_range": "env.prey_height_range",
+    "jax.num_envs": "stage.n_envs",
+    "jax.rollout_len": "ppo.n_steps",
+    "jax.update_epochs": "ppo.n_epochs",
 }
-"""Each animal's own word for a key, accepted wherever the key is; results carry the key."""
+"""Each animal's own word for a key, and that of an earlier system, accepted wherever the key is; results carry the key.
+Those that count otherwise than the key are in `counted.py`."""
 
 RENAMED = {
     "env.forward_vel_max": "env.target_froude",
     "env.gait_symmetry_weight": "env.gait_weight",
-    "jax.num_envs": "stage.n_envs",
-    "jax.rollout_len": "ppo.n_steps",
-    "jax.num_minibatches": "ppo.batch_size",
-    "jax.update_epochs": "ppo.n_epochs",
 }
-"""Keys of earlier systems and the key that has their meaning here."""
+"""Keys of earlier systems that are no keys here, and the key that has their meaning."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,22 @@ def section_keys(section: str) -> tuple[str, ...]:
     return tuple(StageConfig.model_fields[section].annotation.model_fields)  # type: ignore[union-attr]
 
 
-def canonical(section: str, key: str) -> str:
-    """The key that `key` is an alias of, else `key` itself."""
-    return ALIASES.get(f"{section}.{key}", key)
+def canonical(section: str, key: str) -> tuple[str, str]:
+    """Section and key of what `section.key` is an alias of, else themselves."""
+    meant, _, name = ALIASES.get(f"{section}.{key}", f"{section}.{key}").partition(".")
+    return meant, name
+
+
+def locate(section: str, key: str, where: str) -> tuple[str, str]:
+    """Section and key that a spelling reaches, of those that a stage file may have.
+
+    Raises:
+        UserError: it reaches none.
+    """
+    found = canonical(section, key)
+    if section in SECTIONS and (".".join(found) in COUNTED or found[1] in section_keys(found[0])):
+        return found
+    raise unknown_key(section, key, where)
 
 
 def unknown_key(section: str, key: str, where: str) -> UserError:
@@ -94,7 +108,7 @@ def unknown_key(section: str, key: str, where: str) -> UserError:
     if section not in SECTIONS:
         return UserError(f"{where}: unknown section '{section}'{did_you_mean(section, SECTIONS)}")
     every = [f"{s}.{k}" for s in SECTIONS for k in section_keys(s)]
-    aliases = [alias.partition(".")[2] for alias in ALIASES if alias.startswith(f"{section}.")]
+    aliases = [alias.partition(".")[2] for alias in (*ALIASES, *COUNTED) if alias.startswith(f"{section}.")]
     near = did_you_mean(key, [*section_keys(section), *aliases])
     near = near.replace("'", f"'{section}.", 1) if near else did_you_mean(path, every)
     return UserError(f"{where}: unknown key '{path}'{near}")
@@ -163,10 +177,7 @@ def parse_override(text: str) -> Override:
         raise UserError(
             f"override '{shown(text)}' is not of the form section.key=value, for example ppo.learning_rate=1e-4"
         )
-    section, key = parts
-    key = canonical(section, key)
-    if section not in SECTIONS or key not in section_keys(section):
-        raise unknown_key(section, key, f"override '{shown(text)}'")
+    section, key = locate(parts[0], parts[1], f"override '{shown(text)}'")
     return Override(section, key, parse_value(value.strip()), stage)
 
 

@@ -207,7 +207,7 @@ class SB3Section(Section):
 
 
 class JaxSection(Section):
-    """`[jax]`: what only the JAX learner has."""
+    """`[jax]`: what only the JAX learner has. The names of an earlier trainer are in `override.py` and `counted.py`."""
 
     normalize_value: bool = Field(True, strict=True, description="the critic predicts standardised returns")
     normalize_advantage: bool = Field(True, strict=True, description="advantages are standardised in each minibatch")

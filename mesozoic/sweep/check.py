@@ -19,7 +19,7 @@ from mesozoic.run.spec import RunSpec
 from mesozoic.sweep.space import SEED, Choice, Parameter, Point, Range, with_point
 
 COUPLED: tuple[frozenset[str], ...] = (
-    frozenset({"stage.n_envs", "ppo.n_steps", "ppo.batch_size"}),
+    frozenset({"stage.n_envs", "ppo.n_steps", "ppo.batch_size", "jax.num_minibatches"}),
     frozenset({"env.push_velocity_min", "env.push_velocity_max"}),
     frozenset({"env.push_duration", "env.push_interval"}),
     frozenset({"env.max_episode_steps", "curriculum.min_avg_episode_length"}),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from mesozoic.config.override import SECTIONS, canonical, section_keys, unknown_key, write_value
+from mesozoic.config.override import SECTIONS, locate, section_keys, write_value
 from mesozoic.errors import UserError, did_you_mean, shown
 from mesozoic.run.spec import RunSpec
 
@@ -153,10 +153,7 @@ def parameter_path(name: str, where: str) -> str:
         known = [f"{one}_{key}" for one in SECTIONS for key in section_keys(one)]
         near = did_you_mean(bare, known) or "; write for example 'ppo_learning_rate'"
         raise UserError(f"{place} is no key of a stage{near}")
-    key = canonical(section, key)
-    if section not in SECTIONS or key not in section_keys(section):
-        raise unknown_key(section, key, place)
-    return f"{section}.{key}"
+    return ".".join(locate(section, key, place))
 
 
 def overrides_of(point: Point) -> tuple[str, ...]:

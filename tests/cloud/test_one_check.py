@@ -73,7 +73,20 @@ WRONG = [
         ("ppo.learning_rte=1",),
     ),
     Wrong("override 'pppo.gamma=1': unknown section 'pppo'; did you mean 'ppo'?", ("pppo.gamma=1",)),
-    Wrong("override 'jax.num_envs=8': 'jax.num_envs' is set by 'stage.n_envs' here; use that key", ("jax.num_envs=8",)),
+    Wrong(
+        "override 'env.forward_vel_max=1': 'env.forward_vel_max' is set by 'env.target_froude' here; use that key",
+        ("env.forward_vel_max=1",),
+    ),
+    Wrong(
+        "override 'jax.num_minibatches=5': jax.num_minibatches is 5, but a rollout of stage.n_envs * ppo.n_steps"
+        " = 64 * 16 = 1024 steps does not divide into so many batches; give 4",
+        ("jax.num_envs=64", "jax.rollout_len=16", "jax.num_minibatches=5"),
+    ),
+    Wrong(
+        "override 'jax.warmup_updates=-1': jax.warmup_updates should be a whole number of at least 0, but it is -1;"
+        " correct that value",
+        ("jax.warmup_updates=-1",),
+    ),
     override("ppo.gamma=1.5", "should be less than 1"),
     override("ppo.n_steps=3.5", "should be a valid integer"),
     override("ppo.learning_rate=0", "should be greater than 0"),

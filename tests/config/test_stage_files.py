@@ -45,7 +45,7 @@ def _file(folder: Path, text: str) -> Path:
     [
         ("[ppo]\nlearning_rat = 1e-3", "'ppo.learning_rate'"),
         ("[pppo]\n", "'ppo'"),
-        ("[jax]\nnum_envs = 8", "'stage.n_envs'"),
+        ("[jax]\nnum_env = 8", "did you mean 'jax.num_envs'?"),
         ("[env]\nlearning_rate = 1", "learning_rate'"),
         ("[[env]]", "[env]"),
         ("[env", "not valid TOML"),

@@ -188,7 +188,8 @@ class RunFolders:
         return fault_of_command(words)
 
     def _change(self, path: Path, rng: Random) -> str:
-        if not path.is_file() or rng.random() < 0.25:
+        # A link that an earlier change left leads out of the run: what is written to it would damage that file.
+        if path.is_symlink() or not path.is_file() or rng.random() < 0.25:
             return replace_file(path, rng) if not path.is_dir() else "as it is"
         data = path.read_bytes()
         try:
@@ -225,7 +226,7 @@ def animal(rng: Random, say: Say) -> str | None:
     )
     for _ in range(rng.choice((1, 1, 1, 2))):
         path = folder / rng.choice(names)
-        if not path.is_file() or rng.random() < 0.2:
+        if path.is_symlink() or not path.is_file() or rng.random() < 0.2:
             say(f"{path.name}: {replace_file(path, rng) if not path.is_dir() else 'as it is'}")
         elif path.suffix == ".zip" or rng.random() < 0.1:
             path.write_bytes(changed_bytes(path.read_bytes(), rng))
