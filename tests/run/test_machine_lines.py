@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +22,8 @@ from mesozoic.run.machines.line import HEAD, LOST, Line, MachineLost, Patience
 from mesozoic.run.machines.states import packed, unpacked
 from mesozoic.run.stop import Stops, error_of
 
-QUICK = Patience(meeting=3.0, alive=0.1, silence=1.0, grace=60.0)
+QUICK = Patience(meeting=3.0, alive=0.1, silence=1.0, grace=1e6)
+"""The grace is endless, as what comes after it is the end of the process."""
 
 
 class Ends:
@@ -171,12 +174,12 @@ def test_machines_meet_whoever_comes_first_and_strangers_are_turned_away(tmp_pat
     other = Line(socket.create_connection(("127.0.0.1", host(0, job).port)), "x", QUICK, said.append)
     other.send({"job": "another", "rank": 2, "versions": {}})
     until(lambda: len([line for line in said if "turned away" in line]) == 2)
-    meet_leader(host(2, job, 3), QUICK)
+    second = meet_leader(host(2, job, 3), QUICK)
     leader.join(10)
     assert [line.name for line in found["lines"]] == ["machine 1", "machine 2"]
     found["lines"][0].send({"do": "learn"})
     assert found["line"].next(10.0) == ({"do": "learn"}, b"")
-    for line in (*found["lines"], found["line"]):
+    for line in (*found["lines"], found["line"], second):
         line.close()
 
 
@@ -205,3 +208,14 @@ def test_a_machine_that_never_comes_is_not_waited_for_for_ever(tmp_path: Any) ->
         meet_followers(host(0, str(tmp_path), 3), quick, lambda _: None)
     with pytest.raises(MachineLost, match=r"the first machine cannot be reached at 127\.0\.0\.1:"):
         meet_leader(host(1, str(tmp_path)), quick)
+
+
+def test_a_process_that_waits_for_ever_is_ended_after_the_grace() -> None:
+    """As its main thread may be in a computation that the other machine never joins."""
+    program = (
+        "import time; from mesozoic.run.machines.line import *;"
+        "import threading; threading.Thread(target=leave_soon(Patience(grace=0.2)), args=('it is gone',)).start();"
+        "time.sleep(100)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (LOST, "it is gone; ending\n")

@@ -126,6 +126,7 @@ def join_jax(hosts: Hosts, port: int) -> None:
     import jax
 
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.config.update("jax_enable_preemption_service", False)  # it takes SIGTERM away from who stops the training
     jax.distributed.initialize(
         f"{hosts.leader}:{port}",
         hosts.count,
