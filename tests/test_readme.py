@@ -24,7 +24,8 @@ TINY = (
 SB3 = "--backend sb3"
 RENTING = ("mesozoic cloud", "sky launch", "bash cloud/")
 """These rent: tests/cloud/test_readme_cloud.py."""
-SMALL = {"train": TINY, "curriculum": TINY, "bench": "--seconds 0.1 --rounds 1"}
+SMALL = {"train": TINY, "curriculum": TINY, "bench": "--seconds 0.1 --rounds 1", "sweep": "--dry-run"}
+"""What makes a command quick here; a sweep that is launched in earnest is in tests/sweep/test_local.py."""
 
 
 def commands() -> list[str]:

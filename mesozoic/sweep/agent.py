@@ -30,6 +30,7 @@ from mesozoic.job.stopping import Stopping
 from mesozoic.run.lock import Held, file_lock
 from mesozoic.run.sinks.wandb_sink import without_empty
 from mesozoic.run.unheard import quietly
+from mesozoic.sweep.engines.shares import share_of
 from mesozoic.sweep.trial import FOLDER, RECORD, STOPPED
 from mesozoic.sweep.wandb_account import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, sweep_state
@@ -126,12 +127,6 @@ def claim_slot(slots: int, folder: Path) -> tuple[int, contextlib.ExitStack] | N
             continue
         return slot, held
     return None
-
-
-def share_of(cores: Sequence[int], slot: int, slots: int) -> list[int]:
-    """The cores of one of `slots` agents; with fewer cores than agents, one core, shared."""
-    mine = list(cores[slot * len(cores) // slots : (slot + 1) * len(cores) // slots])
-    return mine or [cores[slot % len(cores)]]
 
 
 def pin(slot: int, slots: int) -> str:

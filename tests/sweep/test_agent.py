@@ -14,7 +14,8 @@ import pytest
 
 from mesozoic.errors import UserError
 from mesozoic.sweep import agent, trial
-from mesozoic.sweep.agent import Outcomes, claim_slot, read_outcomes, read_slots, share_of, slots_folder
+from mesozoic.sweep.agent import Outcomes, claim_slot, read_outcomes, read_slots, slots_folder
+from mesozoic.sweep.engines.shares import share_of
 
 
 @pytest.mark.parametrize(("cores", "slots"), [(8, 4), (7, 2), (30, 8), (2, 2), (124, 8)])

@@ -1,0 +1,127 @@
+"""`mesozoic sweep launch`: search one stage, on this machine and on others that share its storage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mesozoic.cli.options import (
+    EvalFreq,
+    Objective,
+    OutputDir,
+    SeedsPerTrial,
+    StartPolicy,
+    SweepSpecies,
+    TrainArguments,
+    TrainSeed,
+    Worlds,
+    path_option,
+    whole_option,
+)
+
+
+def launch(
+    context: typer.Context,
+    arguments: TrainArguments = None,
+    engine: Annotated[str, typer.Option(help="local: on this machine, without any account.")] = "local",
+    species: SweepSpecies = None,
+    stage: Annotated[int | None, typer.Option(help="1 balance, 2 locomotion, 3 behaviour; default 1.")] = None,
+    search_space_file: Annotated[
+        Path | None, path_option("JSON, or a W&B sweep file; default: configs/sweep_ppo.json or sweep_sac.json.")
+    ] = None,
+    search_space: Annotated[str | None, typer.Option(help="The JSON itself.")] = None,
+    trials: Annotated[int | None, whole_option("Points that are tried.")] = None,
+    timesteps: Annotated[int | None, whole_option("Budget of each training in environment steps.")] = None,
+    n_envs: Worlds = None,
+    eval_freq: EvalFreq = None,
+    parallel: Annotated[str, typer.Option(help="Trials side by side; auto: one per GPU, else per two cores.")] = "auto",
+    sampler: Annotated[str | None, typer.Option(help="tpe (learns from earlier trials), random or grid.")] = None,
+    pruner: Annotated[str | None, typer.Option(help="asha, hyperband or none: ends the worst trials early.")] = None,
+    objective: Objective = "score",
+    seeds_per_trial: SeedsPerTrial = 1,
+    seed: TrainSeed = 0,
+    backend: Annotated[str | None, typer.Option(help="auto, jax or sb3.")] = None,
+    algorithm: Annotated[str | None, typer.Option(help="ppo; sb3 also has sac.")] = None,
+    physics: Annotated[str | None, typer.Option(help="native, mjx-warp, mjx-jax or auto.")] = None,
+    load: StartPolicy = None,
+    override: Annotated[list[str] | None, typer.Option(help="section.key=value for every trial.")] = None,
+    output_dir: OutputDir = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Database for many machines (postgresql://...), or a journal file.")
+    ] = None,
+    study_name: Annotated[str | None, typer.Option(help="In the storage; default: made of what is searched.")] = None,
+    max_failures: Annotated[int, typer.Option(help="In a row, after which a worker is taken out.", min=1)] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show, start nothing.")] = False,
+) -> None:
+    """Search hyperparameters of one stage. Run the same command again to go on with a search that was cut off."""
+    from mesozoic.cli.sweep_trial_command import one_species
+    from mesozoic.errors import UserError, shown
+    from mesozoic.run.words import sort_arguments
+    from mesozoic.sweep.plan import SweepRequest, plan_sweep
+
+    if engine != "local":
+        raise UserError(
+            f"unknown engine '{shown(engine)}'; give --engine local, or 'mesozoic cloud sweep' for a sweep of W&B"
+        )
+    options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
+    word, more = sort_arguments([*(arguments or []), *context.args], override or [], options, "sweep launch")
+    request = SweepRequest(
+        species=one_species(word, species),
+        stage=stage,
+        file=search_space_file,
+        text=search_space,
+        trials=trials,
+        timesteps=timesteps,
+        n_envs=n_envs,
+        eval_freq=eval_freq,
+        parallel=_parallel(parallel),
+        sampler=sampler,
+        pruner=pruner,
+        objective=objective,
+        seeds=seeds_per_trial,
+        seed=seed,
+        backend=backend,
+        algorithm=algorithm,
+        physics=physics,
+        load=load,
+        overrides=tuple(more),
+    )
+    plan = plan_sweep(request)
+
+    from mesozoic.sweep.engines.board import Board, best_of, described
+    from mesozoic.sweep.engines.local import refuse_incomplete, run_local
+    from mesozoic.sweep.sweep_folder import SweepFolder, new_sweep_folder
+
+    title = f"{plan.spec.species} stage {plan.stage}"
+    board = Board(title, plan.budget * plan.seeds)
+    names = ", ".join(one.path for one in plan.parameters)
+    board.say(
+        f"{title}: {plan.trials} trials of {plan.budget:,} steps ({plan.method}, pruner {plan.pruner}) over {names}"
+    )
+    for note in plan.notes:
+        board.say(note)
+    if dry_run:
+        board.say("dry run: nothing was started")
+        return
+    folder = SweepFolder(output_dir or new_sweep_folder(plan.spec.species, plan.stage))
+    folder.begin(plan.stage, plan.identity())
+    result = run_local(plan, folder, storage, study_name, max_failures, board)
+    refuse_incomplete(result, folder.path)
+    best = best_of(result.rows)
+    counts = {row.state: sum(one.state == row.state for one in result.rows) for row in result.rows}
+    typer.echo(f"{title}: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
+    if best is not None:
+        typer.echo(f"best: trial {best.id}, {plan.objective} {best.value:.4f}: {described(best.point)}")
+        typer.echo(f"  files {folder.trials(plan.stage) / best.id}")
+
+
+def _parallel(text: str) -> int | None:
+    from mesozoic.errors import UserError, shown
+
+    if text == "auto":
+        return None
+    if not text.isdecimal() or not 1 <= int(text[:6]) <= 1024:
+        raise UserError(f"--parallel '{shown(text)}' is no number of trials; give auto, or for example --parallel 4")
+    return int(text)

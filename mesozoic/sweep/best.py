@@ -1,0 +1,122 @@
+"""The best trial of a sweep: what to type to train with its values, and how good its policy is on fresh episodes.
+
+The best of many trials was chosen by its figures, so these flatter it; fresh episodes do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mesozoic.config.override import Override
+from mesozoic.errors import UserError
+from mesozoic.evaluation.episodes import Summary
+from mesozoic.run.evaluation import evaluate_policy
+from mesozoic.run.folder import StageFolder
+from mesozoic.sweep.objective import evaluation_value, known_objective
+from mesozoic.sweep.sweep_folder import SweepFolder
+from mesozoic.sweep.trial_record import TrialRecord
+
+FRESH_SEED = 20_000_003
+"""Of the episodes on which a winner is evaluated anew; no trial was chosen by them."""
+EPISODES = 256
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best trial of one stage.
+
+    Attributes:
+        trials: how many it was the best of; policy: that of its best seed.
+        fresh: figures on fresh episodes; fresh_value: the same by the sweep's objective, before its gate.
+        found_value: what the evaluations of its training were worth by that, at best.
+    """
+
+    id: str
+    stage: int
+    record: TrialRecord
+    trials: int
+    policy: Path
+    fresh: Summary
+    fresh_value: float
+    found_value: float
+
+    @property
+    def overrides(self) -> list[str]:
+        """Its values, for this stage alone, as `--override` takes them."""
+        found = []
+        for path, value in self.record.point.items():
+            section, _, key = path.partition(".")
+            found.append(str(Override(section, key, value, self.stage)))
+        return found
+
+    @property
+    def command(self) -> str:
+        """What to type to train with its values."""
+        import shlex
+
+        spec = self.record.spec
+        words = ["mesozoic", "curriculum", str(spec["species"])]
+        words += [f"--{name}={spec[name]}" for name in ("backend", "algorithm") if spec[name] not in ("auto", "ppo")]
+        return shlex.join([*words, *(word for text in self.overrides for word in ("--override", text))])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "trial": self.id,
+            "stage": self.stage,
+            "state": self.record.state,
+            "objective": self.record.objective,
+            "value": self.record.value,
+            "lower": self.record.lower,
+            "trials": self.trials,
+            "overrides": self.overrides,
+            "policy": str(self.policy),
+            "found": self.found_value,
+            "fresh": self.fresh_value,
+            "fresh_evaluation": self.fresh,
+        }
+
+
+def best_trial(folder: SweepFolder, stage: int | None = None) -> tuple[int, str, TrialRecord, int]:
+    """Stage, name and record of the best trial, and of how many it is the best.
+
+    Args:
+        stage: default: the last one that has trials.
+
+    Raises:
+        UserError: no trial ran to its end.
+    """
+    stages = [number for number in folder.stages() if folder.records(number)]
+    if not stages:
+        raise UserError(f"{folder.path} holds no trials (stageN/ID/trial.json); give the --output-dir of a sweep")
+    number = max(stages) if stage is None else stage
+    records = folder.records(number)
+    over = {name: one for name, one in records.items() if one.state in ("passed", "budget") and one.value is not None}
+    if not over:
+        there = (
+            f"it has trials of stage {', '.join(map(str, stages))}" if not records else "wait for it, or go on with it"
+        )
+        raise UserError(f"no trial of stage {number} in {folder.path} has run to its end; {there}")
+    name = max(over, key=lambda one: over[one].value or 0.0)
+    return number, name, over[name], len(records)
+
+
+def find_winner(path: Path, stage: int | None = None, episodes: int = EPISODES) -> Winner:
+    """The best trial in a sweep's folder, with its policy evaluated on fresh episodes.
+
+    Raises:
+        UserError: there is none, or its policy is gone.
+    """
+    folder = SweepFolder(path)
+    number, name, record, trials = best_trial(folder, stage)
+    objective = known_objective(record.objective)
+    best = max(range(len(record.results)), key=lambda one: record.results[one]["value"])
+    run = StageFolder(folder.trials(number) / name / f"seed{best}", number)
+    policy = run.final_policy if record.results[best]["stage_passed"] else run.best_policy
+    found = evaluate_policy(policy, number, episodes=episodes, seed=FRESH_SEED)
+    fresh = found.figures["policy"]
+    earlier = max(score for seed, _, score in record.scores if seed == best)
+    value = evaluation_value(objective, fresh, found.config)
+    return Winner(name, number, record, trials, policy, fresh, value, earlier)

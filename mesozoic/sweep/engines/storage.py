@@ -1,0 +1,128 @@
+"""Where a local sweep is kept: a journal file, or a database that many machines share."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mesozoic.errors import UserError, plain
+from mesozoic.redact import redact, without_password
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+JOURNAL = "journal.log"
+ATTEMPTS = 5
+"""To find the tables of a database that another launcher is making just now."""
+CONNECT_SECONDS = 15
+"""Given to a database for its first answer."""
+
+
+class _FileLock:
+    """A lock that goes with the process: what `kill -9` leaves behind holds nobody up."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def acquire(self) -> bool:
+        import fcntl
+
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+        fcntl.flock(handle, fcntl.LOCK_EX)  # held for the writing of a few lines
+        self._handle = handle
+        return True
+
+    def release(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+        self._handle = None
+
+
+def open_storage(place: str | None, folder: Path) -> BaseStorage:
+    """The storage of a sweep.
+
+    Args:
+        place: URL of a database, or a journal file; None: `journal.log` in `folder`.
+
+    Raises:
+        UserError: Optuna or the database's driver is missing, or it cannot be reached.
+    """
+    with storage_errors(place):
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        if place is not None and "://" in place:
+            return _open_database(place)
+        file = folder / JOURNAL if place is None else Path(place).expanduser()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = _FileLock(file.with_name(f".{file.name}.lock"))
+        lock.acquire()
+        try:
+            _drop_torn_line(file)
+        finally:
+            lock.release()
+        return JournalStorage(JournalFileBackend(str(file), lock_obj=lock))  # type: ignore[arg-type]
+
+
+def _open_database(place: str) -> BaseStorage:
+    """The tables of Optuna in a database; made, if they are missing, by one of those that come at the same time."""
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+    waits = {"connect_timeout": CONNECT_SECONDS} if place.startswith("postgres") else {}
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return RDBStorage(_with_driver(place), engine_kwargs={"pool_pre_ping": True, "connect_args": waits})
+        except (IntegrityError, ProgrammingError):
+            if not left:
+                raise
+            time.sleep(1.0)
+    raise AssertionError
+
+
+def _with_driver(url: str) -> str:
+    """The URL of a database with the driver of PostgreSQL that is here, where it names none."""
+    scheme, _, rest = url.partition("://")
+    if scheme in ("postgres", "postgresql"):
+        driver = "psycopg2" if find_spec("psycopg") is None and find_spec("psycopg2") is not None else "psycopg"
+        return f"postgresql+{driver}://{rest}"
+    return url
+
+
+def _drop_torn_line(file: Path) -> None:
+    """Take away what a killed process left half written at the end; what comes after it could not be read."""
+    if not file.exists():
+        return
+    with file.open("rb+") as journal:
+        data = journal.read()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            journal.truncate(whole)
+
+
+@contextmanager
+def storage_errors(place: str | None) -> Iterator[None]:
+    """Turn whatever a storage raises into one sentence without a password."""
+    try:
+        yield
+    except ImportError as error:
+        if error.name == "optuna":
+            raise UserError("a local sweep needs Optuna; run: pip install 'mesozoic[sweep]'") from None
+        where = "the storage" if place is None else without_password(place)
+        raise UserError(f"{where} needs a driver that is not installed; run: pip install psycopg2-binary") from None
+    except OSError:
+        raise
+    except Exception as error:
+        if not type(error).__module__.startswith(("sqlalchemy", "optuna.exceptions", "psycopg")):
+            raise
+        where = "the journal" if place is None else without_password(place)
+        said: Any = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"cannot use {where}: {plain(redact(said))[:200]}; check --storage, then run again") from None

@@ -1,0 +1,96 @@
+"""The folder of a sweep: `sweep.json`, what is searched; `stageN/ID`, the trials; the journal of the local engine."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mesozoic.errors import UserError, shown
+from mesozoic.files import cause, read_json, write_json
+from mesozoic.sweep.trial_record import FILE as TRIAL_FILE
+from mesozoic.sweep.trial_record import TrialRecord, read_trial
+
+FILE = "sweep.json"
+LARGEST = 4 << 20
+"""Bytes; ours has a few thousand a stage."""
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """Where the files of one sweep lie."""
+
+    path: Path
+
+    def trials(self, stage: int) -> Path:
+        """The folder of the trials of a stage."""
+        return self.path / f"stage{stage}"
+
+    def begin(self, stage: int, identity: dict[str, Any]) -> None:
+        """Write down what is searched in a stage, or see that it is the same as before.
+
+        Raises:
+            UserError: another sweep lies there, or the folder cannot be written.
+        """
+        wanted = json.loads(json.dumps(identity))
+        try:
+            known = read_json(self.path / FILE, LARGEST) if (self.path / FILE).exists() else {}
+            there = known.get(f"stage{stage}")
+        except (OSError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"{self.path / FILE} is damaged ({cause(error)}); move it away, or give another --output-dir"
+            ) from None
+        if there == wanted:
+            return
+        if there is not None:
+            raise UserError(
+                f"{self.path} holds another sweep of stage {stage} ({_difference(there, wanted)}); give another"
+                " --output-dir"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_json(self.path / FILE, {**known, f"stage{stage}": wanted})
+        except OSError as error:
+            raise UserError(f"cannot write to {self.path} ({error.strerror}); give another --output-dir") from None
+
+    def records(self, stage: int) -> dict[str, TrialRecord]:
+        """Trial -> its record, of a stage; damaged ones are left out."""
+        found = {}
+        folder = self.trials(stage)
+        for place in sorted(folder.iterdir(), key=lambda one: (len(one.name), one.name)) if folder.is_dir() else ():
+            if (place / TRIAL_FILE).is_file():
+                try:
+                    record = read_trial(place)
+                except UserError:
+                    continue
+                if record is not None:
+                    found[place.name] = record
+        return found
+
+    def stages(self) -> list[int]:
+        """The stages that have trials."""
+        names = (
+            [re.fullmatch(r"stage([1-9][0-9]?)", one.name) for one in self.path.iterdir()] if self.path.is_dir() else []
+        )
+        return sorted(int(name[1]) for name in names if name is not None)
+
+
+def new_sweep_folder(species: str, stage: int) -> Path:
+    """Where a sweep goes if nobody says."""
+    return Path("runs") / f"sweep-{species}-stage{stage}-{datetime.now().strftime('%Y%m%d-%H%M%S')}"
+
+
+def _difference(then: Any, now: dict[str, Any]) -> str:
+    if not isinstance(then, dict):
+        return "it is damaged"
+    for name in now:
+        if then.get(name) != now[name]:
+            if isinstance(now[name], dict) and isinstance(then.get(name), dict):
+                for key in sorted({*now[name], *then[name]}):
+                    if then[name].get(key) != now[name].get(key):
+                        return f"{key} was {shown(then[name].get(key))}, is {shown(now[name].get(key))}"
+            return f"{name} was {shown(then.get(name))}, is {shown(now[name])}"
+    return "it has other keys"

@@ -1,0 +1,168 @@
+"""What a sweep found: one table whatever the layout, pictures, and a winner that is evaluated anew."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mesozoic.cli.app import main
+from mesozoic.config import parse_overrides
+from mesozoic.errors import UserError
+from mesozoic.run.spec import RunSpec
+from mesozoic.species import load_stage
+from mesozoic.sweep.best import best_trial, find_winner
+from mesozoic.sweep.line import NoLine
+from mesozoic.sweep.results import collect, hyperparameters, write_table
+from mesozoic.sweep.results_plot import importance
+from mesozoic.sweep.run_trial import Trial, run_trial
+from mesozoic.sweep.space import overrides_of
+from mesozoic.sweep.sweep_folder import SweepFolder
+
+TINY = (
+    "stage.n_envs=8",
+    "env.max_episode_steps=20",
+    "ppo.n_steps=8",
+    "ppo.batch_size=32",
+    "ppo.net_arch=[16, 16]",
+    "curriculum.timesteps=128",
+    "curriculum.eval_freq=128",
+    "curriculum.eval_episodes=8",
+    "curriculum.min_success_low=0",
+    "curriculum.min_avg_episode_length=0",
+)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep with six trials, copies of a real one with other values; the fourth is the best."""
+    folder = tmp_path_factory.mktemp("sweep")
+    trials = folder / "stage1"
+    point: dict[str, Any] = {"ppo.learning_rate": 4e-4, "ppo.gamma": 0.91, "env.alive_bonus": 1.5}
+    spec = RunSpec("velociraptor", 1, overrides=(*TINY, *overrides_of(point)))
+    record = run_trial(Trial(spec, point), trials / "4", NoLine())
+    for number in (1, 2, 3, 5, 6, 4):
+        if number != 4:
+            shutil.copytree(trials / "4", trials / str(number))
+        record.point = {**point, "ppo.learning_rate": number * 1e-4, "ppo.gamma": 0.9 + number % 3 / 100}
+        record.value = record.results[0]["value"] = 0.9 if number == 4 else 0.1 * number
+        record.save(trials / str(number))
+    return folder
+
+
+def table_of(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    monkeypatch.setattr("sys.argv", ["mesozoic", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    captured = capsys.readouterr()
+    return int(caught.value.code or 0), captured.out + captured.err
+
+
+def test_one_row_for_each_trial_with_what_was_searched(swept: Path, tmp_path: Path) -> None:
+    rows = collect(str(swept))
+    assert [row["trial"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
+    assert hyperparameters(rows) == ["ppo.gamma", "ppo.learning_rate"]
+    write_table(rows, tmp_path / "new" / "table.csv")
+    found = table_of(tmp_path / "new" / "table.csv")
+    assert [float(row["ppo.learning_rate"]) for row in found] == pytest.approx([n * 1e-4 for n in range(1, 7)])
+    assert {row["stage_passed"] for row in found} == {"False"} and {row["state"] for row in found} == {"budget"}
+    assert all(float(row["best_mean_reward"]) > 0 and int(float(row["timesteps"])) == 128 for row in found)
+
+
+def test_every_layout_is_read(swept: Path, tmp_path: Path) -> None:
+    """Trials of earlier systems, a curriculum, and runs side by side."""
+    run_folder = swept / "stage1" / "1" / "seed0"
+    for place in ("earlier/stage1/7", "side/abc", "side/def"):
+        target = tmp_path / place
+        shutil.copytree(run_folder / "stage1" if place.startswith("earlier") else run_folder, target)
+    (earlier,) = collect(str(tmp_path / "earlier"))
+    assert (earlier["trial"], earlier["stage"], earlier["stage_passed"]) == ("7", 1, False)
+    assert [row["trial"] for row in collect(str(tmp_path / "side"))] == ["abc", "def"]
+    (alone,) = collect(str(run_folder))
+    assert (alone["trial"], alone["algorithm"], alone["curriculum.min_success_low"]) == ("", "ppo", 0.0)
+    with pytest.raises(UserError, match=r"there are no results below"):
+        collect(str(swept), stages=[2])
+    with pytest.raises(UserError, match="is no folder"):
+        collect(str(tmp_path / "nowhere"))
+
+
+def test_results_in_a_bucket(swept: Path) -> None:
+    """Through the same interface as gs:// and s3://, with a store in memory."""
+    fsspec = pytest.importorskip("fsspec", reason="needs fsspec")
+    store = fsspec.filesystem("memory")
+    for file in swept.glob("stage1/*/trial.json"):
+        store.pipe(f"/bucket/sweep/{file.relative_to(swept)}", file.read_bytes())
+    assert len(collect("memory://bucket/sweep")) == 6
+    with pytest.raises(UserError, match="cannot use nonsense://x"):
+        collect("nonsense://x")
+
+
+def test_a_damaged_file_is_left_out(swept: Path, tmp_path: Path) -> None:
+    shutil.copytree(swept, tmp_path / "sweep", ignore=shutil.ignore_patterns("seed*"))
+    (tmp_path / "sweep" / "stage1" / "2" / "trial.json").write_text("[1]")
+    assert len(collect(str(tmp_path / "sweep"))) == 5
+    for file in (tmp_path / "sweep").glob("stage1/*/trial.json"):
+        file.write_text("{")
+    with pytest.raises(UserError, match=r"6 files are damaged, the first stage1/1/trial\.json"):
+        collect(str(tmp_path / "sweep"))
+
+
+def test_the_winner_is_evaluated_anew_and_its_values_can_be_pasted(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = find_winner(swept, episodes=8)
+    assert (found.id, found.stage, found.trials) == ("4", 1, 6)
+    assert found.overrides == ["1.ppo.learning_rate=0.0004", "1.ppo.gamma=0.91", "1.env.alive_bonus=1.5"]
+    config = load_stage("velociraptor", 1, parse_overrides(found.overrides))
+    assert (config.ppo.learning_rate, config.env.alive_bonus) == (0.0004, 1.5)
+    assert found.fresh["episodes"] == 8 and 0.0 <= found.fresh_value <= 1.0
+    code, said = run(monkeypatch, capsys, "sweep", "best", str(swept), "--episodes", "8")
+    assert code == 0 and "best of 6 trials of stage 1: trial 4, budget" in said
+    assert "mesozoic curriculum velociraptor --override 1.ppo.learning_rate=0.0004" in said
+    code, said = run(monkeypatch, capsys, "sweep", "best", str(swept), "--episodes", "8", "--json")
+    assert json.loads(said)["overrides"] == found.overrides
+    code, said = run(monkeypatch, capsys, "sweep", "best", str(swept), "--stage", "2")
+    assert code == 2 and "no trial of stage 2" in said and "it has trials of stage 1" in said
+
+
+def test_a_pruned_or_failed_trial_never_wins(swept: Path, tmp_path: Path) -> None:
+    shutil.copytree(swept, tmp_path / "sweep", ignore=shutil.ignore_patterns("seed*"))
+    folder = SweepFolder(tmp_path / "sweep")
+    for name, state in (("4", "pruned"), ("6", "failed")):
+        record = folder.records(1)[name]
+        record.state = state  # type: ignore[assignment]
+        record.save(folder.trials(1) / name)
+    assert best_trial(folder)[1] == "5"
+    with pytest.raises(UserError, match="holds no trials"):
+        best_trial(SweepFolder(tmp_path))
+
+
+def test_pictures(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra [viz]")
+    pytest.importorskip("optuna", reason="needs the extra [sweep]")
+    arguments = ["sweep", "collect-results", str(swept), "--csv", str(tmp_path / "t.csv"), "--plot"]
+    code, said = run(monkeypatch, capsys, *arguments, "--stages", "1", "2")
+    assert code == 0 and "6 results, 0 passed their gate" in said, said
+    for name in ("trial_metrics", "hyperparameter_analysis", "parameter_importance"):
+        assert (tmp_path / f"sweep_{name}.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_parameter_that_decides_is_the_important_one() -> None:
+    rows: list[dict[str, Any]] = [
+        {"stage": 1, "value": float(i % 5), "ppo.learning_rate": 1e-4 * (1 + i % 5), "ppo.gamma": 0.9 + i % 7 / 100}
+        for i in range(35)
+    ]
+    found = importance(rows)
+    assert next(iter(found)) == "ppo.learning_rate" and found["ppo.learning_rate"] > 0.6
+    assert importance(rows[:3]) == {}
