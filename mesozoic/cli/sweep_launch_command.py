@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,7 +25,7 @@ from mesozoic.cli.options import (
 def launch(
     context: typer.Context,
     arguments: TrainArguments = None,
-    engine: Annotated[str, typer.Option(help="local: on this machine, without any account.")] = "local",
+    engine: Annotated[str, typer.Option(help="local: here, without any account; wandb: a sweep on W&B.")] = "local",
     species: SweepSpecies = None,
     stage: Annotated[int | None, typer.Option(help="1 balance, 2 locomotion, 3 behaviour; default 1.")] = None,
     search_space_file: Annotated[
@@ -61,10 +61,8 @@ def launch(
     from mesozoic.run.words import sort_arguments
     from mesozoic.sweep.plan import SweepRequest, plan_sweep
 
-    if engine != "local":
-        raise UserError(
-            f"unknown engine '{shown(engine)}'; give --engine local, or 'mesozoic cloud sweep' for a sweep of W&B"
-        )
+    if engine not in ("local", "wandb"):
+        raise UserError(f"unknown engine '{shown(engine)}'; give one of local, wandb")
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     word, more = sort_arguments([*(arguments or []), *context.args], override or [], options, "sweep launch")
     request = SweepRequest(
@@ -76,7 +74,7 @@ def launch(
         timesteps=timesteps,
         n_envs=n_envs,
         eval_freq=eval_freq,
-        parallel=_parallel(parallel),
+        parallel=read_parallel(parallel),
         sampler=sampler,
         pruner=pruner,
         objective=objective,
@@ -87,11 +85,13 @@ def launch(
         physics=physics,
         load=load,
         overrides=tuple(more),
+        default_pruner="asha" if engine == "local" else "hyperband",
     )
     plan = plan_sweep(request)
 
     from mesozoic.sweep.engines.board import Board, best_of, described
     from mesozoic.sweep.engines.local import refuse_incomplete, run_local
+    from mesozoic.sweep.engines.wandb import wandb_config
     from mesozoic.sweep.sweep_folder import SweepFolder, new_sweep_folder
 
     title = f"{plan.spec.species} stage {plan.stage}"
@@ -102,8 +102,12 @@ def launch(
     )
     for note in plan.notes:
         board.say(note)
+    config = wandb_config(plan) if engine == "wandb" else {}
     if dry_run:
         board.say("dry run: nothing was started")
+        return
+    if config:
+        _create_on_wandb(config)
         return
     folder = SweepFolder(output_dir or new_sweep_folder(plan.spec.species, plan.stage))
     folder.begin(plan.stage, plan.identity())
@@ -117,7 +121,26 @@ def launch(
         typer.echo(f"  files {folder.trials(plan.stage) / best.id}")
 
 
-def _parallel(text: str) -> int | None:
+def _create_on_wandb(config: dict[str, Any]) -> None:
+    """Create a sweep on W&B and say how to work on it."""
+    from mesozoic.errors import UserError
+    from mesozoic.sweep.wandb_account import project_and_entity, wandb_key
+    from mesozoic.sweep.wandb_sweep import create_sweep
+
+    key = wandb_key()
+    if key is None:
+        raise UserError("a sweep of W&B needs a key; type 'wandb login', or give --engine local")
+    sweep = create_sweep(config, key, *project_and_entity())
+    typer.echo(f"sweep {sweep.path} created: {sweep.url}")
+    typer.echo(f"work on it, here or on any machine: mesozoic sweep agent {sweep.path}")
+
+
+def read_parallel(text: str) -> int | None:
+    """How many trials run side by side; None for `auto`.
+
+    Raises:
+        UserError: it is neither that nor a number.
+    """
     from mesozoic.errors import UserError, shown
 
     if text == "auto":

@@ -58,11 +58,13 @@ def trial(
     from mesozoic.config import parse_overrides
     from mesozoic.run.folder import choose_run_folder
     from mesozoic.run.sinks.table import sinks_for
+    from mesozoic.run.sinks.wandb_sink import WandbSink
     from mesozoic.run.spec import DEFAULT_SPECIES, RunSpec
     from mesozoic.run.words import sort_arguments, stage_flags
     from mesozoic.sweep.line import line_of
     from mesozoic.sweep.objective import known_objective
     from mesozoic.sweep.run_trial import Trial, run_trial
+    from mesozoic.sweep.wandb_line import wandb_line_of
 
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     word, point = sort_arguments([*(arguments or []), *context.args], [], options, "sweep trial")
@@ -79,11 +81,15 @@ def trial(
     )
     searched = {one.path: one.value for one in parse_overrides(point)}
     wanted = Trial(spec, searched, known_objective(objective), seeds_per_trial)
-    line = line_of(os.environ)
+    of_wandb = wandb_line_of(os.environ)
+    line = of_wandb or line_of(os.environ)
     if output_dir is not None and line.id:
         output_dir /= line.id
     folder = choose_run_folder(output_dir, None, f"trial-{spec.species}-stage{stage}")
-    typer.echo(_report(run_trial(wanted, folder, line, sinks_for(wandb)), str(folder)))
+    sinks = dict(sinks_for(wandb and of_wandb is None))
+    if of_wandb is not None:
+        sinks["W&B"] = of_wandb.sink(WandbSink, wanted.objective)
+    typer.echo(_report(run_trial(wanted, folder, line, sinks), str(folder)))
 
 
 def one_species(word: str | None, option: str | None) -> str | None:

@@ -87,7 +87,8 @@ class RunRecorder:
         )
 
     def certified(self, step: int, summary: Summary, verdict: Verdict) -> None:
-        self._write(step, {f"stage{self._folder.stage}/certification/{name}": v for name, v in summary.items()})
+        figures = {**summary, "passed": float(verdict.passed)}
+        self._write(step, {f"stage{self._folder.stage}/certification/{name}": v for name, v in figures.items()})
         judged = "confirmed" if verdict.passed else f"NOT confirmed, training goes on: {'; '.join(verdict.failures())}"
         self._reporter.say(
             f"{step:>11,} steps  certification on fresh episodes: success {summary['success']:.2f}"

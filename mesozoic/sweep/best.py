@@ -5,6 +5,8 @@ The best of many trials was chosen by its figures, so these flatter it; fresh ep
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from mesozoic.evaluation.episodes import Summary
 from mesozoic.run.evaluation import evaluate_policy
 from mesozoic.run.folder import StageFolder
 from mesozoic.sweep.objective import evaluation_value, known_objective
+from mesozoic.sweep.space import Point
 from mesozoic.sweep.sweep_folder import SweepFolder
 from mesozoic.sweep.trial_record import TrialRecord
 
@@ -45,21 +48,12 @@ class Winner:
     @property
     def overrides(self) -> list[str]:
         """Its values, for this stage alone, as `--override` takes them."""
-        found = []
-        for path, value in self.record.point.items():
-            section, _, key = path.partition(".")
-            found.append(str(Override(section, key, value, self.stage)))
-        return found
+        return overrides_for(self.stage, self.record.point)
 
     @property
     def command(self) -> str:
         """What to type to train with its values."""
-        import shlex
-
-        spec = self.record.spec
-        words = ["mesozoic", "curriculum", str(spec["species"])]
-        words += [f"--{name}={spec[name]}" for name in ("backend", "algorithm") if spec[name] not in ("auto", "ppo")]
-        return shlex.join([*words, *(word for text in self.overrides for word in ("--override", text))])
+        return curriculum_command(self.record.spec, self.overrides)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -103,6 +97,38 @@ def best_trial(folder: SweepFolder, stage: int | None = None) -> tuple[int, str,
     return number, name, over[name], len(records)
 
 
+def policy_of(folder: SweepFolder, stage: int, name: str, record: TrialRecord) -> Path:
+    """The policy of a trial's best seed: the one that passed its gate, else the one of the best evaluation."""
+    best = best_seed(record)
+    run = StageFolder(folder.trials(stage) / name / f"seed{best}", stage)
+    return run.final_policy if record.results[best]["stage_passed"] else run.best_policy
+
+
+def best_seed(record: TrialRecord) -> int:
+    """The number of the seed that came to most."""
+    return max(range(len(record.results)), key=lambda one: record.results[one]["value"])
+
+
+def overrides_for(stage: int, point: Point) -> list[str]:
+    """The values of a point for one stage alone, as `--override` takes them."""
+    found = []
+    for path, value in point.items():
+        section, dot, key = path.partition(".")
+        found += [str(Override(section, key, value, stage))] if dot else []
+    return found
+
+
+def curriculum_command(spec: Mapping[str, Any], overrides: Sequence[str]) -> str:
+    """What to type to train all stages with these overrides.
+
+    Args:
+        spec: a training, as JSON.
+    """
+    words = ["mesozoic", "curriculum", str(spec["species"])]
+    words += [f"--{name}={spec[name]}" for name in ("backend", "algorithm") if spec[name] not in ("auto", "ppo")]
+    return shlex.join([*words, *(word for text in overrides for word in ("--override", text))])
+
+
 def find_winner(path: Path, stage: int | None = None, episodes: int = EPISODES) -> Winner:
     """The best trial in a sweep's folder, with its policy evaluated on fresh episodes.
 
@@ -112,9 +138,8 @@ def find_winner(path: Path, stage: int | None = None, episodes: int = EPISODES) 
     folder = SweepFolder(path)
     number, name, record, trials = best_trial(folder, stage)
     objective = known_objective(record.objective)
-    best = max(range(len(record.results)), key=lambda one: record.results[one]["value"])
-    run = StageFolder(folder.trials(number) / name / f"seed{best}", number)
-    policy = run.final_policy if record.results[best]["stage_passed"] else run.best_policy
+    best = best_seed(record)
+    policy = policy_of(folder, number, name, record)
     found = evaluate_policy(policy, number, episodes=episodes, seed=FRESH_SEED)
     fresh = found.figures["policy"]
     earlier = max(score for seed, _, score in record.scores if seed == best)

@@ -22,7 +22,7 @@ from mesozoic.sweep.check import seeds_problems, space_problems
 from mesozoic.sweep.formats import read_search_file, read_search_text
 from mesozoic.sweep.objective import REWARD_GATE, Objective, fixed_overrides, known_objective, warnings
 from mesozoic.sweep.space import SEED, Hyperband, Method, Parameter, Point, SearchFile
-from mesozoic.sweep.wandb_format import without_macros
+from mesozoic.sweep.wandb_format import trial_spec_words, without_macros
 
 Pruner = Literal["asha", "hyperband", "none"]
 PRUNERS: tuple[Pruner, ...] = ("asha", "hyperband", "none")
@@ -56,6 +56,7 @@ class SweepRequest:
     physics: str | None = None
     load: Path | None = None
     overrides: tuple[str, ...] = ()
+    default_pruner: Pruner = "asha"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class SweepPlan:
     Attributes:
         spec: the training without the searched values; trials: how many points are tried.
         first, eta: steps after which a trial is judged for the first time, and the factor between two judgements.
+        first_evaluation: which evaluation that is, from 1.
         budget: steps of one training; parallel: trials side by side, None if nobody said.
         notes: what is worth saying before it starts.
     """
@@ -81,6 +83,7 @@ class SweepPlan:
     budget: int
     parallel: int | None = None
     notes: tuple[str, ...] = ()
+    first_evaluation: int = 1
 
     @property
     def stage(self) -> int:
@@ -175,6 +178,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         budget=plan.timesteps,
         parallel=_first(request.parallel, search.settings.get("parallel")),
         notes=tuple(notes),
+        first_evaluation=early.min_iter,
     )
 
 
@@ -204,7 +208,7 @@ def _search_file(request: SweepRequest) -> SearchFile:
 def _base(request: SweepRequest, file: SearchFile) -> RunSpec:
     """The training that the file's command names, if it has one, with what the options say."""
     try:
-        spec = spec_of_words(without_macros(file.words))
+        spec = spec_of_words(trial_spec_words(without_macros(file.words)))
     except UserError as error:
         raise Problems(f"{file.where}: {sentence}" for sentence in sentences_of(error)) from None
     given = {
@@ -233,7 +237,7 @@ def _method(request: SweepRequest, file: SearchFile, wrong: list[str]) -> Method
 def _pruner(request: SweepRequest, file: SearchFile, wrong: list[str]) -> tuple[Pruner, Hyperband]:
     early = file.early or Hyperband()
     if request.pruner is None:
-        return ("hyperband" if file.early else "none" if file.words else "asha"), early
+        return ("hyperband" if file.early else "none" if file.words else request.default_pruner), early
     for one in PRUNERS:
         if request.pruner == one:
             return one, early

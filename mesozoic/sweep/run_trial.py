@@ -114,8 +114,9 @@ def _begin(trial: Trial, folder: Path, line: Line) -> TrialRecord:
     fresh = trial.record(line)
     found = read_trial(folder)
     if found is not None:
+        same_spec = RunSpec.from_json(found.spec) == trial.spec  # keys that are newer than the record have defaults
         for name in ("point", "spec", "objective", "seeds"):
-            if getattr(found, name) != getattr(fresh, name):
+            if getattr(found, name) != getattr(fresh, name) and not (name == "spec" and same_spec):
                 raise UserError(
                     f"{folder} holds another trial, whose {name} is {shown(getattr(found, name))}; give another"
                     " --output-dir"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from mesozoic.errors import UserError, shown
 from mesozoic.files import cause, read_json, write_json
+from mesozoic.run.folder import choose_run_folder
 from mesozoic.sweep.trial_record import FILE as TRIAL_FILE
 from mesozoic.sweep.trial_record import TrialRecord, read_trial
 
@@ -70,6 +71,15 @@ class SweepFolder:
                     found[place.name] = record
         return found
 
+    def note_crash(self, stage: int, name: str, why: str) -> None:
+        """Write down that a trial failed whose process could not do so itself."""
+        place = self.trials(stage) / name
+        with suppress(UserError, OSError):
+            record = read_trial(place)
+            if record is not None:
+                record.state, record.why = "failed", why
+                record.save(place)
+
     def stages(self) -> list[int]:
         """The stages that have trials."""
         names = (
@@ -78,9 +88,10 @@ class SweepFolder:
         return sorted(int(name[1]) for name in names if name is not None)
 
 
-def new_sweep_folder(species: str, stage: int) -> Path:
+def new_sweep_folder(species: str, stage: int | None = None) -> Path:
     """Where a sweep goes if nobody says."""
-    return Path("runs") / f"sweep-{species}-stage{stage}-{datetime.now().strftime('%Y%m%d-%H%M%S')}"
+    what = species if stage is None else f"{species}-stage{stage}"
+    return choose_run_folder(None, None, f"sweep-{what}")
 
 
 def _difference(then: Any, now: dict[str, Any]) -> str:

@@ -30,8 +30,12 @@ def command(arguments: list[str], folder: Path | None, run: str | None) -> list[
     so that W&B's second try of a pre-empted run goes on from the first one's checkpoint."""
     words = [sys.executable, "-m", "mesozoic", *arguments]
     placed = any(word.partition("=")[0] in ("--output-dir", "--log-dir") for word in arguments)
-    if arguments[:1] in (["train"], ["curriculum"]) and not placed and folder is not None and run:
+    if placed or folder is None or not run:
+        return words
+    if arguments[:1] in (["train"], ["curriculum"]):
         words += ["--output-dir", str(folder / run)]
+    if arguments[:2] == ["sweep", "trial"]:  # it makes a folder of its own in there
+        words += ["--output-dir", str(folder)]
     return words
 
 

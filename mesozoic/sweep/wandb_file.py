@@ -12,11 +12,18 @@ from mesozoic.errors import Problems, UserError, sentences_of, shown, written
 from mesozoic.files import cause, parse_yaml, read_text
 from mesozoic.run.words import spec_of_words
 from mesozoic.sweep.check import space_problems
-from mesozoic.sweep.wandb_format import ARGUMENTS, command_words, read_wandb, without_macros
+from mesozoic.sweep.wandb_format import (
+    ARGUMENTS,
+    command_words,
+    is_trial,
+    read_wandb,
+    trial_spec_words,
+    without_macros,
+)
 
 LARGEST = 100_000
 """Bytes of a sweep file."""
-LOGGED = re.compile(r"eval/score|stage[1-9][0-9]?/.+")
+LOGGED = re.compile(r"eval/score|sweep/value|stage[1-9][0-9]?/.+")
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ def read_sweep(path: Path, any_command: bool = False) -> SweepFile:
         return found
     _check_metric(config, where)
     try:
-        spec = spec_of_words(without_macros(words))
+        spec = spec_of_words(trial_spec_words(without_macros(words)))
     except UserError as error:
         raise Problems(f"{where}: {sentence}" for sentence in sentences_of(error)) from None
     if wrong := space_problems(spec, search.everywhere.parameters, where, here=False):
@@ -85,7 +92,7 @@ def _command_words(command: object, where: str, any_command: bool) -> list[str] 
             f"{where}: command runs {shown(shlex.join(words))}, and does not begin with 'mesozoic train'; copy the"
             " command of cloud/sweep.yaml, or give --any-command to run this on every machine all the same"
         )
-    if "--wandb" not in words:
+    if "--wandb" not in words and not is_trial(command):
         raise UserError(f"{where}: command lacks --wandb, so no run would report its score; add it")
     if not any(word in ARGUMENTS for word in words):
         raise UserError(f"{where}: command lacks ${{args}}, so every run would be the same; add it at the end")

@@ -13,6 +13,7 @@ MOST = 1e300
 """A bound of a range."""
 FRONT = ("${env}", "/usr/bin/env")
 """What may stand before `mesozoic`: it looks for the program on the PATH."""
+TRAIN, TRIAL = ["mesozoic", "train"], ["mesozoic", "sweep", "trial"]
 ARGUMENTS = ("${args}", "${args_no_hyphens}", "${args_no_boolean_flags}")
 """W&B's macros for the values of a run."""
 PLAIN = ("constant", "categorical", "int_uniform", "uniform", "log_uniform_values", "log_uniform")
@@ -60,10 +61,34 @@ def read_wandb(config: object, where: str, any_name: bool = False) -> SearchFile
 
 
 def command_words(command: object) -> list[str] | None:
-    """What follows `mesozoic train` in a sweep's command; None if the command is another one, or there is none."""
+    """What follows `mesozoic train` or `mesozoic sweep trial` in a sweep's command; None if it is another one."""
     words = [str(word) for word in command] if isinstance(command, list) else []
     start = 1 if words[:1] and words[0] in FRONT else 0
-    return words[start + 2 :] if words[start : start + 2] == ["mesozoic", "train"] else None
+    for program in (TRAIN, TRIAL):
+        if words[start : start + len(program)] == program:
+            return words[start + len(program) :]
+    return None
+
+
+def is_trial(command: object) -> bool:
+    """Whether a command is `mesozoic sweep trial`."""
+    words = [str(word) for word in command] if isinstance(command, list) else []
+    return TRIAL in (words[:3], words[1:4])
+
+
+def trial_spec_words(words: Sequence[str]) -> list[str]:
+    """The words of a trial as those of a training: without what only trials have."""
+    found: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        name, equals, value = word.partition("=")
+        if name not in ("--species", "--objective", "--seeds-per-trial"):
+            found.append(word)
+            continue
+        value = value if equals else left.pop(0) if left else ""
+        found += [value] if name == "--species" else []
+    return found
 
 
 def without_macros(words: Sequence[str]) -> list[str]:

@@ -132,6 +132,32 @@ def test_failures_in_a_row_take_the_worker_out_and_are_written_down(tmp_path: Pa
     assert code == 0 and "2 budget, 2 failed" in said, said
 
 
+@pytest.mark.e2e
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_trial_that_is_killed_is_a_failure_with_its_reason(tmp_path: Path) -> None:
+    """The others go on, and the sweep comes to its end."""
+    launcher = start(tmp_path, "--parallel", "1", "--pruner", "none", "--trials", "2", "--timesteps", "65536")
+
+    def trial() -> list[int]:
+        found = [place for place in Path("/proc").glob("[0-9]*") if place.name != str(launcher.pid)]
+        return [int(one.name) for one in found if is_trial(one, tmp_path)]
+
+    wait_for(lambda: trained(tmp_path))
+    os.kill(trial()[0], signal.SIGKILL)
+    code, said = finish(launcher)
+    assert code == 0 and "1 budget, 1 failed" in said, said
+    assert "its process ended with exit code 137" in records(tmp_path)["1"].why
+    assert records(tmp_path)["1"].state == "failed" and records(tmp_path)["2"].state == "budget"
+
+
+def is_trial(place: Path, folder: Path) -> bool:
+    try:
+        line = (place / "cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return False
+    return " sweep trial " in line and str(folder) in line
+
+
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     """A command in this process."""
     monkeypatch.setattr("sys.argv", ["mesozoic", *arguments])
@@ -188,8 +214,8 @@ def test_the_commands_of_the_docs(
     """Launches as they stand there can start."""
     checkout = Path(__file__).parents[2]
     text = (checkout / "docs" / "sweeps.md").read_text()
-    lines = re.findall(r"^mesozoic (sweep launch .*)$", text, flags=re.MULTILINE)
-    assert lines
+    lines = re.findall(r"^mesozoic (sweep launch(?:-all)? .*)$", text, flags=re.MULTILINE)
+    assert len(lines) >= 3
     monkeypatch.chdir(checkout)
     for line in lines:
         code, said = run(monkeypatch, capsys, *shlex.split(line), "--dry-run")

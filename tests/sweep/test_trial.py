@@ -146,7 +146,11 @@ def test_bad_input_writes_nothing_and_a_folder_of_another_trial_is_refused(tmp_p
     assert not (tmp_path / "bad").exists()
     with pytest.raises(UserError, match="seeds-per-trial 11 is out of range"):
         run_trial(trial_of(seeds=11), tmp_path / "bad", Told())
-    trial_of().record(Told()).save(tmp_path)
+    older = trial_of().record(Told())
+    del older.spec["physics"]  # written before there was a choice
+    older.state = "pruned"
+    older.save(tmp_path)
+    assert run_trial(trial_of(), tmp_path, Told()).state == "pruned"
     with pytest.raises(UserError, match="holds another trial, whose point is"):
         run_trial(trial_of({"ppo.gamma": 0.9}), tmp_path, Told())
     (tmp_path / "trial.json").write_text("{")

@@ -145,7 +145,10 @@ class _Launcher:
                 self._board.say(f"trial {found.id} on worker {worker.share.number}: {described(found.point)}")
 
     def _over(self, worker: Worker, ticket: Ticket, stopping: bool) -> None:
+        crashed = worker.ended is None
         state, value, lower, why = worker.outcome()
+        if crashed and not stopping:
+            self._folder.note_crash(self._plan.stage, ticket.id, why)
         if state == "pre-empted" or (stopping and state == "failed"):
             self._study.hand_back(ticket)
             self._board.say(f"trial {ticket.id} stopped; it will go on from its checkpoint")

@@ -1,0 +1,163 @@
+"""`mesozoic sweep launch-all`: sweep the stages of an animal one after the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mesozoic.cli.options import (
+    EvalFreq,
+    Objective,
+    OutputDir,
+    SeedsPerTrial,
+    StartPolicy,
+    SweepSpecies,
+    TrainArguments,
+    TrainSeed,
+    Worlds,
+    path_option,
+    whole_option,
+)
+
+PER_STAGE = re.compile(r"--(trials|timesteps|parallel)-stage([1-9][0-9]?)(?:=(.*))?")
+
+
+def launch_all(
+    context: typer.Context,
+    arguments: TrainArguments = None,
+    species: SweepSpecies = None,
+    search_space_file: Annotated[Path | None, path_option("JSON with blocks stage1, stage2, ...")] = None,
+    search_space: Annotated[str | None, typer.Option(help="The JSON itself.")] = None,
+    trials: Annotated[int | None, whole_option("Of each stage; --trials-stageN for one.")] = None,
+    timesteps: Annotated[int | None, whole_option("Budget of a training; --timesteps-stageN for one stage.")] = None,
+    n_envs: Worlds = None,
+    eval_freq: EvalFreq = None,
+    parallel: Annotated[str, typer.Option(help="Trials side by side, or auto; --parallel-stageN for one.")] = "auto",
+    sampler: Annotated[str | None, typer.Option(help="tpe, random or grid.")] = None,
+    pruner: Annotated[str | None, typer.Option(help="asha, hyperband or none.")] = None,
+    objective: Objective = "score",
+    seeds_per_trial: SeedsPerTrial = 1,
+    seed: TrainSeed = 0,
+    backend: Annotated[str | None, typer.Option(help="auto, jax or sb3.")] = None,
+    algorithm: Annotated[str | None, typer.Option(help="ppo; sb3 also has sac.")] = None,
+    physics: Annotated[str | None, typer.Option(help="native, mjx-warp, mjx-jax or auto.")] = None,
+    load: StartPolicy = None,
+    override: Annotated[list[str] | None, typer.Option(help="section.key=value for every trial.")] = None,
+    output_dir: OutputDir = None,
+    storage: Annotated[str | None, typer.Option(help="As of 'sweep launch'.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on where an earlier call stopped; else that is set aside.")] = True,
+    max_failures: Annotated[int, typer.Option(help="In a row, after which a worker is taken out.", min=1)] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all stages, start nothing.")] = False,
+) -> None:
+    """Sweep stage 1, then 2 from its winner's policy, then 3. Run the same command again to go on."""
+    from mesozoic.cli.sweep_launch_command import read_parallel
+    from mesozoic.cli.sweep_trial_command import one_species
+    from mesozoic.run.spec import DEFAULT_SPECIES
+    from mesozoic.run.words import sort_arguments
+    from mesozoic.sweep.chain import set_aside, stages_of
+    from mesozoic.sweep.plan import SweepPlan, SweepRequest
+
+    options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
+    tokens, own = per_stage([*(arguments or []), *context.args])
+    word, more = sort_arguments(tokens, override or [], options, "sweep launch-all")
+    animal = one_species(word, species) or DEFAULT_SPECIES
+    requests = {
+        stage: SweepRequest(
+            species=animal,
+            stage=stage,
+            file=search_space_file,
+            text=search_space,
+            trials=own.get(("trials", stage), trials),
+            timesteps=own.get(("timesteps", stage), timesteps),
+            n_envs=n_envs,
+            eval_freq=eval_freq,
+            parallel=own.get(("parallel", stage), read_parallel(parallel)),
+            sampler=sampler,
+            pruner=pruner,
+            objective=objective,
+            seeds=seeds_per_trial,
+            seed=seed,
+            backend=backend,
+            algorithm=algorithm,
+            physics=physics,
+            load=load,
+            overrides=tuple(more),
+        )
+        for stage in stages_of(animal)
+    }
+    unknown(own, list(requests), animal)
+
+    from mesozoic.sweep.best import curriculum_command
+    from mesozoic.sweep.chain import final_overrides, plans_of, run_chain
+    from mesozoic.sweep.engines.board import Board
+    from mesozoic.sweep.engines.local import refuse_incomplete, run_local
+    from mesozoic.sweep.sweep_folder import SweepFolder, new_sweep_folder
+
+    plans_of(requests)
+    if dry_run:
+        typer.echo(f"{animal}, stages {', '.join(map(str, requests))}: all can be swept; dry run: nothing was started")
+        return
+    path = output_dir or new_sweep_folder(animal)
+    if not resume and (aside := set_aside(path)) is not None:
+        typer.echo(f"the earlier sweep is kept as {aside}", err=True)
+    folder = SweepFolder(path)
+
+    def sweep(plan: SweepPlan) -> None:
+        board = Board(f"{animal} stage {plan.stage}", plan.budget * plan.seeds)
+        for note in plan.notes:
+            board.say(note)
+        refuse_incomplete(run_local(plan, folder, storage, None, max_failures, board), path)
+
+    winners = run_chain(requests, folder, sweep, lambda line: typer.echo(line, err=True))
+    for winner in winners:
+        typer.echo(f"stage {winner.stage}: trial {winner.trial} {winner.state}, {objective} {winner.value:.4f}")
+        typer.echo(f"  policy {path / winner.policy}")
+    spec = {"species": animal, "backend": backend or "auto", "algorithm": algorithm or "ppo"}
+    typer.echo(f"\n{curriculum_command(spec, final_overrides(winners))}")
+
+
+def per_stage(tokens: Sequence[str]) -> tuple[list[str], dict[tuple[str, int], int]]:
+    """The tokens without those like `--trials-stage2 10`, and what these say.
+
+    Raises:
+        UserError: one has no whole number.
+    """
+    from mesozoic.errors import UserError, shown
+    from mesozoic.run.words import whole_number
+
+    left, others = list(tokens), []
+    found: dict[tuple[str, int], int] = {}
+    while left:
+        token = left.pop(0)
+        match = PER_STAGE.fullmatch(token)
+        if match is None:
+            others.append(token)
+            continue
+        text = match[3] if match[3] is not None else left.pop(0) if left else ""
+        try:
+            value = whole_number(text)
+            if value < 1:
+                raise ValueError
+        except (ValueError, OverflowError):
+            name = token.partition("=")[0]
+            raise UserError(f"{name} '{shown(text)}' is no whole number above 0; give for example {name} 10") from None
+        found[match[1], int(match[2])] = value
+    return others, found
+
+
+def unknown(own: dict[tuple[str, int], int], stages: Sequence[int], species: str) -> None:
+    """Refuse options for stages that the animal does not have.
+
+    Raises:
+        UserError: naming the first.
+    """
+    from mesozoic.errors import UserError
+
+    there = ", ".join(map(str, stages))
+    for name, stage in own:
+        if stage not in stages:
+            raise UserError(f"--{name}-stage{stage}: {species} has no stage {stage}; it has {there}")

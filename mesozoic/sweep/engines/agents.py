@@ -1,0 +1,52 @@
+"""Agents of a W&B sweep on this machine, side by side: one for each GPU, or as many as asked for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mesozoic.job.processes import code_of, die_with_parent
+from mesozoic.job.stopping import Stopping
+from mesozoic.sweep.engines.shares import VISIBLE, shares
+
+
+def run_agents(
+    sweep: str, parallel: int | None, max_hours: float | None, results: Path | None, say: Callable[[str], object]
+) -> int:
+    """Run agents until the sweep has nothing left for them; the worst of their exit codes (see `agent.py`).
+
+    Args:
+        parallel: how many; None: one for each GPU, else one for every two cores.
+        results: where run folders go; None: `~/mesozoic-runs`.
+    """
+    each = shares(parallel)
+    say(f"{len(each)} agents of {sweep}")
+    environment = {**os.environ, "SLOTS": str(len(each)), "MAX_HOURS": "" if max_hours is None else f"{max_hours:g}"}
+    environment |= {} if results is None else {"RESULTS": str(results.absolute())}
+    with Stopping() as stopping:
+        agents = [
+            subprocess.Popen(
+                [sys.executable, "-m", "mesozoic.sweep.agent", sweep],
+                env={**environment, **({VISIBLE: one.gpu} if one.gpu else {})},
+                start_new_session=True,  # Ctrl-C is for this process, which passes it on once
+                preexec_fn=die_with_parent,
+            )
+            for one in each
+        ]
+        asked = False
+        while any(agent.poll() is None for agent in agents):
+            if stopping.begun and not asked:
+                asked = True
+                for agent in agents:
+                    if agent.poll() is None:
+                        agent.send_signal(signal.SIGTERM)
+            for agent in agents:
+                if agent.poll() is None:
+                    stopping.kill_if_due(agent, say)
+            time.sleep(0.2)
+    return max(code_of(agent.returncode) for agent in agents)
