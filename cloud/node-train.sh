@@ -10,8 +10,6 @@ refuse() {
   echo "error: $*" >&2
   exit 2
 }
-[ "${SKYPILOT_NUM_NODES:-1}" = 1 ] ||
-  refuse "training runs on one machine, and num_nodes is $SKYPILOT_NUM_NODES; launch it without --num-nodes"
 [ -x "$python" ] || refuse "mesozoic is not installed on this machine; run there: bash cloud/node-setup.sh"
 
 # A job that was given no GPU leaves those of the machine alone, as on a node of a Slurm cluster that others use too.
@@ -20,4 +18,8 @@ if [ "${SKYPILOT_NUM_GPUS_PER_NODE:-}" = 0 ]; then export CUDA_VISIBLE_DEVICES="
 # The task's id stays the same when a managed job is moved, and a managed job is moved when it exits with 75 (see
 # train-managed.yaml): for a machine that is taken away, and for three crashes.
 export JOB_ID="${SKYPILOT_TASK_ID:-}" JOB_MOVES="${SKYPILOT_MANAGED_JOB_ID:+3}"
+
+# With num_nodes above 1 this runs on every machine. The first address is that of machine 0, which leads.
+ips="${SKYPILOT_NODE_IPS:-}"
+export JOB_MACHINES="${SKYPILOT_NUM_NODES:-1}" JOB_RANK="${SKYPILOT_NODE_RANK:-0}" JOB_FIRST="${ips%%$'\n'*}"
 exec "$python" -m mesozoic.job

@@ -21,7 +21,7 @@ class Stop:
     """Why a run stops before its end: by a `signal`, because its time is over, or because it is not worth more.
 
     Attributes:
-        why: for people; signal: its number.
+        why: for people; signal: its number, if this process got it.
     """
 
     reason: Literal["signal", "time over", "pruned"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mesozoic.config import split_overrides
 from mesozoic.errors import Problems, UserError, shown
+from mesozoic.run.machines.hosts import Hosts
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.words import read_path
 
@@ -82,6 +83,9 @@ JOB_ID = "JOB_ID"
 """Set by the service's shell script: stays the same when the service runs the job again on another machine."""
 MOVES = "JOB_MOVES"
 """Set by the service's shell script: how often the service may be asked to run a job that crashed again."""
+MACHINES, RANK, FIRST = "JOB_MACHINES", "JOB_RANK", "JOB_FIRST"
+"""Set by the service's shell script for a job on several machines: how many, the number of this one, from 0, and the
+address of the first."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Job:
         max_hours: hours of the job on all its machines together; None: no limit.
         wandb: whether metrics go to W&B.
         job_id: empty where nothing runs the job again under the same name.
+        hosts: this machine among those of the job; None if it has one only. The first one counts hours and crashes.
         moves: None where the service does not move jobs; else how many crashes it may answer with another machine.
     """
 
@@ -103,6 +108,12 @@ class Job:
     wandb: bool = False
     job_id: str = ""
     moves: int | None = None
+    hosts: Hosts | None = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this machine has the run folder, and knows how the job goes."""
+        return self.hosts is None or self.hosts.rank == 0
 
 
 def read_job(environment: Mapping[str, str]) -> Job:
@@ -137,8 +148,14 @@ def read_job(environment: Mapping[str, str]) -> Job:
         max_hours = read_hours(given["MAX_HOURS"])
     except UserError as error:
         wrong.append(str(error))
+    hosts = None
+    try:
+        hosts = _hosts(environment, environment.get(JOB_ID, "") or run_name)
+    except UserError as error:
+        wrong.append(str(error))
     if wrong:
         raise Problems(wrong)
+    follows = hosts is not None and hosts.rank > 0
     for name, path in (("TIMESTEPS", "curriculum.timesteps"), ("N_ENVS", "stage.n_envs")):
         if given[name]:
             overrides.append(f"{path}={int(given[name])}")
@@ -156,10 +173,11 @@ def read_job(environment: Mapping[str, str]) -> Job:
             load=read_path(given["LOAD"]) if given["LOAD"] else None,
         ),
         run=results / run_name,
-        max_hours=max_hours,
+        max_hours=None if follows else max_hours,
         wandb=bool(environment.get(SECRET)),
         job_id=environment.get(JOB_ID, ""),
-        moves=_moves(environment.get(MOVES, "")),
+        moves=None if follows else _moves(environment.get(MOVES, "")),
+        hosts=hosts,
     )
 
 
@@ -194,6 +212,24 @@ def read_hours(text: str) -> float | None:
             f"MAX_HOURS={shown(text)} is not a number of hours above 0; give for example --env MAX_HOURS=2.5"
         )
     return hours
+
+
+def _hosts(environment: Mapping[str, str], job: str) -> Hosts | None:
+    """This machine among those of a job on several.
+
+    Raises:
+        UserError: the service says of it what makes no sense.
+    """
+    count, rank = environment.get(MACHINES, "") or "1", environment.get(RANK, "") or "0"
+    first = environment.get(FIRST, "").strip()
+    if count == "1":
+        return None
+    if not (WHOLE.fullmatch(count) and WHOLE.fullmatch(rank) and int(rank) < int(count) and first):
+        raise UserError(
+            f"{MACHINES}={shown(count)}, {RANK}={shown(rank)} and {FIRST}={shown(first)} name no machine of a job;"
+            f" the service sets them, for example {MACHINES}=2 {RANK}=0 {FIRST}=10.0.0.1"
+        )
+    return Hosts(int(rank), int(count), first, job)
 
 
 def _moves(text: str) -> int | None:

@@ -1,16 +1,21 @@
 """What the exit code of a job says to the service that runs it.
 
 0: trained to its end. 2: bad input, or a disk that is full or read-only; again would end the same way.
-75: stopped with a checkpoint, because MAX_HOURS is over or the machine is taken away; run it again to go on.
+75: stopped with a checkpoint, because MAX_HOURS is over or a machine is taken away; run it again to go on.
 128 + signal: stopped by that signal, with a checkpoint if it was SIGTERM, SIGINT or SIGHUP. Else: it crashed.
 
 Where the service itself moves jobs (`JOB_MOVES` is set), 75 is what makes it rent another machine. There a machine that
 is taken away and a few crashes end with 75, and MAX_HOURS, which limits what is paid for, ends with 143.
+
+Of a job on several machines only the first one ever ends with 75. The others end with what it ended with if that is 0
+or 2, else with 69: whether the job is worth another try is the first one's to say.
 """
 
 from __future__ import annotations
 
 import signal
+
+from mesozoic.run.machines.line import LOST
 
 BAD_INPUT = 2
 AGAIN = 75
@@ -41,6 +46,8 @@ def exit_code(
         if moves is None:
             return 128 + stopped_by, f"stopped by {name}; the same command goes on from its checkpoint"
         return AGAIN, f"stopped by {name} from outside; asking for another machine"
+    if trained == LOST and moves is None:
+        return AGAIN, "another machine of this job is gone; the same command goes on from the last checkpoint"
     if moves is None or trained in HOPELESS:
         return trained, ""
     if crashes <= moves:

@@ -23,6 +23,9 @@ from mesozoic.job.exit_codes import AGAIN, BAD_INPUT, HOPELESS, exit_code
 from mesozoic.job.processes import code_of, die_with_parent
 from mesozoic.job.record import FILE, Record, read_record, write_record
 from mesozoic.job.stopping import GRACE, Stopping
+from mesozoic.run.machines.line import LOST
+
+ABORTED = 128 + signal.SIGABRT
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,14 @@ class Limits:
         silence: without any sign of progress until a training counts as hung. Compiling, one iteration and one
             evaluation each take minutes at most.
         heartbeat: between two lines that say how far training is.
+        linger: for which a machine that is not the job's first one stays after a failure. A service ends all machines
+            as soon as one has failed, and the first one is to say how the job ended.
     """
 
     grace: float = GRACE
     silence: float = 3600.0
     heartbeat: float = 60.0
+    linger: float = 30.0
 
 
 class Supervisor:
@@ -122,6 +128,11 @@ class Supervisor:
                 hung, watched.heard = True, now - self._limits.silence + 10
 
     def _end(self, trained: int, watched: Watched) -> int:
+        if not self._job.leads:
+            return self._end_following(trained)
+        if self._job.hosts is not None and trained == ABORTED:
+            self._say("JAX ended the training, as it does when another machine is gone")
+            trained = LOST
         time_over = self._is_over() and trained not in (0, BAD_INPUT)
         crashed = trained not in (0, AGAIN, *HOPELESS) and not time_over and self._stopping.signal is None
         if crashed:
@@ -143,6 +154,16 @@ class Supervisor:
             self._say(f"files in {self._job.run}, how it went in {self._job.run / FILE}")
         return code
 
+    def _end_following(self, trained: int) -> int:
+        """The exit code of a machine that is not the first; it leaves no trace, and asks for nothing."""
+        if trained in (0, BAD_INPUT):
+            return trained
+        name = "" if self._stopping.signal is None else signal.Signals(self._stopping.signal).name
+        why = f"stopped by {name}" if name else f"ended with exit code {trained}"
+        self._say(f"{why}; how the job ended is for its first machine to say")
+        time.sleep(self._limits.linger)
+        return LOST if self._stopping.signal is None else 128 + self._stopping.signal
+
     def _note(self, watched: Watched) -> None:
         """The first word from the training means that the run folder is this job's."""
         if watched.facts and not self._begun:
@@ -151,7 +172,7 @@ class Supervisor:
         self._record.warnings = watched.warnings
 
     def _write(self) -> None:
-        if self._begun:
+        if self._begun and self._job.leads:
             self._record.seconds = self._earlier + time.monotonic() - self._began
             with contextlib.suppress(OSError):  # a full disk is for the training to report
                 write_record(self._job.run, self._record)

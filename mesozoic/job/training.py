@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mesozoic.errors import UserError, ending_of, shown
 from mesozoic.job.environment import Job, in_job_words, read_job
@@ -19,12 +20,19 @@ from mesozoic.job.events import Events
 from mesozoic.job.record import summary
 from mesozoic.job.reporter import SAY, JobReporter
 from mesozoic.job.wandb_names import named_wandb
+from mesozoic.run.machines.follower import follow
+from mesozoic.run.machines.hosts import Hosts
+from mesozoic.run.machines.leader import Leader
+from mesozoic.run.machines.line import leave
 from mesozoic.run.spec import RunSpec
 from mesozoic.sim.physics import NATIVE, WARP, gpu_here
 
 
-def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
+def train(job: Job, events: Events, left: float | None, leader: Leader | None) -> list[dict[str, Any]]:
     """Train the stages that the job asks for, and return what each `metrics.json` says.
+
+    Args:
+        leader: of the job's other machines.
 
     Raises:
         UserError: bad input; nothing was written.
@@ -39,7 +47,7 @@ def train(job: Job, events: Events, left: float | None) -> list[dict[str, Any]]:
     refuse_without_gpu(wanted)
     limit = None if left is None else TimeLimit(left / 3600.0)
     sinks = {**FILES, **named_wandb(job)}
-    results = start(wanted, job.run, sinks=sinks, reporter=JobReporter(events), limit=limit)
+    results = start(wanted, job.run, sinks=sinks, reporter=JobReporter(events), limit=limit, leader=leader)
     if wanted.stage is None:
         SAY(f"results {job.run / RESULTS_FILE}")
     return results
@@ -86,7 +94,10 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     events = Events(options.events)
     try:
-        for result in train(read_job(os.environ), events, options.left):
+        job = read_job(os.environ)
+        if job.hosts is not None:
+            with_machines(job, job.hosts, events, options.left)
+        for result in train(job, events, options.left, None):
             events.send(result=summary(result))
     except (Exception, KeyboardInterrupt) as error:
         ending = ending_of(error)
@@ -95,6 +106,26 @@ def main(arguments: Sequence[str]) -> int:
         print(in_job_words(ending[0]), file=sys.stderr)
         return ending[1]
     return 0
+
+
+def with_machines(job: Job, hosts: Hosts, events: Events, left: float | None) -> NoReturn:
+    """Train together with the job's other machines, and end this process: as the first one, or as one that follows."""
+    leader, code, why = None, 0, "the training is over"
+    try:
+        if hosts.rank:
+            leave(follow(hosts, JobReporter(events)))
+        leader = Leader.meet(hosts, SAY)
+        for result in train(job, events, left, leader):
+            events.send(result=summary(result))
+    except (Exception, KeyboardInterrupt) as error:
+        why, code = ending_of(error) or (f"{type(error).__name__}: {error}", 1)
+        why = in_job_words(why)
+        if code == 1:
+            traceback.print_exc()
+        print(why, file=sys.stderr, flush=True)
+    if leader is not None:
+        leader.end(code, why)
+    leave(code)
 
 
 if __name__ == "__main__":

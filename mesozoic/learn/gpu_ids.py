@@ -43,13 +43,22 @@ def chosen(gpu_ids: str) -> tuple[int, ...]:
     """
     import jax
 
-    numbers, there = numbers_in(gpu_ids), jax.local_devices()
+    numbers = numbers_in(gpu_ids)
+    counts = [len(jax.local_devices(process_index=machine)) for machine in range(machines())]
     if numbers is None:
-        return tuple(range(len(there)))
+        if len(set(counts)) > 1:
+            listed = ", ".join(map(str, counts))
+            raise UserError(f"--gpu-ids all: the machines have {listed} devices; name those that all of them have")
+        return tuple(range(counts[0]))
     for number in numbers:
-        if number >= len(there):
-            seen = ", ".join(f"{i} ({device.device_kind})" for i, device in enumerate(there))
-            raise UserError(f"--gpu-ids {shown(gpu_ids)}: there is no device {number} here; JAX sees {seen}; {HOW}")
+        for machine, count in enumerate(counts):
+            if number >= count:
+                there = jax.local_devices(process_index=machine)
+                seen = ", ".join(f"{i} ({device.device_kind})" for i, device in enumerate(there))
+                where = "here" if len(counts) == 1 else f"on machine {machine}"
+                raise UserError(
+                    f"--gpu-ids {shown(gpu_ids)}: there is no device {number} {where}; JAX sees {seen}; {HOW}"
+                )
     return numbers
 
 

@@ -13,10 +13,11 @@ from mesozoic.files import write_bytes
 from mesozoic.run.display import Reporter
 from mesozoic.run.folder import StageFolder
 from mesozoic.run.interrupt import Interrupts
+from mesozoic.run.machines.leader import Leader
 from mesozoic.run.sinks import OpenSink
 from mesozoic.run.sinks.table import FILES
 from mesozoic.run.stage_spec import StageSpec
-from mesozoic.run.stop import Stops, TimeLimit, error_of
+from mesozoic.run.stop import Stops, TimeLimit, error_of, nobody
 from mesozoic.run.train_stage import train_stage
 
 RESULTS_FILE = "collected_results.csv"
@@ -53,6 +54,7 @@ def run_curriculum(
     sinks: Mapping[str, OpenSink] = FILES,
     reporter: Reporter | None = None,
     limit: TimeLimit | None = None,
+    leader: Leader | None = None,
 ) -> list[dict[str, Any]]:
     """Train the stages in `run`, and return what each `metrics.json` says.
 
@@ -62,7 +64,7 @@ def run_curriculum(
 
     Args:
         stages: in order, as `problems.resolve` made them; each begins from the policy of the one before.
-        sinks, reporter, limit: see `train_stage`; the limit holds for all stages together.
+        sinks, reporter, limit, leader: see `train_stage`; the limit holds for all stages together.
 
     Raises:
         UserError: files of another run lie there.
@@ -71,11 +73,11 @@ def run_curriculum(
     results: list[dict[str, Any]] = []
     load = stages[0].load
     with Interrupts() as interrupts:
-        stops = Stops(interrupts, limit)
+        stops = Stops(interrupts, limit, others=nobody if leader is None else leader.signalled)
         for stage in stages:
             if results and (stop := stops.now()) is not None:
                 raise error_of(stop)
-            result = train_stage(replace(stage, load=load), run, resume, sinks, reporter, limit)
+            result = train_stage(replace(stage, load=load), run, resume, sinks, reporter, limit, leader=leader)
             results.append(result)
             write_bytes(run / RESULTS_FILE, results_table(results).encode())
             if strict and not result["stage_passed"]:

@@ -12,6 +12,7 @@ from mesozoic.run.auto_physics import choose
 from mesozoic.run.curriculum import run_curriculum
 from mesozoic.run.display import Display, Reporter
 from mesozoic.run.folder import choose_run_folder, start_of
+from mesozoic.run.machines.leader import Leader
 from mesozoic.run.problems import notes, resolve
 from mesozoic.run.sinks import OpenSink
 from mesozoic.run.sinks.table import FILES
@@ -31,6 +32,7 @@ def start(
     reporter: Reporter | None = None,
     limit: TimeLimit | None = None,
     watch: Watch | None = None,
+    leader: Leader | None = None,
 ) -> list[dict[str, Any]]:
     """Check a specification and train what it says: one stage, or a curriculum.
 
@@ -39,6 +41,7 @@ def start(
         sinks: where metrics go; default: the files of the run folder.
         limit: of time, for all stages together.
         watch: of one stage: is told of each evaluation, and may stop the training.
+        leader: of the other machines that train with this one.
 
     Returns:
         What `metrics.json` says, of each stage.
@@ -54,5 +57,5 @@ def start(
     what = "curriculum" if spec.stage is None else f"stage{spec.stage}"
     folder = choose_run_folder(run, log_dir, f"{spec.species}-{what}")
     if spec.stage is None:
-        return run_curriculum(stages, folder, strict, resume, sinks or FILES, reporter, limit)
-    return [train_stage(stages[0], folder, resume, sinks or FILES, reporter, limit, watch)]
+        return run_curriculum(stages, folder, strict, resume, sinks or FILES, reporter, limit, leader)
+    return [train_stage(stages[0], folder, resume, sinks or FILES, reporter, limit, watch, leader)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,11 +40,25 @@ class TimeLimit:
         return time.monotonic() - self.began >= 3600.0 * self.hours
 
 
-class Stops:
-    """Answers whether a run is to stop, and why: the first reason stays."""
+def nobody() -> None:
+    """No other machine was told to stop, as there is none."""
 
-    def __init__(self, interrupts: Interrupts, limit: TimeLimit | None = None, watch: Watch | None = None) -> None:
-        self._interrupts, self._limit, self._watch = interrupts, limit, watch
+
+class Stops:
+    """Answers whether a run is to stop, and why: the first reason stays.
+
+    Args:
+        others: a machine that trains with this one and was told to stop, and the signal.
+    """
+
+    def __init__(
+        self,
+        interrupts: Interrupts,
+        limit: TimeLimit | None = None,
+        watch: Watch | None = None,
+        others: Callable[[], tuple[str, int] | None] = nobody,
+    ) -> None:
+        self._interrupts, self._limit, self._watch, self._others = interrupts, limit, watch, others
         self._asked: Stop | None = None
 
     def ask(self, why: str) -> None:
@@ -60,6 +75,8 @@ class Stops:
         """The reason to stop, if there is one."""
         if self._interrupts.received is not None:
             return Stop("signal", signal=self._interrupts.received)
+        if (other := self._others()) is not None:
+            return Stop("signal", f"{other[0]} of this training was told to by {signal.Signals(other[1]).name}")
         if self._asked is not None:
             return self._asked
         if self._limit is not None and self._limit.over():

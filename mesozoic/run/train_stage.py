@@ -19,6 +19,8 @@ from mesozoic.run.devices import devices_of
 from mesozoic.run.display import Display, Reporter
 from mesozoic.run.folder import StageFolder, save_policy
 from mesozoic.run.interrupt import Interrupts
+from mesozoic.run.machines.leader import Leader
+from mesozoic.run.machines.line import MachineLost
 from mesozoic.run.problems import stage_problems
 from mesozoic.run.recorder import RunRecorder
 from mesozoic.run.result import result_of
@@ -26,7 +28,7 @@ from mesozoic.run.sinks import OpenSink, Outcome, Place
 from mesozoic.run.sinks.guard import Guard, close_all
 from mesozoic.run.sinks.table import FILES
 from mesozoic.run.stage_spec import BUDGET, StageSpec
-from mesozoic.run.stop import Stops, TimeLimit, Watch, error_of
+from mesozoic.run.stop import Stops, TimeLimit, Watch, error_of, nobody
 from mesozoic.run.versions import cores, versions
 from mesozoic.sim.physics import PHYSICS
 from mesozoic.sim.samples import Stream
@@ -44,6 +46,7 @@ def train_stage(
     reporter: Reporter | None = None,
     limit: TimeLimit | None = None,
     watch: Watch | None = None,
+    leader: Leader | None = None,
 ) -> dict[str, Any]:
     """Train the stage of `spec` in `run`, and return what `metrics.json` says of it.
 
@@ -56,11 +59,13 @@ def train_stage(
         reporter: tells how it goes; default: a display on standard error.
         limit: of the time that it may take.
         watch: is told of each evaluation, and may stop the training.
+        leader: of the other machines that train with this one.
 
     Raises:
         UserError: bad input, or files of another run; nothing was written. Or the folder was removed meanwhile.
         Diverged: a number became none; a checkpoint of the last finite state was written.
         Stopped: a signal came, or the time is over; a checkpoint was written.
+        MachineLost: another machine is gone; the last checkpoint is there.
     """
     if wrong := stage_problems(spec):
         raise Problems(wrong)
@@ -80,7 +85,8 @@ def train_stage(
         elif (aside := folder.set_aside()) is not None:
             reporter.say(f"the earlier run is kept as {aside}")
         folder.begin({**record, "config": spec.config.model_dump(mode="json")})
-        return _train(spec, folder, record, warm_start, saved, sinks, reporter, Stops(interrupts, limit, watch))
+        stops = Stops(interrupts, limit, watch, nobody if leader is None else leader.signalled)
+        return _train(spec, folder, record, warm_start, saved, sinks, reporter, stops, leader)
 
 
 def _train(
@@ -92,10 +98,15 @@ def _train(
     sinks: Mapping[str, OpenSink],
     reporter: Reporter,
     stops: Stops,
+    leader: Leader | None,
 ) -> dict[str, Any]:
     config, seed, plan = spec.config, spec.seed, spec.config.curriculum
     species = get_species(spec.species)
+    if leader is not None:
+        leader.begin(spec)
     learner = spec.kind.make(species, config, seed, warm_start, spec.physics, spec.gpu_ids)
+    if leader is not None:
+        learner = leader.lead(learner)
     checkpoints = Checkpoints(folder.checkpoints, record, saved)
     recorder = RunRecorder(folder, reporter, stops, checkpoints)
     checkpoints.add("learner", learner)
@@ -145,6 +156,9 @@ def _train(
         write_json(folder.metrics, result)
         outcome = "finished"
         return result
+    except MachineLost:
+        outcome = "preempted"
+        raise
     except FileNotFoundError:
         if folder.stands():
             raise

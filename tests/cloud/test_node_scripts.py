@@ -105,10 +105,13 @@ def test_a_machine_without_mesozoic_says_what_to_run(node: Node) -> None:
     assert done.returncode == 2 and "bash cloud/node-setup.sh" in done.stderr
 
 
-def test_several_machines_for_one_training_are_refused(node: Node) -> None:
-    done = node.train(SKYPILOT_NUM_NODES="2")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "num_nodes is 2" in done.stderr
-    assert not (node.home / "arguments").exists()
+def test_each_of_several_machines_hears_which_one_it_is(node: Node) -> None:
+    assert node.train().returncode == 0
+    names = ("JOB_MACHINES", "JOB_RANK", "JOB_FIRST")
+    assert [node.variables[name] for name in names] == ["1", "0", ""]
+    ips = "10.0.0.4\n10.0.0.7\n10.0.0.5"
+    assert node.train(SKYPILOT_NUM_NODES="3", SKYPILOT_NODE_RANK="2", SKYPILOT_NODE_IPS=ips).returncode == 0
+    assert [node.variables[name] for name in names] == ["3", "2", "10.0.0.4"]
 
 
 class Machine:

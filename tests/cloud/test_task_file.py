@@ -94,10 +94,23 @@ def test_what_it_says_is_refused_like_anything_else(file: Path) -> None:
     )
 
 
-def test_it_rents_one_machine(file: Path) -> None:
+@pytest.mark.parametrize("physics", ["native", "auto"])
+def test_several_machines_need_an_engine_that_simulates_on_devices(file: Path, physics: str) -> None:
     file.write_text(file.read_text(encoding="utf-8") + "\nnum_nodes: 2\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"mine\.yaml has num_nodes: 2, and training runs on one machine; remove"):
-        make_plan(read(file), dry_run=True)
+    with pytest.raises(UserError, match=rf"mine\.yaml has num_nodes: 2, and physics '{physics}' .* PHYSICS=mjx-jax"):
+        make_plan(read(file, ("PHYSICS", physics)), dry_run=True)
+
+
+def test_several_machines_are_planned_and_all_of_them_priced(file: Path) -> None:
+    def cheapest() -> float:
+        offers = make_plan(read(file, ("PHYSICS", "mjx-jax")), dry_run=True).offers
+        return min(offer.placement.price or 0.0 for offer in offers)
+
+    one = cheapest()
+    file.write_text(file.read_text(encoding="utf-8") + "\nnum_nodes: 2\n", encoding="utf-8")
+    assert cheapest() == pytest.approx(2 * one)
+    with pytest.raises(UserError, match=r"255 worlds cannot be shared equally by 2 devices; .* N_ENVS=256"):
+        make_plan(read(file, ("PHYSICS", "mjx-jax"), ("N_ENVS", "255")), dry_run=True)
 
 
 @pytest.mark.parametrize(("typed", "spelled"), [("a100", "A100"), ("A100", "A100"), ("a10g", "A10G"), ("zz1", "zz1")])

@@ -77,7 +77,7 @@ def collectives(program: Any) -> list[str]:
 
 
 def inside_loops(program: Any) -> bool:
-    """Whether devices wait for one another in a loop: a collective in a computation that is not the entry."""
+    """Whether devices exchange something in a loop: a collective in a computation that is not the entry."""
     blocks = re.split(r"\n(?=\S)", program.as_text())
     return any(re.search(r" all-(reduce|gather)\(", block) for block in blocks if not block.startswith("ENTRY"))
 
@@ -117,7 +117,8 @@ def main() -> dict[str, Any]:
         "one after many": apart(snapshot(one), snapshot(many), "train/params"),
         "rollout collectives": collectives(many.collector._compiled),
         "rollout waits in loops": inside_loops(many.collector._compiled),
-        "flops": [float(learner._compiled.cost_analysis()["flops"]) for learner in (one, many)],
+        "bytes": [learner.collector._compiled.memory_analysis().argument_size_in_bytes for learner in (one, many)],
+        "gradients are added up": inside_loops(many._compiled),
     }
 
 

@@ -12,7 +12,7 @@ from mesozoic.cloud.ledger import launched, read_ledger, write_ledger
 from mesozoic.cloud.request import TASK_FILE, LaunchRequest
 from mesozoic.cloud.sky.client import CloudClient, Cluster
 from mesozoic.cloud.sky.launch import Submitted, read_request
-from mesozoic.cloud.sky.task import one_machine, settings_of, task_on
+from mesozoic.cloud.sky.task import check_machines, settings_of, task_on
 from mesozoic.errors import UserError
 from mesozoic.run.spec import DEFAULT_SPECIES
 
@@ -67,7 +67,7 @@ def plan_again(
         max_hours=max_hours,
     )
     task = task_on(cluster, request.task_file, request.envs)
-    one_machine(task, request.task_file)
+    check_machines(task, request.task_file)
     return Again(cluster, request, task)
 
 

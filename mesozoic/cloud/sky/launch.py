@@ -16,7 +16,7 @@ from mesozoic.cloud.sky.offers import find_offers, narrow
 from mesozoic.cloud.sky.preflight import Preflight, clouds_to_plan
 from mesozoic.cloud.sky.provider import SkyProvider
 from mesozoic.cloud.sky.quota import quota_sentence, quota_sentences, refuse_without_quota
-from mesozoic.cloud.sky.task import one_machine, settings_of, task_for
+from mesozoic.cloud.sky.task import check_machines, settings_of, task_for
 from mesozoic.cloud.undo import PATIENCE, undone_on_failure
 from mesozoic.errors import UserError
 
@@ -98,7 +98,7 @@ def make_plan(request: LaunchRequest, dry_run: bool = False) -> Plan:
     """
     clouds, missing = clouds_to_plan(request.infra, dry_run)
     task = task_for(request)
-    one_machine(task, request.task_file)
+    check_machines(task, request.task_file)
     offers = find_offers(task, clouds)
     if not isinstance(task.resources, list):  # else the file says what comes first
         offers = cheapest_first(possible(offers, request), request)

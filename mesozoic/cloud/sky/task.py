@@ -13,7 +13,10 @@ from mesozoic.cloud.sky.accelerators import canonical_name, with_canonical_names
 from mesozoic.cloud.sky.client import Cluster
 from mesozoic.cloud.sky.sky_errors import import_sky, plain_errors
 from mesozoic.errors import UserError, did_you_mean
+from mesozoic.learn.gpu_ids import numbers_in
+from mesozoic.learn.kinds import AUTO
 from mesozoic.redact import password_in
+from mesozoic.sim.physics import PHYSICS
 from mesozoic.sweep.wandb_account import PUBLIC_SERVER, server, wandb_key
 
 
@@ -57,16 +60,27 @@ def settings_of(file: Path) -> dict[str, str]:
     return {str(name): "" if value is None else str(value) for name, value in (_read(file).get("envs") or {}).items()}
 
 
-def one_machine(task: Any, file: Path) -> None:
-    """Refuse a task for several machines: training runs on one, and the others would be paid for in vain.
+def check_machines(task: Any, file: Path) -> None:
+    """Refuse several machines where they cannot train together: the others would be paid for in vain.
 
     Raises:
-        UserError: it is one.
+        UserError: the physics simulates on one, or is not chosen yet, or they cannot share the worlds that were given.
     """
-    if task.num_nodes != 1:
+    nodes = int(task.num_nodes)
+    if nodes == 1:
+        return
+    physics, worlds = task.envs.get("PHYSICS") or AUTO, task.envs.get("N_ENVS") or ""
+    if physics not in PHYSICS or not PHYSICS[physics].impl:
         raise UserError(
-            f"{file} has num_nodes: {task.num_nodes}, and training runs on one machine; remove that line, and give"
-            " --gpus for a bigger one"
+            f"{file} has num_nodes: {nodes}, and physics '{physics}' is not sure to simulate on several machines; give"
+            " --env PHYSICS=mjx-jax (or mjx-warp, which is untried on several GPUs), or remove that line"
+        )
+    numbers = numbers_in(task.envs.get("GPU_IDS") or "")
+    devices = nodes * len(numbers or (0,))
+    if worlds.isdecimal() and int(worlds) % devices:
+        raise UserError(
+            f"{file} has num_nodes: {nodes}, and {worlds} worlds cannot be shared equally by {devices} devices; give a"
+            f" multiple of {devices}, for example --env N_ENVS={-(-int(worlds) // devices) * devices}"
         )
 
 

@@ -1,0 +1,1 @@
+"""One training on several machines: the first one leads it, the others follow its orders."""
