@@ -31,6 +31,7 @@ SPACE = {
     "ppo_net_arch": {"type": "categorical", "values": ["small", [16, 16]]},
     "seed": {"type": "discrete", "values": [0, 1]},
 }
+SHIPPED = sorted((Path(__file__).parents[2] / "configs" / "sweeps").glob("*.yaml"))
 TINY = (
     "env.max_episode_steps=20",
     "ppo.n_steps=8",
@@ -57,6 +58,16 @@ def test_the_sweep_on_wandb_is_the_same_search(tmp_path: Path) -> None:
     again = plan_sweep(SweepRequest(file=path))
     assert (again.parameters, again.trials, again.pruner) == (plan.parameters, 3, "hyperband")
     assert (again.spec.species, again.stage, again.budget) == ("velociraptor", 1, 1024)
+
+
+@pytest.mark.skipif(not SHIPPED, reason="needs a checkout")
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_sweep_file_that_ships_is_read_by_every_engine(path: Path) -> None:
+    found = read_sweep(path)
+    plan = plan_sweep(SweepRequest(file=path))
+    assert (plan.trials, plan.pruner) == (found.runs, "hyperband") and found.metric == "sweep/value"
+    assert plan.spec.species in path.stem
+    assert set(wandb_config(plan)["parameters"]) == {one.path for one in plan.parameters}
 
 
 @pytest.mark.parametrize(
