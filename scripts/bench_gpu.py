@@ -81,7 +81,7 @@ def cases(species: list[str], impls: list[str], worlds: list[int]) -> list[Case]
         for case in plan
         if case.species in species and case.impl in impls and (case.kinds == parity or case.worlds in worlds)
     ]
-    known = {(case.impl, case.worlds) for case in plan}
+    known = {(case.impl, case.worlds) for case in plan if case.kinds != parity}
     others = [Case(*BALANCE, impl, n) for impl in impls for n in worlds if (impl, n) not in known]
     return wanted + [case for case in others if case.species in species]
 

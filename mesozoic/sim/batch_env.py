@@ -102,8 +102,7 @@ class BatchEnv:
             np, self.anatomy, self.env, self.task_state, action, self.ramp, advance
         )
         self.task_state, self._observation = step.state, step.observation
-        done = step.terminated | step.truncated
-        if self._auto_reset and done.any():
+        if self._auto_reset and (done := step.terminated | step.truncated).any():
             self._begin(done)
         return task.transition_of(np, step, self._observation)
 

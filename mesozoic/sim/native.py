@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,9 +52,10 @@ class NativeEngine:
         self._site_pos = self._batch.bind("site_xpos")
         self._geom_pos = self._batch.bind("geom_xpos")
         self._xpos, self._xmat = self._batch.bind("xpos"), self._batch.bind("xmat")
+        self._substeps = np.array(self.anatomy.substeps, dtype=np.float64)
         self._foot_force = np.zeros((n, len(self.anatomy.foot_sensors)))
-        self._foot_geoms = [list(geoms) for geoms in self.anatomy.foot_geoms]
-        self._sites = list(self.anatomy.strike_site_ids)
+        self._foot_geoms, self._foot_sensors = Groups(self.anatomy.foot_geoms), Groups(self.anatomy.foot_sensors)
+        self._sites = np.array(self.anatomy.strike_site_ids)
         self._touching = np.flatnonzero(self.model.geom_contype | self.model.geom_conaffinity)
         self._friction: NDArray[np.float64] | None = None
         self._batch.reset()
@@ -83,7 +84,7 @@ class NativeEngine:
         self._qpos[mask], self._qvel[mask] = qpos, qvel
         self._ctrl[mask] = self.anatomy.home_ctrl
         self._batch.forward(mask)
-        self._foot_force[mask] = self._feet(self._sensordata)[mask]
+        self._foot_force[mask] = self._foot_sensors.sum(self._sensordata)[mask]
 
     def step(
         self, ctrl: NDArray[np.float32], push: NDArray[np.float32], active: NDArray[np.bool_] | None = None
@@ -94,11 +95,11 @@ class NativeEngine:
         """
         self._ctrl[:] = ctrl
         self._force[:, self.anatomy.torso_id, :3] = push
-        total = np.zeros_like(self._sensordata)
+        total = np.zeros(self._sensordata.shape)
         for _ in range(self.anatomy.substeps):
             self._batch.step(active)
             total += self._sensordata
-        self._foot_force = self._feet(total) / self.anatomy.substeps
+        self._foot_force = self._foot_sensors.sum(total) / self._substeps
 
     def sensed(self, mask: NDArray[np.bool_] | None = None) -> Sensed:
         """What the worlds, or those of `mask` [n], look like now, float32."""
@@ -110,10 +111,10 @@ class NativeEngine:
                 qvel=qvel.astype(np.float32),
                 foot_force=self._foot_force[at].astype(np.float32),
                 actuator_force=self._actuator_force[at].astype(np.float32),
-                site_pos=self._site_pos[at][:, self._sites].astype(np.float32),
-                foot_pos=np.stack([geoms[:, g].mean(axis=1) for g in self._foot_geoms], axis=1, dtype=np.float32),
+                site_pos=self._site_pos[at].take(self._sites, axis=1).astype(np.float32),
+                foot_pos=self._foot_geoms.mean(geoms).astype(np.float32),
                 clearance=clearance(np, self.anatomy, self._xpos[at], self._xmat[at]).astype(np.float32),
-                diverged=broken(np, qpos, qvel) | self._warning[at][:, :, 1].any(axis=1),
+                diverged=broken(np, qpos, qvel) | np.logical_or.reduce(self._warning[at][:, :, 1], axis=1),
             )
 
     def pose(self) -> NDArray[np.float32]:
@@ -159,6 +160,23 @@ class NativeEngine:
         assert self._friction is not None
         self._friction[np.ix_(np.flatnonzero(mask), self._touching, np.array([0]))] = friction[:, None, None]
 
-    def _feet(self, sensordata: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Vertical floor force on each foot, [n, nfeet]."""
-        return np.stack([sensordata[:, list(s)].sum(axis=1) for s in self.anatomy.foot_sensors], axis=1)
+
+class Groups:
+    """Groups of columns, such as those of each foot.
+
+    Args:
+        columns: the indices of each group; none is empty.
+    """
+
+    def __init__(self, columns: Sequence[Sequence[int]]) -> None:
+        self._column = np.array([i for group in columns for i in group])
+        size = np.array([len(group) for group in columns])
+        self._first, self._size = np.cumsum(size) - size, size[None, :, None].astype(np.float64)
+
+    def sum(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums over each group of `table` [n, m, ...], [n, groups, ...]."""
+        return np.add.reduceat(table.take(self._column, axis=1), self._first, axis=1)
+
+    def mean(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Means over each group of `table` [n, m, k], [n, groups, k]."""
+        return self.sum(table) / self._size

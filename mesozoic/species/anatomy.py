@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -75,20 +76,20 @@ class Anatomy:
     hip_height: float
     mass: float
 
-    @property
+    @cached_property
     def nj(self) -> int:
         return self.nq - FREE_QPOS
 
-    @property
+    @cached_property
     def weight(self) -> float:
         return self.mass * self.gravity
 
-    @property
+    @cached_property
     def speed_unit(self) -> float:
         """sqrt(g*h) in m/s: the speed at which the Froude number is 1."""
         return float(np.sqrt(self.gravity * self.hip_height))
 
-    @property
+    @cached_property
     def time_unit(self) -> float:
         """sqrt(h/g) in seconds."""
         return float(np.sqrt(self.hip_height / self.gravity))

@@ -6,13 +6,41 @@ No function writes into an array it was given.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
+
+from mesozoic.task.constants import single
 
 Array = Any
 """A float32, int32 or bool array of numpy or jax.numpy."""
 
 XP = Any
 """The module `numpy` or `jax.numpy`."""
+
+
+def columns(xp: XP, parts: Sequence[Array]) -> Array:
+    """Arrays [n] of one type side by side, [n, len(parts)]."""
+    if xp is not np:
+        return xp.stack(parts, axis=1)
+    table = np.empty((len(parts[0]), len(parts)), dtype=parts[0].dtype)  # for one world a fifth of the time of `stack`
+    for i, part in enumerate(parts):
+        table[:, i] = part
+    return table
+
+
+def mean(xp: XP, rows: Array) -> Array:
+    """Means of float32 rows [n, k], [n]."""
+    return xp.add.reduce(rows, axis=1) / single(rows.shape[1])
+
+
+def nowhere(xp: XP, mask: Array) -> bool:
+    """Whether `mask` is known to hold nowhere, so that what is done where it holds may be left out.
+
+    False under `jax.numpy`, where nothing is known of values while a function is compiled.
+    """
+    return xp is np and not np.count_nonzero(mask)
 
 
 class Sensed(NamedTuple):

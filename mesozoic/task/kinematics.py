@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, Kinematics, Sensed, TaskState
+from mesozoic.task.arrays import XP, Array, Kinematics, Sensed, TaskState, columns, nowhere
+from mesozoic.task.constants import single
 
-TINY = 1e-6
+ONE, TWO, TINY = single(1.0), single(2.0), single(1e-6)
 AHEAD = np.array([1.0, 0.0], dtype=np.float32)
-NEAR = 2.0
+NEAR = single(2.0)
 """Hip heights; a target farther than this is observed by its direction and horizontal distance only."""
 
 
@@ -20,53 +21,76 @@ def kinematics(xp: XP, anatomy: Anatomy, state: TaskState, sensed: Sensed) -> Ki
     velocity in the body frame]` (MuJoCo documentation, "Floating objects").
     """
     qpos, qvel = sensed.qpos, sensed.qvel
-    w, x, y, z = (qpos[:, i] for i in (3, 4, 5, 6))
-    # Rows of the rotation matrix from torso to world frame.
-    r00, r01, r02 = 1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)
-    r10, r11, r12 = 2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)
-    r20, r21, r22 = 2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)
-    speed, length = anatomy.speed_unit, anatomy.hip_height
-    vx, vy, vz = (qvel[:, i] / speed for i in (0, 1, 2))
-    wx, wy, wz = (qvel[:, i] * anatomy.time_unit for i in (3, 4, 5))
-    lin_vel = [r00 * vx + r10 * vy + r20 * vz, r01 * vx + r11 * vy + r21 * vz, r02 * vx + r12 * vy + r22 * vz]
-    dx, dy = state.target[:, 0] - qpos[:, 0], state.target[:, 1] - qpos[:, 1]
-    distance = xp.sqrt(dx * dx + dy * dy)
-    ahead = xp.maximum(distance, TINY)
+    to_world = _rotation(xp, qpos[:, 3:7])
+    r00, r10, up = to_world[:, 0, 0], to_world[:, 1, 0], to_world[:, 2]
+    length = single(anatomy.hip_height)
+    moving, turning = qvel[:, 0:3] / single(anatomy.speed_unit), qvel[:, 3:6] * single(anatomy.time_unit)
+    ahead = state.target - qpos[:, 0:3]
+    dx, dy, squares = ahead[:, 0], ahead[:, 1], ahead * ahead
+    level = squares[:, 0] + squares[:, 1]
+    distance = xp.sqrt(level)
     heading = xp.sqrt(r00 * r00 + r10 * r10)
     scale = xp.maximum(heading * distance, TINY)
-    dz = state.target[:, 2] - qpos[:, 2]
-    span = xp.sqrt(dx * dx + dy * dy + dz * dz)
-    nearness = xp.minimum(1.0 / length, NEAR / xp.maximum(span, TINY))
-    near = [r00 * dx + r10 * dy + r20 * dz, r01 * dx + r11 * dy + r21 * dz, r02 * dx + r12 * dy + r22 * dz]
-    direction = xp.stack([(r00 * dx + r10 * dy) / scale, (r00 * dy - r10 * dx) / scale], axis=1)
+    span = xp.sqrt(level + squares[:, 2])
+    nearness = xp.minimum(single(1.0 / anatomy.hip_height), NEAR / xp.maximum(span, TINY))
+    direction = columns(xp, [(r00 * dx + r10 * dy) / scale, (r00 * dy - r10 * dx) / scale])
     reach = sensed.site_pos - state.target[:, None, :]
-    ox, oy = qpos[:, 0] - state.origin[:, 0], qpos[:, 1] - state.origin[:, 1]
     return Kinematics(
-        gravity=xp.stack([-r20, -r21, -r22], axis=1),
-        lin_vel=xp.stack(lin_vel, axis=1),
-        ang_vel=xp.stack([wx, wy, wz], axis=1),
-        yaw_rate=r20 * wx + r21 * wy + r22 * wz,
-        height=qpos[:, 2] / anatomy.home_qpos[2],
+        gravity=-up,
+        lin_vel=_in_torso(to_world, moving),
+        ang_vel=turning,
+        yaw_rate=_dot(up, turning),
+        height=qpos[:, 2] / anatomy.home_qpos[2:3],
         clearance=sensed.clearance / length,
-        ground_speed=xp.sqrt(vx * vx + vy * vy),
-        approach_speed=(vx * dx + vy * dy) / ahead,
+        ground_speed=_level_length(xp, moving),
+        approach_speed=(moving[:, 0] * dx + moving[:, 1] * dy) / xp.maximum(distance, TINY),
         target_dir=direction,
         target_distance=distance / length,
-        target_near=xp.stack(near, axis=1) * nearness[:, None],
-        gap=xp.min(xp.sqrt(xp.sum(reach * reach, axis=2)), axis=1) / length,
-        displacement=xp.sqrt(ox * ox + oy * oy) / length,
-        foot_load=sensed.foot_force / anatomy.weight,
-        foot_lift=(sensed.foot_pos[:, :, 2] - anatomy.foot_height) / length,
+        target_near=_in_torso(to_world, ahead) * nearness[:, None],
+        gap=xp.minimum.reduce(xp.sqrt(xp.add.reduce(reach * reach, axis=2)), axis=1) / length,
+        displacement=_level_length(xp, qpos[:, 0:2] - state.origin) / length,
+        foot_load=sensed.foot_force / single(anatomy.weight),
+        foot_lift=(sensed.foot_pos[:, :, 2] - anatomy.foot_height[None]) / length,
     )
+
+
+def _rotation(xp: XP, quaternion: Array) -> Array:
+    """The rotation matrix from torso to world frame, [n, 3, 3]."""
+    w, around = quaternion[:, 0:1], xp.concatenate([quaternion[:, 1:4], quaternion[:, 1:3]], axis=1)  # x y z x y
+    twice = TWO * around
+    squares, turns = around * twice, (w * twice)[:, 2:5]
+    products = around[:, 0:3] * twice[:, 1:4]
+    more, less = products + turns, products - turns  # of xy and wz, yz and wx, zx and wy
+    same = ONE - (squares[:, 1:4] + squares[:, 2:5])
+    rows = [(same, 0), (less, 0), (more, 2), (more, 0), (same, 1), (less, 1), (less, 2), (more, 1), (same, 2)]
+    return columns(xp, [part[:, i] for part, i in rows]).reshape(-1, 3, 3)
+
+
+def _in_torso(to_world: Array, vector: Array) -> Array:
+    """A vector [n, 3] of the world frame in the torso's own."""
+    parts = to_world * vector[:, :, None]
+    return parts[:, 0] + parts[:, 1] + parts[:, 2]
+
+
+def _level_length(xp: XP, vector: Array) -> Array:
+    squares = vector * vector
+    return xp.sqrt(squares[:, 0] + squares[:, 1])
+
+
+def _dot(a: Array, b: Array) -> Array:
+    products = a * b
+    return products[:, 0] + products[:, 1] + products[:, 2]
 
 
 def mechanical_power(xp: XP, anatomy: Anatomy, sensed: Sensed) -> Array:
     """Sum of |torque * velocity| over the servos, [n] watts: a parked joint costs nothing, a fighting one does."""
-    return xp.sum(xp.abs(sensed.actuator_force * sensed.qvel[:, anatomy.actuator_qvel]), axis=1)
+    return xp.add.reduce(xp.abs(sensed.actuator_force * sensed.qvel[:, anatomy.actuator_qvel]), axis=1)
 
 
 def hide_target(xp: XP, kin: Kinematics, gone: Array) -> Kinematics:
     """The same, with the target straight ahead at distance 0 where it is `gone` [n]."""
+    if nowhere(xp, gone):
+        return kin
     return kin._replace(
         target_dir=xp.where(gone[:, None], AHEAD, kin.target_dir),
         target_distance=xp.where(gone, 0.0, kin.target_distance),

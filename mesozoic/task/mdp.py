@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, Sensed, Step, TaskState
+from mesozoic.task.arrays import XP, Array, Sensed, Step, TaskState, nowhere
+from mesozoic.task.constants import whole
 from mesozoic.task.control import clip_action, servo_targets
 from mesozoic.task.gait_clock import advance
 from mesozoic.task.kinematics import hide_target, kinematics
@@ -77,27 +78,29 @@ def judge(
     so that nothing of it that is not finite leaves this function, not even its action. `ramp`,
     a number or a float32 scalar array, scales the terms of locomotion and behaviour.
     """
-    action = xp.where(sensed.diverged[:, None], 0.0, clip_action(xp, action))
-    sensed = _mask_diverged(xp, anatomy, sensed)
+    action = clip_action(xp, action)
+    if not nowhere(xp, sensed.diverged):
+        action = xp.where(sensed.diverged[:, None], 0.0, action)
+        sensed = _mask_diverged(xp, anatomy, sensed)
     before = state
-    state = state._replace(step=state.step + 1, prev_action=action, phase=advance(env, anatomy, state.phase))
+    state = state._replace(step=state.step + whole(1), prev_action=action, phase=advance(env, anatomy, state.phase))
     seen = kinematics(xp, anatomy, state, sensed)
-    kin = hide_target(xp, seen, before.struck >= 0)
-    reasons = end_reasons(env, kin, sensed.diverged)
+    kin = hide_target(xp, seen, before.struck >= whole(0))
+    reasons = end_reasons(xp, env, kin, sensed.diverged)
     fallen = reduce(or_, reasons.values())
     hit, struck = strike(xp, env, state, kin, fallen)
-    succeeded = (struck >= hold_steps(anatomy, env)) & ~fallen
+    succeeded = (struck >= whole(hold_steps(anatomy, env))) & ~fallen
     state = state._replace(gap=kin.gap, foot_pos=sensed.foot_pos, struck=struck)
     context = RewardContext(anatomy, env, sensed, kin, before, state, fallen, hit, succeeded)
     terminated = fallen | succeeded
     return Step(
         state=state,
-        observation=observe(xp, anatomy, env, state, sensed, hide_target(xp, seen, struck >= 0)),
+        observation=observe(xp, anatomy, env, state, sensed, hide_target(xp, seen, struck >= whole(0))),
         rewards=rewards(xp, env, context, ramp),
         reasons=reasons,
         succeeded=succeeded,
         terminated=terminated,
-        truncated=(state.step >= env.max_episode_steps) & ~terminated,
+        truncated=(state.step >= whole(env.max_episode_steps)) & ~terminated,
     )
 
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import FREE_QPOS, FREE_QVEL, Anatomy
 from mesozoic.task.arrays import XP, Array, Kinematics, Sensed, TaskState
+from mesozoic.task.constants import single
 from mesozoic.task.gait_clock import clock, commanded_speed
 
-TARGET_REACH = 10.0
+TARGET_REACH = single(10.0)
 """Distances to the target are observed up to this many hip heights."""
 
 
@@ -57,14 +58,14 @@ def observation_size(anatomy: Anatomy) -> int:
 
 def observe(xp: XP, anatomy: Anatomy, env: EnvSection, state: TaskState, sensed: Sensed, kin: Kinematics) -> Array:
     """Fill the observation, float32 [n, nobs]. Everything in it is egocentric and of order one."""
-    joint_pos = sensed.qpos[:, FREE_QPOS:] - anatomy.home_qpos[FREE_QPOS:]
-    joint_vel = sensed.qvel[:, FREE_QVEL:] * anatomy.time_unit
+    joint_pos = sensed.qpos[:, FREE_QPOS:] - anatomy.home_qpos[None, FREE_QPOS:]
+    joint_vel = sensed.qvel[:, FREE_QVEL:] * single(anatomy.time_unit)
     reach = xp.minimum(kin.target_distance, TARGET_REACH) / TARGET_REACH
     parts = [
         kin.gravity,
         kin.lin_vel,
         kin.ang_vel,
-        kin.height[:, None] - 1.0,
+        kin.height[:, None] - single(1.0),
         joint_pos,
         joint_vel,
         kin.foot_load,

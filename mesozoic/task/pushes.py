@@ -6,7 +6,8 @@ import math
 
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
-from mesozoic.task.arrays import XP, Array, TaskState
+from mesozoic.task.arrays import XP, Array, TaskState, nowhere
+from mesozoic.task.constants import once, single, whole
 
 UNIFORMS_PER_PUSH = 3
 
@@ -18,6 +19,7 @@ def push_count(anatomy: Anatomy, env: EnvSection) -> int:
     return max(1, math.floor(env.max_episode_steps * anatomy.dt / env.push_interval + 1e-9))
 
 
+@once
 def push_steps(anatomy: Anatomy, env: EnvSection) -> int:
     """Control steps that one push lasts."""
     return max(1, round(env.push_duration / anatomy.dt))
@@ -51,7 +53,9 @@ def push_force(xp: XP, anatomy: Anatomy, env: EnvSection, state: TaskState) -> A
     """
     duration = push_steps(anatomy, env)
     since = state.step[:, None] - state.push_start
-    active = (since >= 0) & (since < duration)
-    newtons = anatomy.mass / (duration * anatomy.dt)
-    force = xp.sum(xp.where(active[:, :, None], state.push_velocity, 0.0), axis=1) * newtons
+    active = (since >= whole(0)) & (since < whole(duration))
+    if nowhere(xp, active):
+        return xp.zeros((len(active), 3), dtype=xp.float32)
+    newtons = single(anatomy.mass / (duration * anatomy.dt))
+    force = xp.sum(xp.where(active[:, :, None], state.push_velocity, single(0.0)), axis=1) * newtons
     return xp.concatenate([force, xp.zeros_like(force[:, :1])], axis=1)

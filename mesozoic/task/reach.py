@@ -7,9 +7,11 @@ import math
 from mesozoic.config import EnvSection
 from mesozoic.species.anatomy import Anatomy
 from mesozoic.task.arrays import XP, Array, Kinematics, TaskState
+from mesozoic.task.constants import once, single, whole
 from mesozoic.task.kinematics import tilt_cosine
 
 
+@once
 def hold_steps(anatomy: Anatomy, env: EnvSection) -> int:
     """Control steps that the animal must stay up after it has reached the target."""
     return max(1, round(env.hold_time / anatomy.dt))
@@ -21,8 +23,9 @@ def strike(xp: XP, env: EnvSection, state: TaskState, kin: Kinematics, fallen: A
     Only an upright animal can; one that topples over the target does not count.
     """
     if not env.has_target:
-        return xp.zeros_like(fallen), state.struck
-    upright = tilt_cosine(kin) >= math.cos(math.radians(env.reach_tilt))
-    now = (state.struck < 0) & (kin.gap <= env.reach_radius) & upright & ~fallen
-    since = xp.where(state.struck >= 0, state.struck + 1, state.struck)
-    return now, xp.where(now, 0, since).astype(xp.int32)
+        return xp.zeros(fallen.shape, dtype=bool), state.struck
+    upright = tilt_cosine(kin) >= single(math.cos(math.radians(env.reach_tilt)))
+    waiting = state.struck < whole(0)
+    now = waiting & (kin.gap <= single(env.reach_radius)) & upright & ~fallen
+    since = xp.where(waiting, state.struck, state.struck + whole(1))
+    return now, xp.where(now, whole(0), since).astype(xp.int32)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mesozoic.task.arrays import XP, Array
+from mesozoic.task.constants import single, whole
 from mesozoic.task.reward_context import RewardContext
 
-FASTEST = 5.0
+FASTEST, ZERO, ONE, HALF = single(5.0), single(0.0), single(1.0), single(0.5)
 """Speed units; no claw or head draws back faster, except in a world whose physics broke down."""
 
 
@@ -14,8 +15,8 @@ def approach(xp: XP, m: RewardContext) -> Array:
 
     It sums up to the way there and no more, so that neither hovering by the prey nor going back and forth
     earns anything: what is limited is the gain, not the loss of any animal that moves."""
-    closed = (m.before.gap - m.after.gap) * (m.anatomy.time_unit / m.anatomy.dt)
-    return xp.where(m.before.struck < 0, xp.clip(closed, -FASTEST, 1.0), 0.0)
+    closed = (m.before.gap - m.after.gap) * single(m.anatomy.time_unit / m.anatomy.dt)
+    return xp.where(m.before.struck < whole(0), xp.minimum(xp.maximum(closed, -FASTEST), ONE), ZERO)
 
 
 def proximity(xp: XP, m: RewardContext) -> Array:
@@ -25,4 +26,4 @@ def proximity(xp: XP, m: RewardContext) -> Array:
 
 def task(xp: XP, m: RewardContext) -> Array:
     """Half of the bonus for reaching the target, half for still standing a moment later."""
-    return 0.5 * (m.hit.astype(xp.float32) + m.succeeded.astype(xp.float32))
+    return HALF * (m.hit.astype(xp.float32) + m.succeeded.astype(xp.float32))

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mesozoic.config import EnvSection
 from mesozoic.task import balance_terms as balance
 from mesozoic.task import reach_terms as reach
 from mesozoic.task import walk_terms as walk
 from mesozoic.task.arrays import XP, Array
+from mesozoic.task.constants import once, single
 from mesozoic.task.reward_context import RewardContext
 
 TERMS: dict[str, Callable[[XP, RewardContext], Array]] = {
@@ -51,6 +53,7 @@ def weight_key(term: str) -> str:
     return BONUS_KEYS.get(term, f"{term}_weight")
 
 
+@once
 def active_terms(env: EnvSection) -> dict[str, float]:
     """Terms whose weight is not zero, and the weight. Others are not computed."""
     weights = {term: float(getattr(env, weight_key(term))) for term in TERMS}
@@ -60,5 +63,13 @@ def active_terms(env: EnvSection) -> dict[str, float]:
 def rewards(xp: XP, env: EnvSection, context: RewardContext, ramp: Array | float = 1.0) -> dict[str, Array]:
     """Weighted terms, name -> [n] float32; those of `RAMPED` count by `ramp`, a number or a float32 scalar."""
     share = xp.asarray(ramp, dtype=xp.float32)
-    weighted = {term: np.float32(weight) * TERMS[term](xp, context) for term, weight in active_terms(env).items()}
-    return {term: value * share if term in RAMPED else value for term, value in weighted.items()}
+    weighted = {}
+    for term, weight in _float32_weights(env).items():
+        value = weight * TERMS[term](xp, context)
+        weighted[term] = value * share if term in RAMPED else value
+    return weighted
+
+
+@once
+def _float32_weights(env: EnvSection) -> dict[str, NDArray[np.float32]]:
+    return {term: single(weight) for term, weight in active_terms(env).items()}

@@ -31,6 +31,7 @@ from mesozoic.sim.native import NativeEngine
 from mesozoic.sim.native_env import native_env
 from mesozoic.sim.samples import Stream
 from mesozoic.species import get_species, load_stage, species_names
+from mesozoic.species.simulator import mujoco
 from mesozoic.task import mdp, push_force, servo_targets
 from mesozoic.task.balance_terms import posture
 from mesozoic.task.observe import observe
@@ -44,24 +45,23 @@ RESET = 5e-4
 
 
 class Setting(NamedTuple):
-    """What is held against the native engine, and how close it is: `share` of the worlds agree within `most` in 20
-    free steps, half of them within a tenth of it.
+    """What is held against the native engine.
 
     `exact`: with the model's own solver options, and with native MuJoCo's frame of steep contacts, of which MJX has
-    another: then nothing is left that differs, and falling worlds agree as well.
+    another: then nothing is left that differs.
     """
 
     impl: str
     exact: bool
-    share: float
-    most: float
     bits: int = 32
 
 
-EXACT = Setting("jax", exact=True, share=1.0, most=5e-3)
-DOUBLE = Setting("jax", exact=True, share=1.0, most=1e-4, bits=64)
-TRAINED_ON = Setting("jax", exact=False, share=0.6, most=1e-3)
-WARP = Setting("warp", exact=False, share=0.6, most=1e-3)
+EXACT = Setting("jax", exact=True)
+DOUBLE = Setting("jax", exact=True, bits=64)
+TRAINED_ON = Setting("jax", exact=False)
+WARP = Setting("warp", exact=False)
+STEEP = 55.0
+"""Degrees; beyond 60, MJX has another contact frame."""
 
 
 @cache
@@ -97,6 +97,20 @@ def _actions(name: str, stage: int) -> Callable[[NDArray[np.float32]], NDArray[n
     return act
 
 
+def _on_steep_toe(native: BatchEnv) -> NDArray[np.bool_]:
+    """Worlds that load a foot with a capsule steeper than `STEEP`, [n]."""
+    engine = native.engine
+    assert isinstance(engine, NativeEngine)
+    model, steep = engine.model, np.zeros(engine.n, dtype=bool)
+    turn = np.zeros(9)
+    for foot, geoms in enumerate(engine.anatomy.foot_geoms):
+        for geom in geoms:
+            mujoco.mju_quat2Mat(turn, model.geom_quat[geom])
+            up = engine._xmat[:, model.geom_bodyid[geom]].reshape(-1, 3, 3)[:, 2] @ turn[2::3]
+            steep |= (np.abs(up) > np.sin(np.radians(STEEP))) & (engine._foot_force[:, foot] > 0.0)
+    return steep
+
+
 def _differences(ours: Any, theirs: Any) -> dict[str, NDArray[np.float64]]:
     """Largest difference of each world, by what differs."""
     found = {"observation": np.abs(np.asarray(ours.next_observation) - theirs.next_observation).max(axis=1)}
@@ -119,28 +133,38 @@ def _before(name: str, stage: int) -> tuple[BatchEnv, Callable[[NDArray[np.float
 
 
 def one_step(name: str, stage: int, setting: Setting) -> dict[str, NDArray[np.float64]]:
-    """Differences after one step from the states of native worlds, [steps of worlds whose episode goes on]."""
+    """Differences after one step from the states of native worlds, [m], of those whose episode goes on.
+
+    If the setting is not exact, they are those that stand on no steep toe before and after it.
+    """
     native, act = _before(name, stage)
     assert isinstance(native.engine, NativeEngine)
-    found: dict[str, list[NDArray[np.float64]]] = {"qpos": [], "qvel": [], "foot_force": []}
+    rows: list[dict[str, NDArray[np.float64]]] = []
     key, ramp = jnp.asarray(philox.key_of(SEED, Stream.TRAIN)), jnp.float32(1.0)
     with _device(name, native.env, setting) as device:
         for _ in range(STEPS):
             worlds = continue_native(native, device, SEED)
+            level = ~_on_steep_toe(native)
             action = act(native.observation)
             theirs = native.step(action)
-            physics = device.step(key, worlds, jnp.asarray(action), ramp)[0].now.physics
-            goes_on = ~(theirs.terminated | theirs.truncated)
-            for what, values in found.items():
-                difference = np.abs(np.asarray(getattr(physics, what)) - getattr(native.engine, f"_{what}"))
-                values.append(difference.max(axis=1)[goes_on])
-    return {what: np.concatenate(values) for what, values in found.items()}
+            worlds, ours = device.step(key, worlds, jnp.asarray(action), ramp)
+            row = _differences(ours, theirs)
+            for what in ("qpos", "qvel"):
+                here, there = getattr(worlds.now.physics, what), getattr(native.engine, f"_{what}")
+                row[what] = np.abs(np.asarray(here) - there).max(axis=1)
+            counts = ~(theirs.terminated | theirs.truncated) & (setting.exact | (level & ~_on_steep_toe(native)))
+            rows.append({what: values[counts] for what, values in row.items()})
+    return {what: np.concatenate([row[what] for row in rows]) for what in rows[0]}
 
 
 def compare(
-    name: str, stage: int, setting: Setting, change: Callable[[pytest.MonkeyPatch], None] = lambda patch: None
+    name: str,
+    stage: int,
+    setting: Setting,
+    most: float,
+    change: Callable[[pytest.MonkeyPatch], None] = lambda patch: None,
 ) -> None:
-    """Continue native worlds on both engines with the same actions and hold what comes out against each other.
+    """Continue native worlds on both engines with the same actions: all agree within `most`, half within a tenth.
 
     `change` of the task holds on the device only.
     """
@@ -158,9 +182,8 @@ def compare(
             for what, values in _differences(ours, theirs).items():
                 worst[what] = np.maximum(worst.get(what, 0.0), values)
     for what, values in worst.items():
-        agree = (values <= setting.most).mean()
-        assert agree >= setting.share, f"{what}: {agree:.2f} of the worlds agree, the largest differ by {values.max()}"
-        assert np.median(values) <= setting.most / 10, f"{what}: the median world differs by {np.median(values)}"
+        assert values.max() <= most, f"{what}: the worlds differ by {np.sort(values)[::-1]}"
+        assert np.median(values) <= most / 10, f"{what}: the median world differs by {np.median(values)}"
 
 
 @pytest.mark.parametrize(("name", "stage"), STAGES)
@@ -182,20 +205,13 @@ def test_episodes_begin_alike(name: str, stage: int) -> None:
 
 @pytest.mark.parametrize(("name", "stage"), STAGES)
 def test_twenty_steps_are_alike(name: str, stage: int) -> None:
-    compare(name, stage, EXACT)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", [1, 2, 3])
-def test_most_worlds_are_alike_under_the_options_of_training(stage: int) -> None:
-    """A falling animal stands on a steep toe, whose contact frame differs."""
-    compare("velociraptor", stage, TRAINED_ON)
+    compare(name, stage, EXACT, 5e-3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "stage"), STAGES)
 def test_twenty_steps_are_alike_in_double_precision(name: str, stage: int) -> None:
-    compare(name, stage, DOUBLE)
+    compare(name, stage, DOUBLE, 1e-4)
 
 
 @pytest.mark.parametrize(("name", "stage"), STAGES)
@@ -215,10 +231,23 @@ def test_one_step_is_the_same_in_double_precision(name: str, stage: int) -> None
     assert differ["qvel"].max() < 3e-5 and np.median(differ["qvel"]) < 1e-12
 
 
+def _nearly_alike(differ: dict[str, NDArray[np.float64]]) -> None:
+    """In rare steps the solver stops elsewhere, or a toe is steep in between."""
+    assert len(differ["qvel"]) > 100
+    for what, values in differ.items():
+        assert np.quantile(values, 0.95) < 2e-3 and np.median(values) < 3e-5, f"{what}: {np.sort(values)[::-1][:20]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "stage"), STAGES)
+def test_one_step_is_alike_under_the_options_of_training(name: str, stage: int) -> None:
+    _nearly_alike(one_step(name, stage, TRAINED_ON))
+
+
 @pytest.mark.warp
 @pytest.mark.parametrize(("name", "stage"), STAGES)
-def test_most_worlds_are_alike_on_warp(name: str, stage: int) -> None:
-    compare(name, stage, WARP)
+def test_one_step_is_alike_on_warp(name: str, stage: int) -> None:
+    _nearly_alike(one_step(name, stage, WARP))
 
 
 CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -232,7 +261,7 @@ CHANGES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_on_one_side_only_is_noticed(change: str) -> None:
     with pytest.raises(AssertionError, match=r"observation|reward"):
-        compare("velociraptor", 1, EXACT, change=CHANGES[change])
+        compare("velociraptor", 1, EXACT, 5e-3, change=CHANGES[change])
 
 
 def test_another_reset_on_one_side_only_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -240,6 +240,28 @@ def test_a_failure_is_kept_with_its_reason_and_can_be_tried_once_more(tmp_path: 
     assert (row.state, row.value) == ("passed", 1.5)
 
 
+def test_what_a_silent_machine_had_is_taken_over_and_it_hears_of_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = study_in(tmp_path, plan_of(trials=1))
+    monkeypatch.setattr(silent, "_owner", "elsewhere:1:2")
+    ticket = silent.take()
+    assert ticket is not None
+    other = study_in(tmp_path, plan_of(trials=1))
+    assert other.take() is None, "it has just given a sign of life"
+    monkeypatch.setattr("mesozoic.sweep.engines.study.SILENT", -1.0)
+    other.refresh()
+    again = other.take()
+    assert again is not None and again.point == ticket.point
+    assert silent.report(ticket, 100, 0.5) == "another launcher has taken it over"
+    silent.end(ticket, "pruned", 0.5, "")
+    silent.hand_back(ticket)
+    silent.beat(ticket, at_once=True)
+    other.end(again, "budget", 0.75, "")
+    (row,) = silent.rows()
+    assert (row.state, row.value) == ("budget", 0.75) and silent.take() is None
+
+
 def test_more_trials_can_be_added(tmp_path: Path) -> None:
     study = study_in(tmp_path, plan_of(trials=1))
     first = study.take()

@@ -135,6 +135,8 @@ class Study:
         """Note what a trial is worth by now; the answer is a reason to end it, or None."""
         with storage_errors(self._place), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a step that is reported again
+            if self._is_lost(ticket):
+                return "another launcher has taken it over"
             ticket.trial.report(value, step)
             self.beat(ticket, at_once=True)
             if self._plan.pruner != "none" and ticket.trial.should_prune():
@@ -147,13 +149,16 @@ class Study:
         if at_once or now - ticket.beat > BEAT:
             ticket.beat = now
             with storage_errors(self._place):
-                ticket.trial.set_user_attr("beat", time.time())
+                if not self._is_lost(ticket):
+                    ticket.trial.set_user_attr("beat", time.time())
 
     def end(self, ticket: Ticket, state: str, value: float | None, why: str, lower: float | None = None) -> None:
         """Note how a trial ended for good: passed, budget, pruned or failed."""
         from optuna.trial import TrialState
 
         with storage_errors(self._place):
+            if self._is_lost(ticket):
+                return
             for name, what in (("state", state), ("why", why), ("lower", lower)):
                 ticket.trial.set_user_attr(name, what)
             if state in ("passed", "budget") and value is not None:
@@ -166,6 +171,8 @@ class Study:
         from optuna.trial import TrialState
 
         with storage_errors(self._place):
+            if self._is_lost(ticket):
+                return
             self._study.tell(ticket.trial, state=TrialState.FAIL)
             attrs = {"ticket": ticket.number, "generation": ticket.generation}
             self._study.enqueue_trial(dict(ticket.trial.params), user_attrs=attrs)
@@ -175,6 +182,10 @@ class Study:
         attrs = {"ticket": ticket.number, "generation": ticket.generation + 1}
         with storage_errors(self._place):
             self._study.enqueue_trial(dict(ticket.trial.params), user_attrs=attrs)
+
+    def _is_lost(self, ticket: Ticket) -> bool:
+        """Whether another launcher took it, because this one was silent for long."""
+        return self._storage.get_trial(ticket.trial._trial_id).state.is_finished()
 
     def rows(self) -> list[Row]:
         """All tickets, in order."""
