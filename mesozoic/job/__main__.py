@@ -21,7 +21,8 @@ def say(line: str) -> None:
 def main() -> int:
     """Run the job to its end; its exit code."""
     job = read_job(os.environ)
-    say(f"files go to {job.run}")
+    if job.leads:
+        say(f"files go to {job.run}")
     if job.max_hours is not None:
         say(f"ends itself after {job.max_hours:g} h of training")
     return Supervisor(job, training_command(job), wandb_environment(job, os.environ), say).run()

@@ -28,6 +28,7 @@ SETTINGS = (
     " curriculum.min_avg_episode_length=0 curriculum.eval_episodes=64 curriculum.eval_freq=1000000"
     f" curriculum.save_freq={STEPS}"
 )
+QUICK_COMPILE = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 TOLERANCE = 1e-5
 """Of parameters after one update, between one machine and two."""
 
@@ -54,6 +55,7 @@ class Place:
             **known,
             "PYTHONPATH": paths,
             "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": QUICK_COMPILE,
             "RESULTS": str(self.run(rank).parent),
             "RUN_NAME": "x",
             "STAGE": "1",
