@@ -21,8 +21,10 @@ from random import Random
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from fuzz import cases
+from fuzz.nasty import PRECIOUS
 from fuzz.outcome import SECONDS, before_simulating, last, tally
 
+KEEP = "nobody's business\n"
 Kind = Callable[[Random, cases.Say], "str | None"]
 
 
@@ -46,12 +48,17 @@ def try_case(kind: str, function: Kind, seed: int, number: int, at: Path) -> tup
     os.chdir(at)
     said: list[str] = []
     (at.parent / "last").write_text(f"--seed {seed} --only {kind} --case {number}")
+    precious = at.parent / PRECIOUS
+    precious.write_text(KEEP)
     faulthandler.dump_traceback_later(3 * SECONDS, exit=True)
     try:
         fault = function(Random(f"{seed} {kind} {number}"), said.append)
     finally:
         faulthandler.cancel_dump_traceback_later()
         os.chdir(at.parent)
+    told = any(PRECIOUS in line for line in said)
+    if fault is None and not told and (not precious.is_file() or precious.read_text(errors="replace") != KEEP):
+        fault = "a file outside of its folder was changed"
     return fault, said
 
 
