@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,6 +32,9 @@ BUDGET = "curriculum.timesteps"
 TRIALS = 20
 """Where neither options nor the file say."""
 MOST_TRIALS = 100_000
+JUDGED_AT = 0.4
+"""Share of the budget after which a trial is judged for the first time. At a sixth of it, those that are ahead are
+others than those that end ahead, and the best one is lost: docs/sweeps.md has the figures."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     first_point = {one.path: one.domain.samples()[0] for one in search.parameters}
     (stage,) = resolve(replace(spec, overrides=(*spec.overrides, *_texts(first_point))))
     plan = stage.config.curriculum
+    judged = early.min_iter or max(1, math.ceil(JUDGED_AT * plan.timesteps / plan.eval_freq))
     notes = [f"warning: {one}" for one in warnings(objective, search.parameters)]
     if gate:
         notes.append(f"note: reward weights are searched, so {REWARD_GATE} is left out of every trial's gate")
@@ -171,14 +176,14 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         trials=trials,
         method=method,
         pruner=pruner,
-        first=plan.eval_freq * early.min_iter,
+        first=plan.eval_freq * judged,
         eta=early.eta,
         objective=objective,
         seeds=request.seeds,
         budget=plan.timesteps,
         parallel=_first(request.parallel, search.settings.get("parallel")),
         notes=tuple(notes),
-        first_evaluation=early.min_iter,
+        first_evaluation=judged,
     )
 
 

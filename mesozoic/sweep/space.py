@@ -90,9 +90,9 @@ class Search:
 
 @dataclass(frozen=True)
 class Hyperband:
-    """W&B's early termination: a trial is judged for the first time at its evaluation `min_iter`."""
+    """W&B's early termination: a trial is judged for the first time at its evaluation `min_iter`; None: not said."""
 
-    min_iter: int = 1
+    min_iter: int | None = None
     eta: int = 3
 
 
