@@ -87,6 +87,7 @@ def _run() -> int:
     Raises:
         UserError: also where Typer itself refuses what was typed.
     """
+    _die_with_agent()
     try:
         return int(app(prog_name="mesozoic", standalone_mode=False) or 0)
     except typer.Abort:
@@ -96,6 +97,16 @@ def _run() -> int:
         if mistake is None:
             return UserError.exit_code
         raise mistake from None
+
+
+def _die_with_agent() -> None:
+    """A run of a sweep ends, with a checkpoint, when the agent that started it is killed."""
+    from mesozoic.run.agent_folder import agent_folder
+
+    if agent_folder() is not None:
+        from mesozoic.job.processes import die_with_parent
+
+        die_with_parent()
 
 
 def _unheard() -> NoReturn:

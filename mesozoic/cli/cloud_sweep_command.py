@@ -14,9 +14,12 @@ from mesozoic.cli.options import path_option
 def sweep(
     gpus: Annotated[str, typer.Argument(metavar="GPU[:N]", help="A100:8, A100 (one) or CPU:4 (four agents).")] = "A100",
     infra: Annotated[str | None, typer.Option(help="lambda, gcp, aws or slurm, with /REGION.")] = None,
-    sweep_file: Annotated[Path | None, path_option("W&B sweep file; default: cloud/sweep.yaml.", "--sweep")] = None,
+    sweep_file: Annotated[
+        Path | None, path_option("W&B sweep file; default: configs/sweeps/velociraptor_balance.yaml.", "--sweep")
+    ] = None,
     any_command: Annotated[
-        bool, typer.Option("--any-command", help="Take a sweep file that runs something else than mesozoic train.")
+        bool,
+        typer.Option("--any-command", help="Take a sweep file that runs something else than trials."),
     ] = False,
     nodes: Annotated[int, typer.Option(help="Machines of that size.", min=1)] = 1,
     pool: Annotated[bool, typer.Option("--pool", help="A SkyPilot managed pool instead of a cluster.")] = False,

@@ -17,6 +17,7 @@ def agent(
     gpus: Annotated[str, typer.Option(help="all: an agent for each GPU (without any: for every two cores).")] = "all",
     parallel: Annotated[int | None, typer.Option(help="Agents side by side, instead.", min=1, max=256)] = None,
     max_hours: Annotated[float | None, typer.Option(help="After which runs save a checkpoint and agents end.")] = None,
+    max_failures: Annotated[int, typer.Option(help="In a row, after which an agent ends.", min=1)] = 3,
     output_dir: Annotated[Path | None, path_option("Where run folders go; default: ~/mesozoic-runs.")] = None,
 ) -> None:
     """Run trials of a W&B sweep until it has none left. Exit code 1 if one failed, 143 if it was stopped."""
@@ -26,6 +27,6 @@ def agent(
     if gpus != "all" and not (gpus.isdecimal() and 1 <= int(gpus[:4]) <= 256):
         raise UserError(f"--gpus '{shown(gpus)}' is no number of GPUs; give all, or for example --gpus 4")
     count = parallel or (int(gpus) if gpus != "all" else None)
-    code = run_agents(sweep, count, max_hours, output_dir, typer.echo)
+    code = run_agents(sweep, count, max_hours, max_failures, output_dir, typer.echo)
     if code:
         raise typer.Exit(code)

@@ -10,6 +10,7 @@ from mesozoic.cli.options import (
     Algorithm,
     Backend,
     EvalFreq,
+    GpuIds,
     Objective,
     OutputDir,
     Physics,
@@ -42,6 +43,7 @@ def trial(
     backend: Backend = "auto",
     algorithm: Algorithm = "ppo",
     physics: Physics = "native",
+    gpu_ids: GpuIds = "",
     eval_freq: EvalFreq = None,
     save_freq: SaveFreq = None,
     output_dir: OutputDir = None,
@@ -76,6 +78,7 @@ def trial(
         backend=backend,
         algorithm=algorithm,
         physics=physics,
+        gpu_ids=gpu_ids,
         overrides=(*(override or []), *stage_flags(flags), *point),
         load=load,
     )

@@ -15,6 +15,7 @@ from typing import Any
 from mesozoic.errors import UserError
 from mesozoic.files import clear_asides, write_bytes, write_json
 from mesozoic.learn.policy import Policy
+from mesozoic.run.agent_folder import agent_folder
 from mesozoic.run.lock import Held, file_lock
 
 POLICIES = (r"stage(\d+)_final\.zip", r"best_model\.zip")
@@ -180,13 +181,16 @@ def save_files(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def choose_run_folder(output_dir: Path | None, log_dir: Path | None, name: str) -> Path:
-    """`--output-dir` wins; else a new folder `--log-dir`/<name>-<time>; else `runs`/<name>-<time>.
+    """`--output-dir` wins; else a new folder `--log-dir`/<name>-<time>; else that of a sweep's agent; else
+    `runs`/<name>-<time>.
 
     The new folder is made at once, so that two runs begun in the same second have two.
 
     Raises:
         UserError: it cannot be made.
     """
+    if output_dir is None and log_dir is None:
+        output_dir = agent_folder()
     if output_dir is not None:
         return output_dir
     parent, stamp = log_dir or Path("runs"), datetime.now().strftime("%Y%m%d-%H%M%S")

@@ -1,17 +1,16 @@
 """One sweep agent on a machine: its share of the cores, `wandb agent`, its end in time, and the truth about its runs.
 
 `python -m mesozoic.sweep.agent ENTITY/PROJECT/SWEEP`; from the environment: SLOTS (agents on this machine),
-MAX_HOURS, RESULTS (a mounted bucket). `wandb agent` exits with 0 after crashes, so the exit code is made here:
-0 all runs finished, 1 a run failed, 2 bad input, 143 stopped by a signal or by MAX_HOURS (runs leave checkpoints).
+MAX_HOURS, MAX_FAILURES (in a row, after which it ends), RESULTS (a mounted bucket). `wandb agent` exits with 0 after
+crashes, so the exit code is made here: 0 all runs finished, 1 a run failed or W&B fell silent, 2 cannot start, 143
+stopped by a signal or by MAX_HOURS (runs leave checkpoints).
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
-import shlex
 import signal
 import socket
 import stat
@@ -20,79 +19,35 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from mesozoic.errors import UserError, shown
 from mesozoic.job.environment import read_hours
 from mesozoic.job.processes import die_with_parent
-from mesozoic.job.stopping import Stopping
+from mesozoic.job.stopping import GRACE, Stopping
+from mesozoic.run.agent_folder import RUNS
 from mesozoic.run.lock import Held, file_lock
 from mesozoic.run.sinks.wandb_sink import without_empty
 from mesozoic.run.unheard import quietly
+from mesozoic.sweep.agent_runs import AgentRuns, Ending
 from mesozoic.sweep.engines.shares import share_of
-from mesozoic.sweep.trial import FOLDER, RECORD, STOPPED
 from mesozoic.sweep.wandb_account import wandb_key
-from mesozoic.sweep.wandb_sweep import Sweep, sweep_state
+from mesozoic.sweep.wandb_format import is_trial
+from mesozoic.sweep.wandb_sweep import Sweep, SweepFacts, sweep_facts, sweep_state
 
 say = quietly(lambda line: print(line, flush=True))
 
 
-@dataclass
-class Outcomes:
-    """How the runs of one agent ended: W&B run -> exit code, None while it runs or if nobody saw it end."""
-
-    codes: dict[str, int | None] = field(default_factory=dict)
-    pids: dict[str, int] = field(default_factory=dict)
-    silent: list[str] = field(default_factory=list)
-    """Runs that trained to their end but of which W&B heard nothing: the sweep learned nothing from them."""
-
-    def failed(self) -> list[str]:
-        return [run for run, code in self.codes.items() if code != 0 and code not in STOPPED] + self.silent
-
-    def sentence(self) -> str:
-        """For the job's log."""
-        if not self.codes:
-            return "the sweep had no run left for this agent"
-        stopped = [run for run, code in self.codes.items() if code in STOPPED]
-        finished = [run for run, code in self.codes.items() if code == 0]
-        parts = [f"{len(finished)} of {len(self.codes)} runs finished"]
-        parts += [f"stopped early: {', '.join(stopped)}"] if stopped else []
-        parts += [f"FAILED: {', '.join(f'{run} ({self._how(run)})' for run in self.failed())}"] if self.failed() else []
-        return "; ".join(parts)
-
-    def _how(self, run: str) -> str:
-        code = self.codes[run]
-        return "reported nothing to W&B" if code == 0 else "killed" if code is None else f"exit {code}"
-
-
-def read_outcomes(record: Path) -> Outcomes:
-    """What the runs of an agent wrote down (see `trial`)."""
-    found = Outcomes()
-    for line in record.read_text(encoding="utf-8").splitlines() if record.exists() else []:
-        facts = json.loads(line)
-        run = str(facts["run"])
-        found.codes[run] = facts.get("code")
-        if "pid" in facts:
-            found.pids[run] = int(facts["pid"])
-    return found
-
-
-def silent_runs(sweep: str, outcomes: Outcomes) -> list[str]:
-    """Of the runs that finished here, those that W&B knows nothing good of; none if it does not answer.
-
-    A training never stops because W&B does not take its metrics, so its exit code says nothing about that.
-    """
-    finished = [run for run, code in outcomes.codes.items() if code == 0]
-    if not finished:
-        return []
-    entity, project, number = sweep.split("/")
-    try:
-        states = sweep_state(Sweep(number, entity, project, ""), wandb_key() or "")[1]
-    except UserError as error:
-        say(f"whether the runs arrived at W&B is not known: {error}")
-        return []
-    return [run for run in finished if states.get(run) not in ("finished", "running")]
+MAX_FAILURES = 3
+LOOK_SECONDS = 5.0
+"""Between two looks at the runs."""
+SILENCE = 120.0
+"""Seconds without a run after which the server is asked; if it does not answer, the agent ends."""
+LEAVE_SECONDS = 30.0
+"""Given to `wandb agent` to end when no run holds it up."""
+STOPPED = 128 + signal.SIGTERM
+OVER = ("finished", "failed", "crashed", "killed")
+"""States of runs that W&B hands out no more."""
 
 
 def slots_folder() -> Path:
@@ -144,81 +99,126 @@ def pin(slot: int, slots: int) -> str:
     return f"{len(mine)} of {len(cores)} cores"
 
 
-def read_slots(text: str) -> int:
-    """How many agents work on this machine; one if the text is empty.
+def read_count(name: str, text: str, default: int) -> int:
+    """A whole number above 0 from the environment variable `name`; `default` if the text is empty.
 
     Raises:
-        UserError: it is no whole number above 0.
+        UserError: it is none.
     """
     if text and not re.fullmatch(r"[1-9][0-9]{0,5}", text):
-        raise UserError(f"SLOTS={shown(text)} is not a whole number above 0; correct it, or leave it empty")
-    return int(text or 1)
+        raise UserError(f"{name}={shown(text)} is not a whole number above 0; correct it, or leave it empty")
+    return int(text or default)
 
 
 class Agent:
-    """Runs `wandb agent` until it ends, a signal comes or the time is over.
+    """Runs `wandb agent` until it ends, a signal comes, the time is over, or it is no use to go on.
+
+    Args:
+        count: runs that it takes at most; None: as many as the sweep has.
+        max_failures: in a row, after which it ends.
 
     Attributes:
-        record: the file in which its runs write down how they ended.
         why_stopped: the signal's name, or MAX_HOURS; empty if nobody stopped it.
+        broken: a sentence, if it is no use to go on.
     """
 
-    def __init__(self, sweep: str, folder: Path, hours: float | None) -> None:
-        self._sweep, self._folder = sweep, folder
-        self._deadline = None if hours is None else time.monotonic() + 3600.0 * hours
-        self._asked: set[int] = set()
-        self.record = folder / "runs.jsonl"
-        self.why_stopped = ""
+    def __init__(
+        self, sweep: Sweep, key: str, folder: Path, runs: AgentRuns, count: int | None, max_failures: int
+    ) -> None:
+        self.sweep, self.key, self._folder, self._runs = sweep, key, folder, runs
+        self._count, self._max_failures = count, max_failures
+        self._idle_since = self._looked = time.monotonic()
+        self._leave_at: float | None = None
+        self._interrupted = False
+        self.why_stopped = self.broken = ""
 
-    def run(self, runs: Path) -> int:
+    def run(self, runs: Path, hours: float | None, trials: bool) -> int:
         """Start the agent with `runs` as the place of run folders; its exit code."""
+        deadline = None if hours is None else time.monotonic() + 3600.0 * hours
+        count = [] if self._count is None else [f"--count={self._count}"]
         with Stopping() as stopping:
             agent = subprocess.Popen(
-                [sys.executable, "-m", "wandb", "agent", self._sweep],
-                cwd=self._folder,
-                env=self._environment(runs),
+                [sys.executable, "-m", "wandb", "agent", "--forward-signals", *count, self.sweep.path],
+                cwd=runs,
+                env=self._environment(runs, trials),
                 start_new_session=True,  # whoever signals the whole group means this process
-                preexec_fn=die_with_parent,
+                preexec_fn=_interrupted_with_parent,
             )
             while agent.poll() is None:
-                if self._deadline is not None and time.monotonic() > self._deadline:
+                if deadline is not None and time.monotonic() > deadline:
                     stopping.time_is_over()
-                if stopping.begun:
-                    self._stop(agent, stopping)
-                    stopping.kill_if_due(agent, say)  # what it started dies with it
+                if stopping.begun and not self.why_stopped:
+                    by = "MAX_HOURS" if stopping.signal is None else signal.Signals(stopping.signal).name
+                    self.why_stopped = by
+                    say(f"stopping ({by}): the run writes its checkpoint")
+                    self._interrupt(agent)
+                stopping.kill_if_due(agent, say)  # what it started dies with it
+                if not stopping.begun and not self.broken and time.monotonic() - self._looked > LOOK_SECONDS:
+                    self._look(agent)
+                if self._leave_at is not None and time.monotonic() > self._leave_at:
+                    agent.kill()
                 time.sleep(0.5)
         return agent.returncode
 
-    def _environment(self, runs: Path) -> dict[str, str]:
-        programs = self._folder / "bin"
-        programs.mkdir(parents=True, exist_ok=True)
-        program = programs / "mesozoic"
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m mesozoic.sweep.trial "$@"\n')
-        program.chmod(0o755)
+    def _look(self, agent: subprocess.Popen[bytes]) -> None:
+        """End it if one run after the other fails, or if the server is gone."""
+        now = self._looked = time.monotonic()
+        failures, why = self._runs.failures_in_a_row(self.states)
+        idle = self._runs.idle()
+        self._idle_since = self._idle_since if idle else now
+        if failures >= self._max_failures:
+            self.broken = f"{failures} runs failed in a row, the last one because: {why}"
+        elif now - self._idle_since > SILENCE:
+            if self.states() is None:
+                self.broken = f"no run for {now - self._idle_since:.0f} s, and W&B does not answer"
+            self._idle_since = self._looked = time.monotonic()
+        if self.broken:
+            self._interrupt(agent)
+            self._leave_at = time.monotonic() + (LEAVE_SECONDS if idle else GRACE)
+
+    def _interrupt(self, agent: subprocess.Popen[bytes]) -> None:
+        """Once: it hands that on to the run that it has, waits for it, and takes no new one."""
+        if not self._interrupted:
+            self._interrupted = True
+            agent.send_signal(signal.SIGINT)
+
+    def states(self) -> dict[str, str] | None:
+        """The states of the sweep's runs on the server; None if it does not answer."""
+        try:
+            return sweep_state(self.sweep, self.key)[1]
+        except UserError as error:
+            say(f"how the runs are is not known: {error}")
+            return None
+
+    def _environment(self, runs: Path, trials: bool) -> dict[str, str]:
+        # W&B's own limits would count a run that early termination stopped; that of a trial ends with 0.
+        own = {"WANDB_AGENT_DISABLE_FLAPPING": "true"}
+        own["WANDB_AGENT_MAX_INITIAL_FAILURES"] = str(self._max_failures if trials else 10**6)
         return {
             **os.environ,
-            "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            **own,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "WANDB_DIR": str(self._folder),
-            RECORD: str(self.record),
-            FOLDER: str(runs),
+            RUNS: str(runs.absolute()),
         }
 
-    def _stop(self, agent: subprocess.Popen[bytes], stopping: Stopping) -> None:
-        """Ask for the end once: interrupted, the agent takes no new run and waits for the one that it has."""
-        if not self.why_stopped:
-            self.why_stopped = "MAX_HOURS" if stopping.signal is None else signal.Signals(stopping.signal).name
-            say(f"stopping ({self.why_stopped}): the run writes its checkpoint")
-            agent.send_signal(signal.SIGINT)
-        outcomes = read_outcomes(self.record)
-        for run, pid in outcomes.pids.items():
-            if outcomes.codes[run] is None and pid not in self._asked:
-                self._asked.add(pid)
-                _send(pid, signal.SIGTERM)
+
+def _interrupted_with_parent() -> None:
+    """An agent that is killed interrupts `wandb agent`, which hands that on to its run and takes no other one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and background shells have it ignored
+    die_with_parent(signal.SIGINT)
 
 
-def _send(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-        os.kill(pid, number)
+def program() -> Path:
+    """The `mesozoic` of this Python, which sweeps run by that name.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = Path(sys.executable).parent / "mesozoic"
+    if not os.access(found, os.X_OK):
+        raise UserError(f"there is no {found}, which runs of a sweep need; install mesozoic: pip install -e '.[sweep]'")
+    return found
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -227,28 +227,65 @@ def main(arguments: Sequence[str]) -> int:
         del os.environ[empty]
     if len(arguments) != 1 or arguments[0].count("/") != 2 or not all(arguments[0].split("/")):
         raise UserError(f"give the sweep as ENTITY/PROJECT/ID, in SWEEP_ID, not '{' '.join(arguments)}'")
-    sweep = arguments[0]
-    slots = read_slots(os.environ.get("SLOTS", "").strip())
+    entity, project, number = arguments[0].split("/")
+    sweep = Sweep(number, entity, project, "")
+    slots = read_count("SLOTS", os.environ.get("SLOTS", "").strip(), 1)
+    max_failures = read_count("MAX_FAILURES", os.environ.get("MAX_FAILURES", "").strip(), MAX_FAILURES)
     hours = read_hours(os.environ.get("MAX_HOURS", "").strip())
-    if wandb_key() is None:
+    key = wandb_key()
+    if key is None:
         raise UserError("there is no key for W&B; export WANDB_API_KEY and give --secret WANDB_API_KEY")
-    runs = Path(os.environ.get("RESULTS") or Path.home() / "mesozoic-runs") / f"sweep-{sweep.rpartition('/')[2]}"
+    program()
+    facts = sweep_facts(sweep, key)
+    count = runs_left(facts)
+    if facts.state in ("FINISHED", "CANCELED") or count == 0:
+        say(f"the sweep is {facts.state.lower()}, {len(facts.runs)} runs: nothing is left for this agent")
+        return 0
+    runs = Path(os.environ.get("RESULTS") or Path.home() / "mesozoic-runs") / f"sweep-{number}"
     claimed = claim_slot(slots, slots_folder())
     slot = claimed[0] if claimed else 0
     cores = pin(slot, slots) if claimed and slots > 1 else "all cores"
     folder = Path(tempfile.mkdtemp(prefix="mesozoic-agent-"))  # W&B's own files; on a bucket they would be slow
     say(f"agent {slot} of {slots} on {socket.gethostname()}, {cores}; run folders in {runs}")
     runs.mkdir(parents=True, exist_ok=True)
-    agent = Agent(sweep, folder, hours)
-    code = agent.run(runs)
-    outcomes = read_outcomes(agent.record)
-    outcomes.silent = silent_runs(sweep, outcomes)
-    say(f"agent {slot}: {outcomes.sentence()}")
+    trials = is_trial(facts.config.get("command"))
+    mine = AgentRuns(number, folder, runs, trials)
+    agent = Agent(sweep, key, folder, mine, count, max_failures)
+    code = agent.run(runs, hours, trials)
+    return _ended(agent, mine, slot, code, max_failures)
+
+
+def _ended(agent: Agent, mine: AgentRuns, slot: int, code: int, max_failures: int) -> int:
+    """Say how the runs of an agent ended; its exit code."""
+    begun = mine.begun()
+    try:
+        facts = sweep_facts(agent.sweep, agent.key) if begun else None
+    except UserError as error:
+        say(f"whether the runs arrived at W&B is not known: {error}")
+        facts = None
+    endings = {run: mine.ending(run, None if facts is None else facts.runs, gone=True) for run in begun}
+    cancelled = facts is not None and facts.state == "CANCELED"
+    if begun and (cancelled or agent.why_stopped) and endings[begun[-1]].how == "failed":
+        endings[begun[-1]] = Ending("stopped")
+    say(f"agent {slot}: {mine.sentence(endings)}" + ("; the sweep was cancelled" if cancelled else ""))
+    failed = sum(one.how == "failed" for one in endings.values())
     if agent.why_stopped:
-        return STOPPED[0]
-    if code != 0 and not outcomes.codes:
+        return STOPPED
+    if not agent.broken and failed >= max_failures and failed == len(endings):
+        agent.broken = f"all {failed} runs failed, the last one: {endings[begun[-1]].why}"
+    if agent.broken:
+        say(f"error: {agent.broken}; mend that, then start the agent again: the sweep goes on")
+    if code != 0 and not begun and not agent.broken:
         say(f"error: wandb agent ended with exit code {code} before any run; see its message above")
-    return 1 if code != 0 or outcomes.failed() else 0
+    return 1 if code != 0 or failed or agent.broken else 0
+
+
+def runs_left(facts: SweepFacts) -> int | None:
+    """How many runs the sweep has left, as counted here; None if it has no limit. Pre-empted ones are left as well."""
+    cap = facts.config.get("run_cap")
+    if not isinstance(cap, int) or isinstance(cap, bool):
+        return None
+    return max(0, cap - sum(state in OVER for state in facts.runs.values()))
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ def run_trial(
         return record
     began, before = time.monotonic(), record.seconds
     record.state, record.why = "running", ""
+    record.save(folder)  # who kills it now leaves no record that says how it ended before
     running = _Running(trial, record, folder, line, stage.config.curriculum.timesteps)
     try:
         for number in range(len(record.results), trial.seeds):

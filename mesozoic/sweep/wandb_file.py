@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from mesozoic.errors import Problems, UserError, sentences_of, shown, written
 from mesozoic.files import cause, parse_yaml, read_text
 from mesozoic.run.words import spec_of_words
 from mesozoic.sweep.check import space_problems
+from mesozoic.sweep.wandb_command import as_trial
 from mesozoic.sweep.wandb_format import (
     ARGUMENTS,
+    SHIPPED,
     command_words,
     is_trial,
     read_wandb,
@@ -28,7 +30,8 @@ LOGGED = re.compile(r"eval/score|sweep/value|stage[1-9][0-9]?/.+")
 
 @dataclass(frozen=True)
 class SweepFile:
-    """A sweep that was read and checked; `runs` is how many it makes at most, None when nothing limits it."""
+    """A sweep that was read and checked, with `mesozoic sweep trial` for `mesozoic train`; `runs` is how many it makes
+    at most, None when nothing limits it."""
 
     path: Path
     config: dict[str, Any]
@@ -49,7 +52,8 @@ def read_sweep(path: Path, any_command: bool = False) -> SweepFile:
     """Read and check a sweep file.
 
     Args:
-        any_command: take a command that is not `mesozoic train`, which cannot be checked as much.
+        any_command: take a command that is neither `mesozoic sweep trial` nor `mesozoic train`, which cannot be checked
+            as much.
 
     Raises:
         UserError: it cannot be read, or agents could not run it: a sentence about each mistake.
@@ -66,6 +70,7 @@ def read_sweep(path: Path, any_command: bool = False) -> SweepFile:
     found = SweepFile(path, config, min(sizes) if search.method == "grid" else search.run_cap)
     if words is None:
         return found
+    found = replace(found, config={**config, "command": as_trial(config["command"], where)})
     _check_metric(config, where)
     try:
         spec = spec_of_words(trial_spec_words(without_macros(words)))
@@ -83,14 +88,15 @@ def _command_words(command: object, where: str, any_command: bool) -> list[str] 
     """
     words = [str(word) for word in command] if isinstance(command, list) else []
     if not words:
-        raise UserError(f"{where}: there is no command as a list of words; copy the command of cloud/sweep.yaml")
+        raise UserError(f"{where}: there is no command as a list of words; copy that of {SHIPPED}")
     after = command_words(command)
     if after is None:
         if any_command:
             return None
         raise UserError(
-            f"{where}: command runs {shown(shlex.join(words))}, and does not begin with 'mesozoic train'; copy the"
-            " command of cloud/sweep.yaml, or give --any-command to run this on every machine all the same"
+            f"{where}: command runs {shown(shlex.join(words))}, and does not begin with 'mesozoic train' or"
+            f" 'mesozoic sweep trial'; copy the command of {SHIPPED}, or give --any-command to run this on every"
+            " machine all the same"
         )
     if "--wandb" not in words and not is_trial(command):
         raise UserError(f"{where}: command lacks --wandb, so no run would report its score; add it")

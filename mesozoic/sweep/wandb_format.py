@@ -19,7 +19,8 @@ ARGUMENTS = ("${args}", "${args_no_hyphens}", "${args_no_boolean_flags}")
 PLAIN = ("constant", "categorical", "int_uniform", "uniform", "log_uniform_values", "log_uniform")
 STEPPED = {"q_uniform": "uniform"}
 LOGS = ("log_uniform_values", "log_uniform")
-EXAMPLE = "copy cloud/sweep.yaml and change that"
+SHIPPED = "configs/sweeps/velociraptor_balance.yaml"
+EXAMPLE = f"copy {SHIPPED} and change that"
 
 
 def read_wandb(config: object, where: str, any_name: bool = False) -> SearchFile:

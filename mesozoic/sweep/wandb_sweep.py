@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mesozoic.errors import UserError, plain
+from mesozoic.files import parse_yaml
 from mesozoic.redact import redact, without_password
 from mesozoic.sweep.wandb_account import server
 
@@ -36,6 +37,15 @@ class Sweep:
     def path(self) -> str:
         """What `wandb agent` takes."""
         return f"{self.entity}/{self.project}/{self.id}"
+
+
+@dataclass(frozen=True)
+class SweepFacts:
+    """A sweep as the server sees it: its state (see `sweep_state`), that of each run by name, and its file."""
+
+    state: str
+    runs: dict[str, str]
+    config: dict[str, Any]
 
 
 def create_sweep(config: dict[str, Any], key: str, project: str, entity: str | None = None) -> Sweep:
@@ -66,9 +76,21 @@ def sweep_state(sweep: Sweep, key: str) -> tuple[str, dict[str, str]]:
     Raises:
         UserError: the server does not answer.
     """
+    found = sweep_facts(sweep, key)
+    return found.state, found.runs
+
+
+def sweep_facts(sweep: Sweep, key: str) -> SweepFacts:
+    """What the server knows of a sweep.
+
+    Raises:
+        UserError: the server does not answer.
+    """
     with _plain_errors("ask for the sweep"):
         found = _connect(key).sweep(sweep.id, "{}", project=sweep.project, entity=sweep.entity)
-    return str(found["state"]).upper(), {str(run["name"]): str(run["state"]) for run in found["runs"]}
+        config = parse_yaml(str(found["config"]))
+    runs = {str(run["name"]): str(run["state"]) for run in found["runs"]}
+    return SweepFacts(str(found["state"]).upper(), runs, config if isinstance(config, dict) else {})
 
 
 def cancel_sweep(sweep: Sweep, key: str) -> None:

@@ -16,7 +16,7 @@ wandb_up() {
 # tiny_sweep FILE RUNS [SED]: the sweep of the checkout, with RUNS short runs.
 tiny_sweep() {
   sed -e 's/--timesteps=[0-9]*/--timesteps=20000/' -e "s/run_cap: .*/run_cap: $2/" \
-    -e 's/^  - --wandb$/  - --n-envs=64\n  - --wandb/' -e "${3:-}" cloud/sweep.yaml >"$1"
+    -e 's/^  - --stage=1$/  - --stage=1\n  - --n-envs=64/' -e "${3:-}" configs/sweeps/velociraptor_balance.yaml >"$1"
 }
 
 # in_wandb EXPRESSION: fails unless the Python expression holds for the server's sweeps, runs and agents.

@@ -150,7 +150,7 @@ def test_bad_input_makes_nothing(server: WandbServer, changes: dict[str, Any], s
 
 def test_a_sweep_that_never_ends_needs_a_limit(server: WandbServer, tmp_path: Path) -> None:
     endless = tmp_path / "endless.yaml"
-    endless.write_text(Path("cloud/sweep.yaml").read_text().replace("run_cap: 24", ""))
+    endless.write_text(Path("configs/sweeps/velociraptor_balance.yaml").read_text().replace("run_cap: 24", ""))
     with pytest.raises(UserError, match=r"endless.yaml never ends; add for example run_cap: 24"):
         plan_sweep(request(sweep_file=endless))
     assert plan_sweep(request(sweep_file=endless, max_hours=3)).file.runs is None

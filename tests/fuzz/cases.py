@@ -255,7 +255,7 @@ def sweep(rng: Random, say: Say) -> str | None:
     from mesozoic.sweep.wandb_file import read_sweep
 
     path = Path("sweep.yaml")
-    text = (CHECKOUT / "cloud" / "sweep.yaml").read_text()
+    text = (CHECKOUT / "configs" / "sweeps" / "velociraptor_balance.yaml").read_text()
     how = rng.choice(("text", "tree", "tree", "json", "other"))
     if how == "text":
         path.write_text(changed_text(text, rng), encoding="utf-8", errors="replace")

@@ -77,6 +77,8 @@ class WandbServer:
         self.unknown: list[str] = []
         self.refuse: dict[str, int] = {}
         """Operation -> HTTP status to answer it with, to see what a client does then."""
+        self.stopped: set[str] = set()
+        """Runs that early termination, or somebody in the browser, has stopped."""
         self._agents: dict[str, str] = {}
         self._random = random.Random(seed)
         self._lock = threading.RLock()
@@ -234,6 +236,10 @@ class WandbServer:
             return [{"type": "exit"}]
         if alive:
             return []
+        again = next((run for run in started if run.state == "preempted" and sweep.state == "RUNNING"), None)
+        if again is not None:
+            again.state, again.agent = "pending", agent
+            return [self._run_command(sweep, again)]
         if sweep.state == "FINISHED" or (cap is not None and len(started) >= cap):
             if all(run.state not in ("pending", "running") for run in started):
                 sweep.state = "FINISHED"
@@ -243,9 +249,11 @@ class WandbServer:
         parameters = {name: sample(self._random, given) for name, given in sweep.settings["parameters"].items()}
         run = Run(uuid.uuid4().hex[:8], sweep.name, agent, sweep.project, parameters=parameters)
         self.runs[run.name] = run
-        arguments = {name: {"value": value} for name, value in parameters.items()}
-        program = sweep.settings.get("program")
-        return [{"type": "run", "run_id": run.name, "program": program, "args": arguments}]
+        return [self._run_command(sweep, run)]
+
+    def _run_command(self, sweep: Sweep, run: Run) -> dict[str, Any]:
+        arguments = {name: {"value": value} for name, value in run.parameters.items()}
+        return {"type": "run", "run_id": run.name, "program": sweep.settings.get("program"), "args": arguments}
 
     def _on_upsertbucket(self, given: dict[str, Any]) -> Any:
         name = given.get("name") or given.get("id") or uuid.uuid4().hex[:8]
@@ -288,8 +296,8 @@ class WandbServer:
         ]
         return {"createRunFiles": {"runID": run, "uploadHeaders": [], "files": files}}
 
-    def _on_runstoppedstatus(self, _: dict[str, Any]) -> Any:
-        return {"project": {"run": {"stopped": False}}}
+    def _on_runstoppedstatus(self, given: dict[str, Any]) -> Any:
+        return {"project": {"run": {"stopped": given.get("runId") in self.stopped}}}
 
     def _save(self) -> None:
         if self._state_file is not None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from mesozoic.errors import UserError
-from mesozoic.sweep import agent, trial
-from mesozoic.sweep.agent import Outcomes, claim_slot, read_outcomes, read_slots, slots_folder
+from mesozoic.run.agent_folder import RUNS
+from mesozoic.run.folder import choose_run_folder
+from mesozoic.sweep import agent
+from mesozoic.sweep.agent import claim_slot, read_count, runs_left, slots_folder
+from mesozoic.sweep.agent_runs import AgentRuns, Ending
 from mesozoic.sweep.engines.shares import share_of
+from mesozoic.sweep.trial_record import State, TrialRecord
+from mesozoic.sweep.wandb_sweep import SweepFacts
 
 
 @pytest.mark.parametrize(("cores", "slots"), [(8, 4), (7, 2), (30, 8), (2, 2), (124, 8)])
@@ -75,113 +77,95 @@ def test_a_slot_that_is_a_link_empties_nothing(tmp_path: Path) -> None:
     assert keys.read_text() == "precious"
 
 
-def test_a_run_gets_the_folder_of_its_wandb_run() -> None:
-    words = trial.command(["train", "trex", "--ppo.gamma=0.9"], Path("/runs"), "abc")
-    assert words[-5:] == ["train", "trex", "--ppo.gamma=0.9", "--output-dir", "/runs/abc"]
+def test_a_run_gets_the_folder_that_its_agent_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RUNS, "/runs")
+    monkeypatch.setenv("WANDB_RUN_ID", "abc")
+    assert choose_run_folder(None, None, "x") == Path("/runs/abc")
+    assert choose_run_folder(Path("mine"), None, "x") == Path("mine")
+    assert choose_run_folder(None, tmp_path, "x").parent == tmp_path
+    monkeypatch.delenv("WANDB_RUN_ID")
+    monkeypatch.chdir(tmp_path)
+    assert choose_run_folder(None, None, "x").parent == Path("runs")
+
+
+def began(folder: Path, *runs: str) -> AgentRuns:
+    """The runs of an agent that began these, one after the other."""
+    started = folder / "files" / "wandb" / "sweep-s"
+    started.mkdir(parents=True, exist_ok=True)
+    for place, run in enumerate(runs):
+        (started / f"config-{run}.yaml").touch()
+        os.utime(started / f"config-{run}.yaml", (place, place))
+    return AgentRuns("s", folder / "files", folder, trials=True)
+
+
+def leave(folder: Path, run: str, state: State, why: str = "") -> None:
+    (folder / run).mkdir(exist_ok=True)
+    TrialRecord(run, "wandb", {}, {}, "score", 1, state=state, why=why).save(folder / run)
+
+
+def test_how_runs_ended_is_in_their_records(tmp_path: Path) -> None:
+    mine = began(tmp_path, "a", "b", "c", "d", "e", "f")
+    states: tuple[State, ...] = ("passed", "pruned", "pre-empted", "failed", "running")
+    for run, state in zip("abcde", states, strict=True):
+        leave(tmp_path, run, state, "no disk" if state == "failed" else "")
+    assert mine.begun() == list("abcdef")
+    endings = {run: mine.ending(run, {"a": "finished", "f": "crashed"}, gone=True) for run in "acdef"}
+    assert [one.how for one in endings.values()] == ["finished", "stopped", "failed", "failed", "failed"]
+    said = mine.sentence(endings)
+    assert said.startswith("1 of 5 runs finished; stopped early: c; FAILED: d (no disk), e (killed), f (left no record")
+    assert mine.sentence({}) == "the sweep had no run left for this agent"
+    assert mine.ending("e", None, gone=False).how == mine.ending("f", None, gone=False).how == "running"
+
+
+def test_a_run_that_wandb_never_heard_of_has_failed(tmp_path: Path) -> None:
+    mine = began(tmp_path, "a")
+    leave(tmp_path, "a", "budget")
+    assert mine.ending("a", {"a": "pending"}, gone=True) == Ending("failed", "reported nothing to W&B")
+    assert mine.ending("a", None, gone=True).how == "finished"  # W&B was not asked, or does not answer
 
 
 @pytest.mark.parametrize(
-    "arguments", [["train", "--output-dir=x"], ["train", "--log-dir", "x"], ["eval", "trex"], ["--version"]]
+    ("state", "how"), [("finished", "finished"), ("preempted", "stopped"), ("crashed", "failed"), ("failed", "failed")]
 )
-def test_what_has_a_folder_or_needs_none_is_left_alone(arguments: list[str]) -> None:
-    assert trial.command(arguments, Path("/runs"), "abc")[3:] == arguments
+def test_how_a_run_of_another_command_ended_says_wandb(tmp_path: Path, state: str, how: str) -> None:
+    assert began(tmp_path, "a").ending("a", {"a": state}, gone=True).how == how
 
 
-def trial_of(command: list[str]) -> str:
-    """A program that is a trial with another command than mesozoic."""
-    return (
-        "import sys\nfrom mesozoic.sweep import trial\n"
-        f"trial.command = lambda *_: {command!r}\nsys.exit(trial.main([]))"
-    )
+def test_failures_in_a_row(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def states() -> dict[str, str]:
+        asked.append("")
+        return {"f": "crashed"}
+
+    assert began(tmp_path).failures_in_a_row(states) == (0, "")
+    mine = began(tmp_path, "a", "b", "c", "d")
+    for run, state in zip("abcd", ("failed", "budget", "failed", "running"), strict=True):
+        leave(tmp_path, run, state, f"{run} broke")  # type: ignore[arg-type]
+    assert mine.failures_in_a_row(states) == (1, "c broke")  # the last one still trains
+    leave(tmp_path, "d", "failed", "d broke")
+    assert mine.failures_in_a_row(states) == (2, "d broke")
+    assert asked == []
+    mine = began(tmp_path, "a", "b", "c", "d", "e", "f", "g")
+    leave(tmp_path, "e", "pre-empted")  # neither a failure nor a success
+    count, why = mine.failures_in_a_row(states)
+    assert count == 3 and "W&B calls it crashed" in why and len(asked) == 1
+    mine.failures_in_a_row(states)
+    assert len(asked) == 1
 
 
-def run_trial(tmp_path: Path, command: list[str], *signals: int) -> tuple[int, list[dict[str, object]]]:
-    """A trial whose command is another one, and what it wrote down."""
-    record = tmp_path / "record.jsonl"
-    environment = {**os.environ, trial.RECORD: str(record), "WANDB_RUN_ID": "abc"}
-    process = subprocess.Popen([sys.executable, "-c", trial_of(command)], env=environment, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    if signals:
-        process.stdout.readline()
-    for number in signals:
-        process.send_signal(number)
-    process.wait(60)
-    return process.returncode, [json.loads(line) for line in record.read_text().splitlines()]
-
-
-@pytest.mark.parametrize("code", [0, 1, 2])
-def test_how_a_run_ended_is_written_down(tmp_path: Path, code: int) -> None:
-    returned, lines = run_trial(tmp_path, [sys.executable, "-c", f"raise SystemExit({code})"])
-    assert returned == code
-    assert [line.get("code") for line in lines] == [None, code]
-    assert {line["run"] for line in lines} == {"abc"}
-
-
-def test_a_run_that_is_stopped_saves_first_and_is_no_crash_to_wandb(tmp_path: Path) -> None:
-    """`wandb agent` gives up after three crashes in a minute; early termination must not look like that."""
-    saved = tmp_path / "saved"
-    training = (
-        "import signal, sys, time\n"
-        f"signal.signal(signal.SIGTERM, lambda *_: (open({str(saved)!r}, 'w').close(), sys.exit(143)))\n"
-        "print('training', flush=True)\n"
-        "time.sleep(60)"
-    )
-    returned, lines = run_trial(tmp_path, [sys.executable, "-c", training], signal.SIGTERM)
-    assert returned == 0
-    assert lines[-1]["code"] == 143
-    assert saved.exists()
-
-
-def test_a_run_dies_with_its_agent(tmp_path: Path) -> None:
-    if sys.platform != "linux":
-        pytest.skip("only Linux tells a process that its parent died")
-    alive = tmp_path / "alive"
-    loop = f"import time\nwhile True: open({str(alive)!r}, 'w').close(); time.sleep(0.05)"
-    program = trial_of([sys.executable, "-c", loop])
-    agent_like = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"
-    parent = subprocess.Popen([sys.executable, "-c", agent_like])
-    for _ in range(600):
-        if alive.exists():
-            break
-        time.sleep(0.05)
-    parent.kill()
-    parent.wait()
-    for _ in range(200):
-        alive.unlink(missing_ok=True)
-        time.sleep(0.3)
-        if not alive.exists():
-            return
-    raise AssertionError("the run goes on although nobody waits for it")
-
-
-def test_outcomes(tmp_path: Path) -> None:
-    record = tmp_path / "record.jsonl"
-    assert read_outcomes(record).sentence() == "the sweep had no run left for this agent"
-    for facts in ({"run": "a", "pid": 1}, {"run": "a", "code": 0}, {"run": "b", "pid": 2}, {"run": "b", "code": 143}):
-        trial.write_record(record, **facts)
-    found = read_outcomes(record)
-    assert found.failed() == []
-    assert found.sentence() == "1 of 2 runs finished; stopped early: b"
-    trial.write_record(record, run="c", pid=3)
-    trial.write_record(record, run="d", pid=4)
-    trial.write_record(record, run="d", code=2)
-    found = read_outcomes(record)
-    assert found.failed() == ["c", "d"]
-    assert found.sentence().endswith("FAILED: c (killed), d (exit 2)")
-    assert found.pids["c"] == 3
-
-
-def test_a_run_that_wandb_never_heard_of_has_failed() -> None:
-    found = Outcomes({"a": 0, "b": 0}, silent=["b"])
-    assert found.failed() == ["b"]
-    assert "b (reported nothing to W&B)" in found.sentence()
+def test_runs_that_are_left_of_a_sweep() -> None:
+    states = {"a": "finished", "b": "crashed", "c": "running", "d": "preempted"}
+    assert runs_left(SweepFacts("RUNNING", states, {"run_cap": 5})) == 3
+    assert runs_left(SweepFacts("RUNNING", states, {"run_cap": 1})) == 0
+    assert runs_left(SweepFacts("RUNNING", states, {})) is None
 
 
 def test_the_number_of_agents_on_a_machine() -> None:
-    assert [read_slots(text) for text in ("", "1", "8")] == [1, 1, 8]
+    assert [read_count("SLOTS", text, 1) for text in ("", "1", "8")] == [1, 1, 8]
     for text in ("two", "-1", "0", "1.5", "²", "9" * 5000):
         with pytest.raises(UserError, match="is not a whole number above 0"):
-            read_slots(text)
+            read_count("SLOTS", text, 1)
 
 
 @pytest.mark.parametrize("arguments", [[], ["abc"], ["project/abc"], ["a//b"], ["a/b/c", "d"]])
@@ -198,6 +182,7 @@ def test_which_sweep(arguments: list[str]) -> None:
         ({}, ["a/b/c"], "there is no key for W&B"),
         ({"WANDB_API_KEY": "k", "MAX_HOURS": "0"}, ["a/b/c"], "MAX_HOURS=0 is not a number of hours above 0"),
         ({"WANDB_API_KEY": "k", "SLOTS": "0"}, ["a/b/c"], "SLOTS=0 is not"),
+        ({"WANDB_API_KEY": "k", "MAX_FAILURES": "no"}, ["a/b/c"], "MAX_FAILURES=no is not"),
     ],
 )
 def test_an_agent_that_cannot_work_says_so_in_one_sentence(

@@ -11,9 +11,10 @@ import pytest
 yaml = pytest.importorskip("yaml", reason="needs the extra [sweep]")
 
 from mesozoic.errors import UserError  # noqa: E402
+from mesozoic.sweep.wandb_command import as_trial  # noqa: E402
 from mesozoic.sweep.wandb_file import read_sweep  # noqa: E402
 
-SHIPPED = Path(__file__).parents[2] / "cloud" / "sweep.yaml"
+SHIPPED = Path(__file__).parents[2] / "configs" / "sweeps" / "velociraptor_balance.yaml"
 
 
 def write(tmp_path: Path, **changes: Any) -> Path:
@@ -33,7 +34,7 @@ def write(tmp_path: Path, **changes: Any) -> Path:
 @pytest.mark.skipif(not SHIPPED.is_file(), reason="needs a checkout")
 def test_the_one_that_ships() -> None:
     sweep = read_sweep(SHIPPED)
-    assert (sweep.runs, sweep.metric) == (24, "eval/score")
+    assert (sweep.runs, sweep.metric) == (24, "sweep/value")
     assert {"ppo.learning_rate", "ppo.n_epochs"} < set(sweep.config["parameters"])
 
 
@@ -86,10 +87,29 @@ def test_a_command_that_is_another_is_refused_unless_asked_for(tmp_path: Path, c
 
 def test_the_command_can_be_shown_in_one_line(tmp_path: Path) -> None:
     ours = ["${env}", "mesozoic", "train", "trex", "--wandb", "${args}"]
-    assert read_sweep(write(tmp_path, command=ours)).command.endswith("mesozoic train trex --wandb ${args}")
-    forged = [*ours[:-1], "--output-dir=a\x1b[2J\nerror: forged", "${args}"]
+    assert read_sweep(write(tmp_path, command=ours)).command.endswith("mesozoic sweep trial trex ${args}")
+    forged = [*ours[:-1], "--load=a\x1b[2J\nerror: forged", "${args}"]
     shown = read_sweep(write(tmp_path, command=forged)).command
     assert shown.isprintable()
+
+
+def test_a_training_becomes_a_trial(tmp_path: Path) -> None:
+    """So a file that was written for trainings is handed out as trials, whose records say how they ended."""
+    words = ["trex", "--stage", "2", "--wandb", "--ppo.gamma=0.9", "--ppo_n_epochs", "4", "env.push_interval=9"]
+    command = ["${env}", "mesozoic", "train", *words, "--override", "ppo.ent_coef=0", "--n-envs=64", "${args}"]
+    overrides = ["--override=ppo.gamma=0.9", "--override=ppo.n_epochs=4", "--override=env.push_interval=9"]
+    kept = ["--override", "ppo.ent_coef=0", "--n-envs=64", "${args}"]
+    made = ["${env}", "mesozoic", "sweep", "trial", "trex", "--stage", "2", *overrides, *kept]
+    assert as_trial(command, "x") == made
+    assert as_trial(made, "x") == made
+    assert read_sweep(write(tmp_path)).config["command"][1:4] == ["mesozoic", "sweep", "trial"]
+
+
+@pytest.mark.parametrize("option", ["--output-dir=x", "--log-dir=x"])
+@pytest.mark.parametrize("program", [["train", "--wandb"], ["sweep", "trial"]])
+def test_one_folder_for_all_runs_is_refused(tmp_path: Path, program: list[str], option: str) -> None:
+    with pytest.raises(UserError, match="one folder for all runs; leave it out"):
+        read_sweep(write(tmp_path, command=["mesozoic", *program, "trex", option, "${args}"]))
 
 
 def test_yaml_reads_1e_4_as_a_word(tmp_path: Path) -> None:

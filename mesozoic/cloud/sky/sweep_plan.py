@@ -21,8 +21,9 @@ from mesozoic.errors import UserError
 from mesozoic.redact import without_password
 from mesozoic.sweep.wandb_account import project_and_entity, server, wandb_key
 from mesozoic.sweep.wandb_file import SweepFile, read_sweep
+from mesozoic.sweep.wandb_format import SHIPPED
 
-SWEEP_FILE = Path("cloud/sweep.yaml")
+SWEEP_FILE = Path(SHIPPED)
 CLUSTER_FILE = Path("cloud/sweep-cluster.yaml")
 AGENT_FILE = Path("cloud/sweep-agent.yaml")
 MOST_AGENTS = 256
@@ -35,8 +36,8 @@ class SweepRequest:
 
     Attributes:
         gpus: `A100:8`, `A100` (one) or `CPU:4` (four agents without a GPU), on each machine.
-        sweep_file: default: cloud/sweep.yaml of the checkout. any_command: also one that runs something else than
-            `mesozoic train`.
+        sweep_file: default: configs/sweeps/velociraptor_balance.yaml of the checkout.
+        any_command: also one that runs something else than `mesozoic sweep trial` or `mesozoic train`.
         nodes: machines of that size; pool: as a SkyPilot managed pool instead of one cluster.
         project, entity: of W&B; default: the sweep file's, then those of W&B's own settings.
         max_hourly_cost: dollars per hour for all machines; max_hours: each agent ends itself after that.

@@ -16,17 +16,24 @@ from mesozoic.sweep.engines.shares import VISIBLE, shares
 
 
 def run_agents(
-    sweep: str, parallel: int | None, max_hours: float | None, results: Path | None, say: Callable[[str], object]
+    sweep: str,
+    parallel: int | None,
+    max_hours: float | None,
+    max_failures: int,
+    results: Path | None,
+    say: Callable[[str], object],
 ) -> int:
     """Run agents until the sweep has nothing left for them; the worst of their exit codes (see `agent.py`).
 
     Args:
         parallel: how many; None: one for each GPU, else one for every two cores.
+        max_failures: in a row, after which an agent ends.
         results: where run folders go; None: `~/mesozoic-runs`.
     """
     each = shares(parallel)
     say(f"{len(each)} agents of {sweep}")
     environment = {**os.environ, "SLOTS": str(len(each)), "MAX_HOURS": "" if max_hours is None else f"{max_hours:g}"}
+    environment["MAX_FAILURES"] = str(max_failures)
     environment |= {} if results is None else {"RESULTS": str(results.absolute())}
     with Stopping() as stopping:
         agents = [
