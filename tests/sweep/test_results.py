@@ -170,6 +170,11 @@ def test_pictures(
     assert code == 0 and "6 results, 0 passed their gate" in said, said
     for name in ("trial_metrics", "hyperparameter_analysis", "parameter_importance"):
         assert (tmp_path / f"sweep_{name}.png").read_bytes()[:4] == b"\x89PNG"
+    lonely = tmp_path / "lonely"
+    shutil.copytree(swept / "stage1" / "1", lonely / "stage1" / "1")
+    code, said = run(monkeypatch, capsys, "sweep", "collect-results", str(lonely), "--plot")
+    assert code == 0 and "no sweep_hyperparameter_analysis.png: no hyperparameter differs" in said, said
+    assert "no sweep_parameter_importance.png: it needs 4 results" in said
 
 
 def test_the_parameter_that_decides_is_the_important_one() -> None:
