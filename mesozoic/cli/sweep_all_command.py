@@ -54,7 +54,7 @@ def launch_all(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all stages, start nothing.")] = False,
 ) -> None:
     """Sweep stage 1, then 2 from its winner's policy, then 3. Run the same command again to go on."""
-    from mesozoic.cli.sweep_launch_command import read_parallel
+    from mesozoic.cli.sweep_launch_command import need_optuna, read_parallel
     from mesozoic.cli.sweep_trial_command import one_species
     from mesozoic.run.spec import DEFAULT_SPECIES
     from mesozoic.run.words import sort_arguments
@@ -97,6 +97,7 @@ def launch_all(
     from mesozoic.sweep.sweep_folder import SweepFolder, new_sweep_folder
 
     plans_of(requests)
+    need_optuna(dry_run)
     if dry_run:
         typer.echo(f"{animal}, stages {', '.join(map(str, requests))}: all can be swept; dry run: nothing was started")
         return

@@ -103,6 +103,8 @@ def launch(
     for note in plan.notes:
         board.say(note)
     config = wandb_config(plan) if engine == "wandb" else {}
+    if engine == "local":
+        need_optuna(dry_run)
     if dry_run:
         board.say("dry run: nothing was started")
         return
@@ -133,6 +135,22 @@ def _create_on_wandb(config: dict[str, Any]) -> None:
     sweep = create_sweep(config, key, *project_and_entity())
     typer.echo(f"sweep {sweep.path} created: {sweep.url}")
     typer.echo(f"work on it, here or on any machine: mesozoic sweep agent {sweep.path}")
+
+
+def need_optuna(dry_run: bool) -> None:
+    """Refuse a local sweep where it cannot run, before anything is written; a dry run says so only.
+
+    Raises:
+        UserError: Optuna is missing, and the sweep is meant in earnest.
+    """
+    from mesozoic.errors import UserError
+    from mesozoic.sweep.engines.storage import storage_problem
+
+    problem = storage_problem()
+    if problem and not dry_run:
+        raise UserError(problem)
+    if problem:
+        typer.echo(f"warning: {problem}", err=True)
 
 
 def read_parallel(text: str) -> int | None:

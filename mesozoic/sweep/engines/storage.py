@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 JOURNAL = "journal.log"
+NEEDS_OPTUNA = "a local sweep needs Optuna; run: pip install 'mesozoic[sweep]'"
 ATTEMPTS = 5
 """To find the tables of a database that another launcher is making just now."""
 CONNECT_SECONDS = 15
@@ -42,6 +43,11 @@ class _FileLock:
         if self._handle is not None:
             os.close(self._handle)
         self._handle = None
+
+
+def storage_problem() -> str:
+    """Why no local sweep can run here, whatever its storage; empty if one can."""
+    return NEEDS_OPTUNA if find_spec("optuna") is None else ""
 
 
 def open_storage(place: str | None, folder: Path) -> BaseStorage:
@@ -115,7 +121,7 @@ def storage_errors(place: str | None) -> Iterator[None]:
         yield
     except ImportError as error:
         if error.name == "optuna":
-            raise UserError("a local sweep needs Optuna; run: pip install 'mesozoic[sweep]'") from None
+            raise UserError(NEEDS_OPTUNA) from None
         where = "the storage" if place is None else without_password(place)
         raise UserError(f"{where} needs a driver that is not installed; run: pip install psycopg2-binary") from None
     except OSError:
