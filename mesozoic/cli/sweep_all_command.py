@@ -91,8 +91,7 @@ def launch_all(
     }
     unknown(own, list(requests), animal)
 
-    from mesozoic.sweep.best import curriculum_command
-    from mesozoic.sweep.chain import final_overrides, plans_of, run_chain
+    from mesozoic.sweep.chain import final_command, plans_of, run_chain
     from mesozoic.sweep.engines.board import Board
     from mesozoic.sweep.engines.local import refuse_incomplete, run_local
     from mesozoic.sweep.sweep_folder import SweepFolder, new_sweep_folder
@@ -117,8 +116,7 @@ def launch_all(
     for winner in winners:
         typer.echo(f"stage {winner.stage}: trial {winner.trial} {winner.state}, {objective} {winner.value:.4f}")
         typer.echo(f"  policy {path / winner.policy}")
-    spec = {"species": animal, "backend": backend or "auto", "algorithm": algorithm or "ppo"}
-    typer.echo(f"\n{curriculum_command(spec, final_overrides(winners))}")
+    typer.echo(f"\n{final_command(folder, winners)}")
 
 
 def per_stage(tokens: Sequence[str]) -> tuple[list[str], dict[tuple[str, int], int]]:

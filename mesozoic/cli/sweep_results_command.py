@@ -59,5 +59,6 @@ def collect_results(
     if plot:
         from mesozoic.sweep.results_plot import draw
 
-        for picture in draw(rows, file.parent, species, algorithm):
-            typer.echo(f"picture {picture}")
+        pictures, missing = draw(rows, file.parent, species, algorithm)
+        for line in [*(f"picture {one}" for one in pictures), *missing]:
+            typer.echo(line)
