@@ -107,6 +107,17 @@ def test_warp_by_name_leaves_machines_without_a_gpu_out() -> None:
             request(physics="mjx-warp", **options)
 
 
+def test_machines_with_fewer_gpus_than_are_named_are_left_out() -> None:
+    """The job would be refused on them, once they are paid for."""
+    wanted = make_request({"GPU_IDS": "0,3"}, species="velociraptor", stage="1", physics="mjx-jax")
+    offers = [Offer(A10, 30, None), Offer(CPU, 8, None), Offer(EIGHT, 192, None)]
+    assert [offer.placement for offer in possible(offers, wanted)] == [EIGHT]
+    with pytest.raises(UserError, match=r"GPU_IDS 0,3 names device 3, and lambda gpu_1x_a10 .* has 1, counted from 0"):
+        possible(offers[:2], wanted)
+    everything = make_request({"GPU_IDS": "all"}, species="velociraptor", stage="1", physics="mjx-jax")
+    assert possible(offers, everything) == offers
+
+
 def test_the_option_wins_over_the_knob_and_travels_to_the_machine() -> None:
     wanted = make_request({"PHYSICS": "mjx-jax"}, physics="native", settings={"PHYSICS": "auto"}, stage="1")
     assert wanted.envs["PHYSICS"] == "native" and physics(wanted, A10) == {"native"}
