@@ -96,6 +96,13 @@ def test_every_layout_is_read(swept: Path, tmp_path: Path) -> None:
         collect(str(tmp_path / "nowhere"))
 
 
+def test_a_table_that_cannot_be_written_is_one_sentence(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = run(monkeypatch, capsys, "sweep", "collect-results", str(swept), "--csv", "/dev/null/table.csv")
+    assert code == 2 and "cannot write /dev/null/table.csv (" in said and "give another with --csv" in said
+
+
 def test_results_in_a_bucket(swept: Path) -> None:
     """Through the same interface as gs:// and s3://, with a store in memory."""
     fsspec = pytest.importorskip("fsspec", reason="needs fsspec")
