@@ -136,6 +136,12 @@ def _reachable(start: str, graph: dict[str, set[str]]) -> set[str]:
     return found
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """pytest collects nothing at all where they do, which a run of some of the files does not show."""
+    names = [path.name for path in Path(__file__).parent.rglob("*.py") if path.name != "conftest.py"]
+    assert {name for name in names if names.count(name) > 1} == set()
+
+
 def test_a_cycle_and_a_deferred_import_are_seen() -> None:
     """The test can fail: it sees what it is meant to see."""
     assert cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}) == [["a", "b", "c"]]

@@ -221,17 +221,29 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
+def check_access(sweep: str) -> None:
+    """See that agents can ask for runs of a sweep.
+
+    Raises:
+        UserError: that is no path of a sweep, or there is no key.
+    """
+    if not re.fullmatch(r"[^/\s]+/[^/\s]+/[^/\s]+", sweep):
+        raise UserError(f"give the sweep as ENTITY/PROJECT/ID (a rented one in SWEEP_ID), not '{shown(sweep)}'")
+    if wandb_key() is None:
+        raise UserError(
+            "there is no key for W&B; type 'wandb login', or export WANDB_API_KEY (and rent with --secret"
+            " WANDB_API_KEY)"
+        )
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one agent of the sweep that `arguments` names."""
     for empty in os.environ.keys() - without_empty(os.environ).keys():
         del os.environ[empty]
-    if len(arguments) != 1 or arguments[0].count("/") != 2 or not all(arguments[0].split("/")):
-        raise UserError(f"give the sweep as ENTITY/PROJECT/ID, in SWEEP_ID, not '{' '.join(arguments)}'")
-    sweep = arguments[0]
+    sweep = " ".join(arguments)
+    check_access(sweep)
     slots = read_slots(os.environ.get("SLOTS", "").strip())
     hours = read_hours(os.environ.get("MAX_HOURS", "").strip())
-    if wandb_key() is None:
-        raise UserError("there is no key for W&B; export WANDB_API_KEY and give --secret WANDB_API_KEY")
     runs = Path(os.environ.get("RESULTS") or Path.home() / "mesozoic-runs") / f"sweep-{sweep.rpartition('/')[2]}"
     claimed = claim_slot(slots, slots_folder())
     slot = claimed[0] if claimed else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,17 @@ LOGGED = re.compile(r"eval/score|sweep/value|stage[1-9][0-9]?/.+")
 
 @dataclass(frozen=True)
 class SweepFile:
-    """A sweep that was read and checked; `runs` is how many it makes at most, None when nothing limits it."""
+    """A sweep that was read and checked.
+
+    Attributes:
+        runs: how many it makes at most; None when nothing limits it.
+        physics: as its command says it; empty of a command that is not ours.
+    """
 
     path: Path
     config: dict[str, Any]
     runs: int | None
+    physics: str = ""
 
     @property
     def metric(self) -> str:
@@ -45,11 +51,12 @@ class SweepFile:
         return shown(re.sub(r"'(\$\{\w+\})'", r"\1", words), 300)
 
 
-def read_sweep(path: Path, any_command: bool = False) -> SweepFile:
+def read_sweep(path: Path, any_command: bool = False, gpu: bool = False) -> SweepFile:
     """Read and check a sweep file.
 
     Args:
         any_command: take a command that is not `mesozoic train`, which cannot be checked as much.
+        gpu: whether each agent has an NVIDIA GPU, where `--physics=auto` is another training than without one.
 
     Raises:
         UserError: it cannot be read, or agents could not run it: a sentence about each mistake.
@@ -71,9 +78,9 @@ def read_sweep(path: Path, any_command: bool = False) -> SweepFile:
         spec = spec_of_words(trial_spec_words(without_macros(words)))
     except UserError as error:
         raise Problems(f"{where}: {sentence}" for sentence in sentences_of(error)) from None
-    if wrong := space_problems(spec, search.everywhere.parameters, where, here=False):
+    if wrong := space_problems(spec, search.everywhere.parameters, where, here=False, gpu=gpu):
         raise Problems(wrong)
-    return found
+    return replace(found, physics=spec.physics)
 
 
 def _command_words(command: object, where: str, any_command: bool) -> list[str] | None:
