@@ -21,12 +21,16 @@ def agent(
     output_dir: Annotated[Path | None, path_option("Where run folders go; default: ~/mesozoic-runs.")] = None,
 ) -> None:
     """Run trials of a W&B sweep until it has none left. Exit code 1 if one failed, 143 if it was stopped."""
+    from mesozoic.cloud.request import positive
     from mesozoic.errors import UserError, shown
+    from mesozoic.sweep.agent import check_access
     from mesozoic.sweep.engines.agents import run_agents
 
     if gpus != "all" and not (gpus.isdecimal() and 1 <= int(gpus[:4]) <= 256):
         raise UserError(f"--gpus '{shown(gpus)}' is no number of GPUs; give all, or for example --gpus 4")
     count = parallel or (int(gpus) if gpus != "all" else None)
+    positive(max_hours, "--max-hours")
+    check_access(sweep)
     code = run_agents(sweep, count, max_hours, max_failures, output_dir, typer.echo)
     if code:
         raise typer.Exit(code)

@@ -54,7 +54,7 @@ def launch_all(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all stages, start nothing.")] = False,
 ) -> None:
     """Sweep stage 1, then 2 from its winner's policy, then 3. Run the same command again to go on."""
-    from mesozoic.cli.sweep_launch_command import read_parallel
+    from mesozoic.cli.sweep_launch_command import need_optuna, read_parallel
     from mesozoic.cli.sweep_trial_command import one_species
     from mesozoic.run.spec import DEFAULT_SPECIES
     from mesozoic.run.words import sort_arguments
@@ -91,13 +91,13 @@ def launch_all(
     }
     unknown(own, list(requests), animal)
 
-    from mesozoic.sweep.best import curriculum_command
-    from mesozoic.sweep.chain import final_overrides, plans_of, run_chain
+    from mesozoic.sweep.chain import final_command, plans_of, run_chain
     from mesozoic.sweep.engines.board import Board
     from mesozoic.sweep.engines.local import refuse_incomplete, run_local
     from mesozoic.sweep.sweep_folder import SweepFolder, new_sweep_folder
 
     plans_of(requests)
+    need_optuna(dry_run)
     if dry_run:
         typer.echo(f"{animal}, stages {', '.join(map(str, requests))}: all can be swept; dry run: nothing was started")
         return
@@ -116,8 +116,7 @@ def launch_all(
     for winner in winners:
         typer.echo(f"stage {winner.stage}: trial {winner.trial} {winner.state}, {objective} {winner.value:.4f}")
         typer.echo(f"  policy {path / winner.policy}")
-    spec = {"species": animal, "backend": backend or "auto", "algorithm": algorithm or "ppo"}
-    typer.echo(f"\n{curriculum_command(spec, final_overrides(winners))}")
+    typer.echo(f"\n{final_command(folder, winners)}")
 
 
 def per_stage(tokens: Sequence[str]) -> tuple[list[str], dict[tuple[str, int], int]]:

@@ -103,6 +103,8 @@ def launch(
     for note in plan.notes:
         board.say(note)
     config = wandb_config(plan) if engine == "wandb" else {}
+    if engine == "local":
+        need_optuna(dry_run)
     if dry_run:
         board.say("dry run: nothing was started")
         return
@@ -135,8 +137,24 @@ def _create_on_wandb(config: dict[str, Any]) -> None:
     typer.echo(f"work on it, here or on any machine: mesozoic sweep agent {sweep.path}")
 
 
+def need_optuna(dry_run: bool) -> None:
+    """Refuse a local sweep where it cannot run, before anything is written; a dry run says so only.
+
+    Raises:
+        UserError: Optuna is missing, and the sweep is meant in earnest.
+    """
+    from mesozoic.errors import UserError
+    from mesozoic.sweep.engines.storage import storage_problem
+
+    problem = storage_problem()
+    if problem and not dry_run:
+        raise UserError(problem)
+    if problem:
+        typer.echo(f"warning: {problem}", err=True)
+
+
 def read_parallel(text: str) -> int | None:
-    """How many trials run side by side; None for `auto`.
+    """How many trials run side by side, which `plan_sweep` checks; None for `auto`.
 
     Raises:
         UserError: it is neither that nor a number.
@@ -145,6 +163,6 @@ def read_parallel(text: str) -> int | None:
 
     if text == "auto":
         return None
-    if not text.isdecimal() or not 1 <= int(text[:6]) <= 1024:
+    if not text.isdecimal() or len(text) > 9:
         raise UserError(f"--parallel '{shown(text)}' is no number of trials; give auto, or for example --parallel 4")
     return int(text)

@@ -49,15 +49,21 @@ def collect_results(
     plot: Annotated[bool, typer.Option("--plot", help="Draw three pictures beside the table.")] = False,
 ) -> None:
     """Collect all trials of a sweep, or all stages of a curriculum, into one table."""
+    from mesozoic.errors import UserError
+    from mesozoic.files import cause
     from mesozoic.sweep.results import collect, table_place, write_table
 
     rows = collect(place, [*(stages or []), *(more_stages or [])])
     file = csv or table_place(place)
-    write_table(rows, file)
+    try:
+        write_table(rows, file)
+    except OSError as error:
+        raise UserError(f"cannot write {file} ({cause(error)}); give another with --csv") from None
     passed = sum(bool(row["stage_passed"]) for row in rows)
     typer.echo(f"{len(rows)} results, {passed} passed their gate; table {file}")
     if plot:
         from mesozoic.sweep.results_plot import draw
 
-        for picture in draw(rows, file.parent, species, algorithm):
-            typer.echo(f"picture {picture}")
+        pictures, missing = draw(rows, file.parent, species, algorithm)
+        for line in [*(f"picture {one}" for one in pictures), *missing]:
+            typer.echo(line)

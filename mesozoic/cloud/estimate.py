@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import LaunchRequest
-from mesozoic.sim.physics import NATIVE
+from mesozoic.config import StageConfig
+from mesozoic.sim.physics import NATIVE, PHYSICS
+from mesozoic.species import load_stage
+
+if TYPE_CHECKING:
+    from mesozoic.run.stage_spec import StageSpec
 
 TABLE = Path(__file__).with_name("throughput.toml")
 IDLE_MINUTES = 5
@@ -20,6 +25,13 @@ SETUP_MINUTES = 10
 """Allowance for starting and setting up a machine, which is paid for as well. A round figure, not a measurement."""
 OVERHEAD_HOURS = (SETUP_MINUTES + IDLE_MINUTES) / 60
 """Hours of a machine beyond those of the job."""
+LEARNER = "jax-ppo"
+"""Whose speeds are in the table."""
+DECIDE_SPEED = (
+    *("stage.n_envs", "ppo.n_steps", "ppo.batch_size", "ppo.n_epochs", "ppo.net_arch", "jax.mirror"),
+    *("curriculum.eval_freq", "curriculum.eval_episodes"),
+)
+"""Keys that the time of a step depends on. All speeds were measured with their values in the stage files."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +96,23 @@ def budgets(request: LaunchRequest, placement: Placement) -> dict[int, int]:
     return {one.config.stage.number: one.config.curriculum.timesteps for one in request.trainings.there(placement)}
 
 
-def _known_speeds(request: LaunchRequest, placement: Placement) -> list[Speed]:
-    """What was measured with the engine that simulates there."""
-    physics = {one.physics for one in request.trainings.there(placement)}
-    return [speed for speed in speeds(request.species) if {speed.physics} == physics]
+def _is_measured(speed: Speed, request: LaunchRequest, placement: Placement) -> bool:
+    """Whether a speed is that of the training that will be there, were it the machine of the speed."""
+    stages = request.trainings.there(placement)
+    return bool(stages) and placement.nodes == 1 and all(_as_measured(speed, one) for one in stages)
+
+
+def _as_measured(speed: Speed, stage: StageSpec) -> bool:
+    """Whether a stage has the learner, the engine and one device, and all that decides the speed, as measured."""
+    if (stage.kind.name, stage.physics, stage.gpu_ids) != (LEARNER, speed.physics, ""):
+        return False
+    on_file = load_stage(stage.species, stage.config.stage.number, device=bool(PHYSICS[stage.physics].impl))
+    return all(_value(stage.config, key) == _value(on_file, key) for key in DECIDE_SPEED)
+
+
+def _value(config: StageConfig, key: str) -> Any:
+    section, _, name = key.partition(".")
+    return getattr(getattr(config, section), name)
 
 
 def hours_at(speed: Speed, steps: dict[int, int]) -> float | None:
@@ -100,8 +125,8 @@ def hours_at(speed: Speed, steps: dict[int, int]) -> float | None:
 
 def measured_hours(request: LaunchRequest, placement: Placement) -> tuple[float, str] | None:
     """Hours that training takes at most on this very kind of machine, and the source; None if it is not measured."""
-    for speed in _known_speeds(request, placement):
-        if speed.speaks_for(placement):
+    for speed in speeds(request.species):
+        if speed.speaks_for(placement) and _is_measured(speed, request, placement):
             hours = hours_at(speed, budgets(request, placement))
             if hours is not None:
                 return hours, speed.source
@@ -151,9 +176,9 @@ def duration(request: LaunchRequest, placement: Placement) -> str:
     if measured is not None:
         return f"duration: at most {measured[0]:.2f} h for {steps} ({measured[1]})"
     text = f"duration: not measured on {placement.instance_type}; the budget is {steps}"
-    for speed in _known_speeds(request, placement):
+    for speed in speeds(request.species):
         hours = hours_at(speed, budget)
-        if hours is not None and not speed.instance_type:
+        if hours is not None and not speed.instance_type and _is_measured(speed, request, placement):
             time = f"{hours * 60:.0f} min" if hours * 60 >= 1 else "less than a minute"
             return f"{text}, {time} at the pace of {speed.machine} ({speed.source})"
     return text

@@ -28,6 +28,11 @@ class Placement:
         return self.accelerators.partition(":")[0]
 
     @property
+    def devices(self) -> int:
+        """How many devices one of its machines has for JAX: its accelerators, or its processor."""
+        return max(1, int(float(self.accelerators.partition(":")[2] or 1)))
+
+    @property
     def has_gpu(self) -> bool:
         """Whether it has an NVIDIA GPU."""
         return bool(self.gpu) and not OTHER_MAKERS.match(self.gpu)

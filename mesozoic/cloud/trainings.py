@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mesozoic.cloud.offer import Placement
 from mesozoic.errors import Problems, UserError, sentences_of
+from mesozoic.learn.gpu_ids import numbers_in
 from mesozoic.run.spec import RunSpec
 from mesozoic.sim.physics import WARP
 
@@ -24,12 +25,14 @@ class Trainings:
 
     Attributes:
         reasons: why `auto` becomes what it becomes, by whether there is a GPU; empty if it was not asked for.
+        gpu_ids: the devices that were asked for by their numbers; empty if none were.
     """
 
     with_gpu: Stages | UserError = ()
     without: Stages | UserError = ()
     physics: str = ""
     reasons: dict[bool, str] = field(default_factory=dict)
+    gpu_ids: tuple[int, ...] = ()
 
     def on(self, gpu: bool) -> Stages:
         """The stages on a machine with an NVIDIA `gpu`, or on one without.
@@ -48,11 +51,21 @@ class Trainings:
         Raises:
             UserError: what is wrong with them there.
         """
-        return self.on(placement.has_gpu)
+        stages = self.on(placement.has_gpu)
+        if not self._has_devices(placement):
+            raise UserError(
+                f"GPU_IDS {','.join(map(str, self.gpu_ids))} names device {max(self.gpu_ids)}, and {placement} has"
+                f" {placement.devices}, counted from 0; give --gpus with more of them, or GPU_IDS=all"
+            )
+        return stages
 
     def possible(self, placement: Placement) -> bool:
         """Whether a machine of this kind has what the physics needs."""
-        return placement.has_gpu or self.physics != WARP
+        return (placement.has_gpu or self.physics != WARP) and self._has_devices(placement)
+
+    def _has_devices(self, placement: Placement) -> bool:
+        counted = placement.has_gpu or not placement.gpu  # one of another maker may be several devices
+        return not counted or max(self.gpu_ids, default=0) < placement.devices
 
     def lines(self, placements: Sequence[Placement]) -> list[str]:
         """Which engine simulates on these machines, in lines for a person."""
@@ -76,7 +89,7 @@ def trainings_of(spec: RunSpec, gpu: bool | None = None) -> Trainings:
     Raises:
         UserError: what is wrong with it there, and where that is not known yet, what is wrong with it everywhere.
     """
-    found = Trainings(_checked(spec, True), _checked(spec, False), spec.physics, _reasons(spec))
+    found = Trainings(_checked(spec, True), _checked(spec, False), spec.physics, _reasons(spec), _numbers(spec))
     wrong = [one for one in (found.with_gpu, found.without) if isinstance(one, UserError)]
     if gpu is not None:
         found.on(gpu)
@@ -93,6 +106,13 @@ def _checked(spec: RunSpec, gpu: bool) -> Stages | UserError:
     except UserError as error:
         return error
     return stages if gpu or spec.physics != WARP else UserError(NO_GPU)
+
+
+def _numbers(spec: RunSpec) -> tuple[int, ...]:
+    try:
+        return numbers_in(spec.gpu_ids) or ()
+    except UserError:  # said by the check
+        return ()
 
 
 def _reasons(spec: RunSpec) -> dict[bool, str]:

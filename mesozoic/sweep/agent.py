@@ -221,20 +221,34 @@ def program() -> Path:
     return found
 
 
+def check_access(sweep: str) -> str:
+    """See that agents can ask for runs of a sweep; the key with which they do.
+
+    Raises:
+        UserError: that is no path of a sweep, or there is no key.
+    """
+    if not re.fullmatch(r"[^/\s]+/[^/\s]+/[^/\s]+", sweep):
+        raise UserError(f"give the sweep as ENTITY/PROJECT/ID (a rented one in SWEEP_ID), not '{shown(sweep)}'")
+    key = wandb_key()
+    if key is None:
+        raise UserError(
+            "there is no key for W&B; type 'wandb login', or export WANDB_API_KEY (and rent with --secret"
+            " WANDB_API_KEY)"
+        )
+    return key
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one agent of the sweep that `arguments` names."""
     for empty in os.environ.keys() - without_empty(os.environ).keys():
         del os.environ[empty]
-    if len(arguments) != 1 or arguments[0].count("/") != 2 or not all(arguments[0].split("/")):
-        raise UserError(f"give the sweep as ENTITY/PROJECT/ID, in SWEEP_ID, not '{' '.join(arguments)}'")
-    entity, project, number = arguments[0].split("/")
+    given = " ".join(arguments)
+    key = check_access(given)
+    entity, project, number = given.split("/")
     sweep = Sweep(number, entity, project, "")
     slots = read_count("SLOTS", os.environ.get("SLOTS", "").strip(), 1)
     max_failures = read_count("MAX_FAILURES", os.environ.get("MAX_FAILURES", "").strip(), MAX_FAILURES)
     hours = read_hours(os.environ.get("MAX_HOURS", "").strip())
-    key = wandb_key()
-    if key is None:
-        raise UserError("there is no key for W&B; export WANDB_API_KEY and give --secret WANDB_API_KEY")
     program()
     facts = sweep_facts(sweep, key)
     count = runs_left(facts)

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mesozoic.config import parse_overrides
 from mesozoic.config.override import Override
 from mesozoic.errors import UserError
 from mesozoic.evaluation.episodes import Summary
 from mesozoic.run.evaluation import evaluate_policy
 from mesozoic.run.folder import StageFolder
+from mesozoic.run.spec import RunSpec
 from mesozoic.sweep.objective import evaluation_value, known_objective
 from mesozoic.sweep.space import Point
 from mesozoic.sweep.sweep_folder import SweepFolder
@@ -24,6 +26,8 @@ from mesozoic.sweep.trial_record import TrialRecord
 FRESH_SEED = 20_000_003
 """Of the episodes on which a winner is evaluated anew; no trial was chosen by them."""
 EPISODES = 256
+OF_THE_SWEEP = ("curriculum.timesteps", "curriculum.eval_freq", "curriculum.save_freq")
+"""Keys that say how long a trial trains and how often it writes; a winner trains as its stage file says."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ class Winner:
 
     @property
     def command(self) -> str:
-        """What to type to train with its values."""
-        return curriculum_command(self.record.spec, self.overrides)
+        """What to type to train as it was trained."""
+        return curriculum_command(self.record.spec, settings_of(self.stage, self.record))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -110,12 +114,21 @@ def best_seed(record: TrialRecord) -> int:
 
 
 def overrides_for(stage: int, point: Point) -> list[str]:
-    """The values of a point for one stage alone, as `--override` takes them."""
+    """The values of a point for one stage alone, as `--override` takes them; widths are for all stages, or none."""
     found = []
     for path, value in point.items():
         section, dot, key = path.partition(".")
-        found += [str(Override(section, key, value, stage))] if dot else []
+        found += [str(Override(section, key, value, None if key == "net_arch" else stage))] if dot else []
     return found
+
+
+def settings_of(stage: int, record: TrialRecord) -> list[str]:
+    """All that a trial of a stage was trained with, as `--override` takes it, but for its budget and its files.
+
+    Values were found beside those that were not searched: a batch, for one, fits some numbers of worlds only.
+    """
+    given = [one for one in parse_overrides(record.spec["overrides"]) if one.stage in (None, stage)]
+    return overrides_for(stage, {one.path: one.value for one in given if one.path not in OF_THE_SWEEP})
 
 
 def curriculum_command(spec: Mapping[str, Any], overrides: Sequence[str]) -> str:
@@ -125,7 +138,9 @@ def curriculum_command(spec: Mapping[str, Any], overrides: Sequence[str]) -> str
         spec: a training, as JSON.
     """
     words = ["mesozoic", "curriculum", str(spec["species"])]
-    words += [f"--{name}={spec[name]}" for name in ("backend", "algorithm") if spec[name] not in ("auto", "ppo")]
+    plain = RunSpec()
+    options = ("backend", "algorithm", "physics")
+    words += [f"--{name}={spec[name]}" for name in options if spec[name] != getattr(plain, name)]
     return shlex.join([*words, *(word for text in overrides for word in ("--override", text))])
 
 

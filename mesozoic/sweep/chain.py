@@ -16,10 +16,11 @@ from mesozoic.files import cause, read_json, write_json
 from mesozoic.learn.kinds import find_kind
 from mesozoic.run.problems import resolve
 from mesozoic.species.stages import stage_files
-from mesozoic.sweep.best import best_seed, best_trial, overrides_for, policy_of
+from mesozoic.sweep.best import best_seed, best_trial, curriculum_command, policy_of, settings_of
 from mesozoic.sweep.plan import SweepPlan, SweepRequest, plan_sweep
 from mesozoic.sweep.space import with_point
 from mesozoic.sweep.sweep_folder import SweepFolder
+from mesozoic.sweep.trial_record import read_trial
 
 FILE = "sweep_state.json"
 LARGEST = 1 << 20
@@ -32,6 +33,7 @@ class StageWinner:
 
     Attributes:
         policy: relative to the sweep's folder; net_arch: of its network, as an override's text.
+        overrides: all that it was trained with, for its stage (see `settings_of`).
         identity: of the sweep that it won, in eight letters.
     """
 
@@ -121,14 +123,22 @@ def _winner(folder: SweepFolder, plan: SweepPlan) -> StageWinner:
     kind = find_kind(spec.backend, spec.algorithm)
     arch = f"{kind.section}.net_arch={write_value(list(kind.hidden(resolved.config)))}"
     policy = policy_of(folder, stage, name, record).relative_to(folder.path)
-    overrides = overrides_for(stage, record.point)
+    overrides = settings_of(stage, record)
     return StageWinner(stage, name, record.state, record.value, str(policy), arch, overrides, plan.digest())
 
 
-def final_overrides(winners: list[StageWinner]) -> list[str]:
-    """What a curriculum with all winners is trained with."""
+def final_command(folder: SweepFolder, winners: list[StageWinner]) -> str:
+    """What to type to train a curriculum with all winners.
+
+    Raises:
+        UserError: the first winner's record is gone.
+    """
+    first = folder.trials(winners[0].stage) / winners[0].trial
+    record = read_trial(first)
+    if record is None:
+        raise UserError(f"{first} holds no trial.json any more; give --no-resume to sweep anew")
     found = [text for winner in winners for text in winner.overrides if ".net_arch=" not in text]
-    return [winners[0].net_arch, *found]
+    return curriculum_command(record.spec, [winners[0].net_arch, *found])
 
 
 def _read(path: Path) -> dict[int, StageWinner]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -36,22 +36,28 @@ WHOLE_POINTS = 24
 MOST_SENTENCES = 40
 
 
-def space_problems(spec: RunSpec, parameters: Sequence[Parameter], where: str, here: bool = True) -> list[str]:
+def space_problems(
+    spec: RunSpec, parameters: Sequence[Parameter], where: str, here: bool = True, gpu: bool = False
+) -> list[str]:
     """Everything that is wrong with the trainings that a sweep could start, a sentence each.
 
     Args:
         spec: the training without the searched values; where: what its sentences begin with.
-        here: whether this machine trains.
+        here, gpu: whether this machine trains, and whether another one, which does, has an NVIDIA GPU.
     """
+
+    def wrong_with(point: Point) -> list[str]:
+        return problems(with_point(spec, point), here, gpu)
+
     found = dict.fromkeys(_common(spec, parameters))
-    found |= dict.fromkeys(problems(spec, here)) if not parameters else {}
+    found |= dict.fromkeys(wrong_with({})) if not parameters else {}
     tried = found or dict.fromkeys(_sizes(parameters))
     if not tried:
         for group in _groups(parameters):
-            tried |= dict.fromkeys(_group_problems(spec, group, here))
+            tried |= dict.fromkeys(_group_problems(group, wrong_with))
     if not tried:
         for point in _whole(parameters):
-            tried |= dict.fromkeys(problems(with_point(spec, point), here))
+            tried |= dict.fromkeys(wrong_with(point))
     sentences = [f"{where}: {sentence}" for sentence in tried]
     left = len(sentences) - MOST_SENTENCES
     return [*sentences[:MOST_SENTENCES], *([f"{where}: and {left} more like these"] if left > 0 else [])]
@@ -99,7 +105,7 @@ def _groups(parameters: Sequence[Parameter]) -> list[list[Parameter]]:
     return [group for group in [*groups, *([one] for one in left)] if group]
 
 
-def _group_problems(spec: RunSpec, group: Sequence[Parameter], here: bool) -> list[str]:
+def _group_problems(group: Sequence[Parameter], wrong_with: Callable[[Point], list[str]]) -> list[str]:
     """What is wrong with the values of one parameter, or of some that are coupled.
 
     Of a range, what lies between its ends is tried if they are well: only whole numbers may be asked for.
@@ -107,10 +113,10 @@ def _group_problems(spec: RunSpec, group: Sequence[Parameter], here: bool) -> li
     found: dict[str, None] = {}
     for values in product(*(one.domain.samples()[:2] if _is_range(one) else one.domain.samples() for one in group)):
         point = {one.path: value for one, value in zip(group, values, strict=True)}
-        found |= dict.fromkeys(problems(with_point(spec, point), here))
+        found |= dict.fromkeys(wrong_with(point))
     if not found and len(group) == 1 and _is_range(group[0]):
         between = {group[0].path: group[0].domain.samples()[-1]}
-        found |= dict.fromkeys(problems(with_point(spec, between), here))
+        found |= dict.fromkeys(wrong_with(between))
     return list(found)
 
 

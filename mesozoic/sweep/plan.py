@@ -32,6 +32,8 @@ BUDGET = "curriculum.timesteps"
 TRIALS = 20
 """Where neither options nor the file say."""
 MOST_TRIALS = 100_000
+MOST_PARALLEL = 1024
+"""Trials side by side; a typing error should not start a hundred thousand processes."""
 JUDGED_AT = 0.4
 """Share of the budget after which a trial is judged for the first time. At a sixth of it, those that are ahead are
 others than those that end ahead, and the best one is lost: docs/sweeps.md has the figures."""
@@ -161,6 +163,9 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
             trials = min(_first(request.trials, file.run_cap, points) or 0, points)
     if not 1 <= trials <= MOST_TRIALS:
         wrong.append(f"--trials {trials} is out of range; give a number from 1 to {MOST_TRIALS}")
+    parallel = _first(request.parallel, search.settings.get("parallel"))
+    if parallel is not None and not 1 <= parallel <= MOST_PARALLEL:
+        wrong.append(f"--parallel {parallel} is out of range; give auto, or a number from 1 to {MOST_PARALLEL}")
     if wrong:
         raise Problems(wrong)
     first_point = {one.path: one.domain.samples()[0] for one in search.parameters}
@@ -181,7 +186,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         objective=objective,
         seeds=request.seeds,
         budget=plan.timesteps,
-        parallel=_first(request.parallel, search.settings.get("parallel")),
+        parallel=parallel,
         notes=tuple(notes),
         first_evaluation=judged,
     )

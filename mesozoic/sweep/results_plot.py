@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ FEWEST = 4
 """Trials below which nothing can be said of importance."""
 
 
-def draw(rows: Sequence[Row], folder: Path, species: str | None = None, algorithm: str | None = None) -> list[Path]:
-    """Draw what there is enough of; the files that were written.
+def draw(
+    rows: Sequence[Row], folder: Path, species: str | None = None, algorithm: str | None = None
+) -> tuple[list[Path], list[str]]:
+    """Draw what there is enough of; the files that were written, and a sentence for each that was not.
 
     Raises:
         UserError: matplotlib is not installed.
@@ -32,43 +35,56 @@ def draw(rows: Sequence[Row], folder: Path, species: str | None = None, algorith
     except ImportError:
         raise UserError("pictures need matplotlib; run: pip install 'mesozoic[viz]'") from None
     what = f"{species or rows[0].get('species') or ''} {algorithm or rows[0].get('algorithm') or ''}".strip()
-    drawn = []
+    drawn, missing = [], []
     for name, paint in ((TRIALS, _trials), (PARAMETERS, _parameters), (IMPORTANCE, _importance)):
         figure = Figure(figsize=(10, 7), layout="constrained")
-        if paint(figure, rows):
-            figure.suptitle(f"{what}: {len(rows)} results")
-            picture = io.BytesIO()
-            figure.savefig(picture, format="png", dpi=120)
-            write_bytes(folder / name, picture.getvalue())
-            drawn.append(folder / name)
-    return drawn
+        if why := paint(figure, rows):
+            missing.append(f"no {name}: {why}")
+            continue
+        figure.suptitle(f"{what}: {len(rows)} results")
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=120)
+        write_bytes(folder / name, picture.getvalue())
+        drawn.append(folder / name)
+    return drawn, missing
 
 
 def _numbers(rows: Sequence[Row], name: str) -> list[float]:
     return [float(row[name]) if isinstance(row.get(name), int | float) else math.nan for row in rows]
 
 
-def _trials(figure: Any, rows: Sequence[Row]) -> bool:
+def _trials(figure: Any, rows: Sequence[Row]) -> str:
     """Reward, episode length, stability and gate, two by two."""
+    from matplotlib.patches import Patch
+    from matplotlib.ticker import MaxNLocator
+
     axes = figure.subplots(2, 2)
-    colours = ["tab:green" if row["stage_passed"] else "tab:grey" for row in rows]
+    passed, not_passed = "tab:green", "tab:grey"
+    colours = [passed if row["stage_passed"] else not_passed for row in rows]
+    figure.legend(
+        handles=[Patch(color=passed, label="passed its gate"), Patch(color=not_passed, label="did not")],
+        loc="outside lower center",
+        ncols=2,
+    )
     places = range(1, len(rows) + 1)
     for axis, name in ((axes[0][0], "best_mean_reward"), (axes[0][1], "best_mean_episode_length")):
         axis.bar(places, _numbers(rows, name), color=colours)
-        axis.set(xlabel="trial", ylabel=name.replace("_", " "))
+        axis.set(xlabel="row of the table", ylabel=name.replace("_", " "))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1][0].scatter(_numbers(rows, "best_score"), _numbers(rows, "score"), c=colours)
     axes[1][0].set(xlabel="best score", ylabel="last score (below the best: it was lost again)")
     states = sorted({str(row.get("state")) for row in rows})
     axes[1][1].bar(states, [sum(str(row.get("state")) == one for row in rows) for one in states])
-    axes[1][1].set(ylabel="trials", title="how they ended")
-    return True
+    axes[1][1].set(ylabel="results", title="how they ended")
+    axes[1][1].yaxis.set_major_locator(MaxNLocator(integer=True))
+    return ""
 
 
-def _parameters(figure: Any, rows: Sequence[Row]) -> bool:
+def _parameters(figure: Any, rows: Sequence[Row]) -> str:
     """The value of each trial over each hyperparameter, a colour for each stage."""
     names = hyperparameters(rows)
     if not names:
-        return False
+        return "no hyperparameter differs between these results"
     width = math.ceil(math.sqrt(len(names)))
     axes = figure.subplots(math.ceil(len(names) / width), width, squeeze=False).ravel()
     for axis in axes[len(names) :]:
@@ -84,20 +100,22 @@ def _parameters(figure: Any, rows: Sequence[Row]) -> bool:
             axis.scatter(xs, _numbers(mine, "value"), label=f"stage {stage}", color=f"C{stage - 1}", s=18)
         axis.set(xlabel=name, ylabel="value")
     axes[0].legend()
-    return True
+    return ""
 
 
-def _importance(figure: Any, rows: Sequence[Row]) -> bool:
+def _importance(figure: Any, rows: Sequence[Row]) -> str:
     """How much of the difference between trials each parameter explains, by PED-ANOVA, for each stage."""
+    if find_spec("optuna") is None:
+        return "it needs Optuna; run: pip install 'mesozoic[sweep]'"
     shares = {stage: importance([row for row in rows if row["stage"] == stage]) for stage in {r["stage"] for r in rows}}
     shares = {stage: found for stage, found in sorted(shares.items()) if found}
     if not shares:
-        return False
+        return f"it needs {FEWEST} results of one stage, with values that differ"
     axes = figure.subplots(1, len(shares), squeeze=False)[0]
     for axis, (stage, found) in zip(axes, shares.items(), strict=True):
         axis.barh(list(found)[::-1], list(found.values())[::-1])
         axis.set(title=f"stage {stage}", xlabel="importance")
-    return True
+    return ""
 
 
 def importance(rows: Sequence[Row]) -> dict[str, float]:

@@ -30,12 +30,17 @@ LOGGED = re.compile(r"eval/score|sweep/value|stage[1-9][0-9]?/.+")
 
 @dataclass(frozen=True)
 class SweepFile:
-    """A sweep that was read and checked, with `mesozoic sweep trial` for `mesozoic train`; `runs` is how many it makes
-    at most, None when nothing limits it."""
+    """A sweep that was read and checked, with `mesozoic sweep trial` for `mesozoic train`.
+
+    Attributes:
+        runs: how many it makes at most; None when nothing limits it.
+        physics: as its command says it; empty of a command that is not ours.
+    """
 
     path: Path
     config: dict[str, Any]
     runs: int | None
+    physics: str = ""
 
     @property
     def metric(self) -> str:
@@ -48,12 +53,13 @@ class SweepFile:
         return shown(re.sub(r"'(\$\{\w+\})'", r"\1", words), 300)
 
 
-def read_sweep(path: Path, any_command: bool = False) -> SweepFile:
+def read_sweep(path: Path, any_command: bool = False, gpu: bool = False) -> SweepFile:
     """Read and check a sweep file.
 
     Args:
         any_command: take a command that is neither `mesozoic sweep trial` nor `mesozoic train`, which cannot be checked
             as much.
+        gpu: whether each agent has an NVIDIA GPU, where `--physics=auto` is another training than without one.
 
     Raises:
         UserError: it cannot be read, or agents could not run it: a sentence about each mistake.
@@ -70,15 +76,14 @@ def read_sweep(path: Path, any_command: bool = False) -> SweepFile:
     found = SweepFile(path, config, min(sizes) if search.method == "grid" else search.run_cap)
     if words is None:
         return found
-    found = replace(found, config={**config, "command": as_trial(config["command"], where)})
     _check_metric(config, where)
     try:
         spec = spec_of_words(trial_spec_words(without_macros(words)))
     except UserError as error:
         raise Problems(f"{where}: {sentence}" for sentence in sentences_of(error)) from None
-    if wrong := space_problems(spec, search.everywhere.parameters, where, here=False):
+    if wrong := space_problems(spec, search.everywhere.parameters, where, here=False, gpu=gpu):
         raise Problems(wrong)
-    return found
+    return replace(found, config={**config, "command": as_trial(config["command"], where)}, physics=spec.physics)
 
 
 def _command_words(command: object, where: str, any_command: bool) -> list[str] | None:

@@ -185,6 +185,8 @@ def test_run_again_with_another_engine(on_lambda: FakeSky, run: Run, capsys: pyt
     assert "physics with a GPU: native; " in capsys.readouterr().out
     (task,) = on_lambda.tasks
     assert task.envs["PHYSICS"] == "native" and task.envs["RUN_NAME"] != "a"
+    assert run("exec", "--physics", "mjx-jax", "--env", "GPU_IDS=0,1") == 2
+    assert "GPU_IDS 0,1 names device 1, and " in capsys.readouterr().err
     on_lambda.cluster(NAME, placement=replace(on_lambda.placed, accelerators=""))
     assert run("exec", "--dry-run", "--env", "PHYSICS=auto") == 0
     assert "physics without a GPU: native, because the machine has no NVIDIA GPU" in capsys.readouterr().out

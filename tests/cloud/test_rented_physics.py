@@ -12,6 +12,7 @@ from fake_sky import A10, A100
 
 from mesozoic.cloud import estimate
 from mesozoic.cloud.estimate import OVERHEAD_HOURS, budgets, cheapest_first, job_hours, possible
+from mesozoic.cloud.limits import affordable
 from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import LaunchRequest, make_request
 from mesozoic.cloud.sky.launch import make_plan
@@ -106,6 +107,17 @@ def test_warp_by_name_leaves_machines_without_a_gpu_out() -> None:
             request(physics="mjx-warp", **options)
 
 
+def test_machines_with_fewer_gpus_than_are_named_are_left_out() -> None:
+    """The job would be refused on them, once they are paid for."""
+    wanted = make_request({"GPU_IDS": "0,3"}, species="velociraptor", stage="1", physics="mjx-jax")
+    offers = [Offer(A10, 30, None), Offer(CPU, 8, None), Offer(EIGHT, 192, None)]
+    assert [offer.placement for offer in possible(offers, wanted)] == [EIGHT]
+    with pytest.raises(UserError, match=r"GPU_IDS 0,3 names device 3, and lambda gpu_1x_a10 .* has 1, counted from 0"):
+        possible(offers[:2], wanted)
+    everything = make_request({"GPU_IDS": "all"}, species="velociraptor", stage="1", physics="mjx-jax")
+    assert possible(offers, everything) == offers
+
+
 def test_the_option_wins_over_the_knob_and_travels_to_the_machine() -> None:
     wanted = make_request({"PHYSICS": "mjx-jax"}, physics="native", settings={"PHYSICS": "auto"}, stage="1")
     assert wanted.envs["PHYSICS"] == "native" and physics(wanted, A10) == {"native"}
@@ -149,6 +161,54 @@ def test_the_duration_is_measured_on_that_gpu_with_that_engine_only() -> None:
     assert job_hours(wanted, A100) is None
     assert job_hours(request(stage="all", physics="native"), H200) is None
     assert job_hours(request(stage="all", species="trex"), H200) is None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"N_ENVS": "64"},
+        {"OVERRIDES": "ppo.net_arch=[512,512]"},
+        {"OVERRIDES": "ppo.n_epochs=20"},
+        {"OVERRIDES": "curriculum.eval_freq=2000"},
+        {"GPU_IDS": "all"},
+        {"BACKEND": "sb3", "PHYSICS": "auto"},
+    ],
+)
+def test_another_training_than_the_measured_one_has_no_duration(settings: dict[str, str]) -> None:
+    """64 worlds on a GPU are far slower than the thousands that were measured, so nothing is promised of them."""
+    wanted = make_request(settings, species="velociraptor", stage="1")
+    assert job_hours(wanted, H200) is None
+    text = estimate.duration(wanted, H200)
+    assert text.startswith("duration: not measured on a3-ultragpu-1g; the budget is ") and "at the pace" not in text
+    with pytest.raises(UserError, match="--max-cost needs --max-hours"):
+        affordable([Offer(H200, 24, None)], replace(wanted, max_cost=5.0))
+
+
+def test_what_does_not_decide_the_speed_may_be_otherwise() -> None:
+    settings = {"OVERRIDES": "ppo.learning_rate=2e-3", "TIMESTEPS": "40000000", "SEED": "7"}
+    hours = job_hours(make_request(settings, species="velociraptor", stage="1"), H200)
+    assert hours is not None and hours > (job_hours(request(), H200) or 0.0)
+
+
+def test_several_machines_were_not_measured() -> None:
+    assert job_hours(request(), replace(H200, nodes=2)) is None
+
+
+def test_machines_that_cannot_simulate_are_not_rented_either(
+    sky_offline: Any, at_checkout: Path, tmp_path: Path
+) -> None:
+    """A task file with cheap machines without a GPU beside others: Warp by name leaves SkyPilot those with one."""
+    text = (ROOT / "cloud" / "train.yaml").read_text(encoding="utf-8")
+    before, _, rest = text.partition("  ordered:\n")
+    after = rest[rest.index("\nenvs:") :]
+    kinds = "  any_of:\n    - {infra: gcp, cpus: 4+}\n    - {infra: gcp, accelerators: {L4: 1}}\n"
+    file = tmp_path / "mixed.yaml"
+    file.write_text(before + kinds + after, encoding="utf-8")
+    plan = make_plan(request(file=file, physics="mjx-warp"), dry_run=True)
+    assert plan.offers and all(offer.placement.gpu == "L4" for offer in plan.offers)
+    assert all(one.accelerators for one in plan.task.resources)
+    both = make_plan(request(file=file), dry_run=True)
+    assert {offer.placement.gpu for offer in both.offers} == {"", "L4"}
 
 
 def test_the_first_use_of_a_machine_takes_longer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from mesozoic.cloud.sky.sweep_agents import wait_for_agents
 from mesozoic.cloud.sky.sweep_plan import SweepPlan, agent_task, plan_sweep
 from mesozoic.cloud.sky.sweep_pool import launch_pool
 from mesozoic.errors import UserError
+from mesozoic.species import load_stage
 from mesozoic.sweep.wandb_sweep import Sweep
 
 pytestmark = pytest.mark.skipif(find_spec("sky") is None, reason="needs the extra [cloud]")  # conftest imports it
@@ -377,3 +379,39 @@ def test_a_pool_that_fails_is_taken_down(server: WandbServer, error: BaseExcepti
         launch_pool(sky, pool_plan(), lambda line: None, 1.0)
     assert sky.pooled == {} and open_launches() == {}
     assert [sweep.state for sweep in server.sweeps.values()] == ["CANCELED"]
+
+
+def simulated_by(physics: str, folder: Path) -> Path:
+    """A sweep over a batch that is a whole rollout of the worlds that suit a GPU, more than those of a processor."""
+    device = load_stage("velociraptor", 1, device=True)
+    batch = device.stage.n_envs * device.ppo.n_steps
+    values = {"ppo.n_steps": {"value": device.ppo.n_steps}, "ppo.batch_size": {"values": [batch]}}
+    command = ["mesozoic", "train", "velociraptor", "--stage=1", f"--physics={physics}", "--wandb", "${args}"]
+    file = folder / "sweep.yaml"
+    file.write_text(json.dumps({"method": "grid", "command": command, "parameters": values}))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("physics", "gpus", "sentence"),
+    [
+        ("auto", "A100:8", ""),
+        ("mjx-warp", "A100:8", ""),
+        ("native", "A100:8", "does not divide"),
+        ("auto", "CPU:4", "does not divide"),
+        ("mjx-warp", "CPU:4", "simulates on an NVIDIA GPU, and 'CPU:4' is none; ask for example for A100:1"),
+    ],
+)
+def test_values_are_checked_for_what_simulates_on_the_machine(
+    server: WandbServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, physics: str, gpus: str, sentence: str
+) -> None:
+    """`auto` is another training with a GPU than without one."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    infra = "lambda" if gpus != "CPU:4" else "aws"
+    wanted = request(gpus=gpus, infra=infra, sweep_file=simulated_by(physics, tmp_path))
+    if not sentence:
+        assert plan_sweep(wanted).file.physics == physics
+        return
+    with pytest.raises(UserError, match=sentence):
+        plan_sweep(wanted)

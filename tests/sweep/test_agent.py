@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mesozoic.cli.app import main
 from mesozoic.errors import UserError
 from mesozoic.run.agent_folder import RUNS
 from mesozoic.run.folder import choose_run_folder
@@ -177,7 +178,7 @@ def test_which_sweep(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("variables", "words", "sentence"),
     [
-        ({}, [""], "give the sweep as ENTITY/PROJECT/ID, in SWEEP_ID, not ''"),
+        ({}, [""], "give the sweep as ENTITY/PROJECT/ID (a rented one in SWEEP_ID), not ''"),
         ({}, ["project/id"], "not 'project/id'"),
         ({}, ["a/b/c"], "there is no key for W&B"),
         ({"WANDB_API_KEY": "k", "MAX_HOURS": "0"}, ["a/b/c"], "MAX_HOURS=0 is not a number of hours above 0"),
@@ -195,3 +196,29 @@ def test_an_agent_that_cannot_work_says_so_in_one_sentence(
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("error: ") and sentence in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nonsense"], "give the sweep as ENTITY/PROJECT/ID"),
+        (["a/b/c"], "there is no key for W&B; type 'wandb login'"),
+        (["a/b/c", "--max-hours", "nan"], "--max-hours nan is not above 0"),
+        (["a/b/c", "--gpus", "none"], "--gpus 'none' is no number of GPUs"),
+    ],
+)
+def test_agents_that_cannot_work_are_refused_once_and_not_started(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    words: list[str],
+    sentence: str,
+) -> None:
+    for name in [name for name in os.environ if name.startswith("WANDB_") or name == "NETRC"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("mesozoic.sweep.engines.agents.run_agents", lambda *_: pytest.fail("agents were started"))
+    monkeypatch.setattr("sys.argv", ["mesozoic", "sweep", "agent", *words])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2 and sentence in capsys.readouterr().err

@@ -181,6 +181,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *ar
         (["--search-space-file=x.json"], ["are both given"]),
         (["trex"], ["two species, 'trex' and --species 'velociraptor'"]),
         (["--trials=0"], ["--trials"]),
+        (["--parallel=100000", "ppo.gamma=7"], ["--parallel 100000 is out of range", "ppo.gamma should be less"]),
+        (["--parallel=0"], ["--parallel 0 is out of range; give auto, or a number from 1 to 1024"]),
     ],
 )
 def test_bad_input_is_said_at_once_and_nothing_is_started(

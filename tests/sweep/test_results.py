@@ -13,9 +13,10 @@ import pytest
 from mesozoic.cli.app import main
 from mesozoic.config import parse_overrides
 from mesozoic.errors import UserError
+from mesozoic.run.problems import problems
 from mesozoic.run.spec import RunSpec
 from mesozoic.species import load_stage
-from mesozoic.sweep.best import best_trial, find_winner
+from mesozoic.sweep.best import best_trial, curriculum_command, find_winner, settings_of
 from mesozoic.sweep.line import NoLine
 from mesozoic.sweep.results import collect, hyperparameters, write_table
 from mesozoic.sweep.results_plot import importance
@@ -95,6 +96,13 @@ def test_every_layout_is_read(swept: Path, tmp_path: Path) -> None:
         collect(str(tmp_path / "nowhere"))
 
 
+def test_a_table_that_cannot_be_written_is_one_sentence(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = run(monkeypatch, capsys, "sweep", "collect-results", str(swept), "--csv", "/dev/null/table.csv")
+    assert code == 2 and "cannot write /dev/null/table.csv (" in said and "give another with --csv" in said
+
+
 def test_results_in_a_bucket(swept: Path) -> None:
     """Through the same interface as gs:// and s3://, with a store in memory."""
     fsspec = pytest.importorskip("fsspec", reason="needs fsspec")
@@ -127,11 +135,24 @@ def test_the_winner_is_evaluated_anew_and_its_values_can_be_pasted(
     assert found.fresh["episodes"] == 8 and 0.0 <= found.fresh_value <= 1.0
     code, said = run(monkeypatch, capsys, "sweep", "best", str(swept), "--episodes", "8")
     assert code == 0 and "best of 6 trials of stage 1: trial 4, budget" in said
-    assert "mesozoic curriculum velociraptor --override 1.ppo.learning_rate=0.0004" in said
+    assert "mesozoic curriculum velociraptor --override 1.stage.n_envs=8 --override 1.env.max_episode_steps=20" in said
     code, said = run(monkeypatch, capsys, "sweep", "best", str(swept), "--episodes", "8", "--json")
     assert json.loads(said)["overrides"] == found.overrides
     code, said = run(monkeypatch, capsys, "sweep", "best", str(swept), "--stage", "2")
     assert code == 2 and "no trial of stage 2" in said and "it has trials of stage 1" in said
+
+
+def test_the_command_trains_what_was_tried() -> None:
+    """With what the values were found beside, and one network for all stages; the budget is the stage file's."""
+    point = {"ppo.batch_size": 1024, "ppo.net_arch": "medium"}
+    fixed = ("stage.n_envs=64", "curriculum.timesteps=2048", "curriculum.eval_freq=512", "2.ppo.gamma=0.9")
+    trial = Trial(RunSpec(stage=1, backend="jax", physics="mjx-jax", overrides=(*fixed, *overrides_of(point))), point)
+    record = trial.record(NoLine())
+    found = settings_of(1, record)
+    assert found == ["1.stage.n_envs=64", "1.ppo.batch_size=1024", "ppo.net_arch=medium"]
+    assert problems(RunSpec(overrides=tuple(found))) == []
+    command = curriculum_command(record.spec, found)
+    assert "--backend=jax --physics=mjx-jax --override 1.stage.n_envs=64" in command
 
 
 def test_a_pruned_or_failed_trial_never_wins(swept: Path, tmp_path: Path) -> None:
@@ -156,9 +177,15 @@ def test_pictures(
     assert code == 0 and "6 results, 0 passed their gate" in said, said
     for name in ("trial_metrics", "hyperparameter_analysis", "parameter_importance"):
         assert (tmp_path / f"sweep_{name}.png").read_bytes()[:4] == b"\x89PNG"
+    lonely = tmp_path / "lonely"
+    shutil.copytree(swept / "stage1" / "1", lonely / "stage1" / "1")
+    code, said = run(monkeypatch, capsys, "sweep", "collect-results", str(lonely), "--plot")
+    assert code == 0 and "no sweep_hyperparameter_analysis.png: no hyperparameter differs" in said, said
+    assert "no sweep_parameter_importance.png: it needs 4 results" in said
 
 
 def test_the_parameter_that_decides_is_the_important_one() -> None:
+    pytest.importorskip("optuna", reason="needs the extra [sweep]")
     rows: list[dict[str, Any]] = [
         {"stage": 1, "value": float(i % 5), "ppo.learning_rate": 1e-4 * (1 + i % 5), "ppo.gamma": 0.9 + i % 7 / 100}
         for i in range(35)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import json
 import os
@@ -294,6 +295,7 @@ def test_a_line_that_a_killed_launcher_left_half_written_is_let_go(tmp_path: Pat
     [
         ("postgresql://me:topsecret@127.0.0.1:9/x", "cannot use .*check --storage"),
         ("nonsense://x", "cannot use nonsense://x"),
+        ("/dev/null/journal.log", r"cannot use /dev/null \(.*\); check --storage"),
     ],
 )
 def test_a_storage_that_cannot_be_reached_is_one_sentence_without_the_password(
@@ -304,3 +306,15 @@ def test_a_storage_that_cannot_be_reached_is_one_sentence_without_the_password(
     with pytest.raises(UserError, match=sentence) as caught:
         study_in(tmp_path, plan_of(), place)
     assert "topsecret" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_launcher_that_hangs_in_the_journal_holds_nobody_up_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study_in(tmp_path, plan_of())
+    monkeypatch.setattr("mesozoic.sweep.engines.storage.LOCK_SECONDS", 0.2)
+    with (tmp_path / ".journal.log.lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match=r"another process has held .*\.journal\.log\.lock for 0\.2 seconds"):
+            study_in(tmp_path, plan_of())
+    study_in(tmp_path, plan_of())

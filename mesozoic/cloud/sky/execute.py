@@ -66,6 +66,8 @@ def plan_again(
         file=task_file,
         max_hours=max_hours,
     )
+    if cluster.placement is not None:
+        request.trainings.there(cluster.placement)  # has the GPUs that are named
     task = task_on(cluster, request.task_file, request.envs)
     check_machines(task, request.task_file)
     return Again(cluster, request, task)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.estimate import IDLE_MINUTES, cheapest_first, explain, possible
+from mesozoic.cloud.estimate import IDLE_MINUTES, explain
 from mesozoic.cloud.ledger import begin, write_ledger
 from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import LaunchRequest, make_request
@@ -99,10 +99,7 @@ def make_plan(request: LaunchRequest, dry_run: bool = False) -> Plan:
     clouds, missing = clouds_to_plan(request.infra, dry_run)
     task = task_for(request)
     check_machines(task, request.task_file)
-    offers = find_offers(task, clouds)
-    if not isinstance(task.resources, list):  # else the file says what comes first
-        offers = cheapest_first(possible(offers, request), request)
-    return Plan(request, task, narrow(task, offers, clouds, request), missing)
+    return Plan(request, task, narrow(task, find_offers(task, clouds), clouds, request), missing)
 
 
 @dataclass(frozen=True)

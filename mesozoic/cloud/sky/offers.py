@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
-from mesozoic.cloud.estimate import possible
+from mesozoic.cloud.estimate import cheapest_first, possible
 from mesozoic.cloud.limits import affordable
 from mesozoic.cloud.offer import Offer
 from mesozoic.cloud.request import CLOUDS, LaunchRequest
@@ -127,13 +127,21 @@ def pin(task: Any, offers: Sequence[Offer]) -> None:
 
 
 def narrow(task: Any, offers: Sequence[Offer], clouds: Collection[str], request: LaunchRequest) -> list[Offer]:
-    """Let the task use the affordable offers only, and no cloud without credentials; those offers, in the same order.
+    """Let the task use only offers that can do the training and are affordable, and no cloud without credentials.
+
+    Args:
+        offers: all of them, as `find_offers` returns them.
+
+    Returns:
+        Those offers in the order in which they are tried: that of the file if it has one, else the cheapest first.
 
     Raises:
-        UserError: nothing is affordable.
+        UserError: nothing can, or nothing is affordable.
     """
     kept = affordable(possible(offers, request), request)
-    if len(kept) < len(offers):
+    if not isinstance(task.resources, list):
+        kept = cheapest_first(kept, request)
+    if kept != list(offers):
         pin(task, kept)
     else:
         reachable = [one for one in task.resources if one.cloud is None or str(one.cloud).lower() in clouds]

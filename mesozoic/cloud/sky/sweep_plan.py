@@ -19,6 +19,7 @@ from mesozoic.cloud.sky.preflight import Preflight, clouds_to_plan
 from mesozoic.cloud.sky.task import find_checkout, load_task, task_for
 from mesozoic.errors import UserError
 from mesozoic.redact import without_password
+from mesozoic.sim.physics import WARP
 from mesozoic.sweep.wandb_account import project_and_entity, server, wandb_key
 from mesozoic.sweep.wandb_file import SweepFile, read_sweep
 from mesozoic.sweep.wandb_format import SHIPPED
@@ -146,7 +147,12 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     if request.pull and request.pull.exists() and not request.pull.is_dir():
         raise UserError(f"--pull {request.pull} is no folder; give another")
     refuse_secrets(dict(request.env))
-    file = read_sweep(request.sweep_file or checkout / SWEEP_FILE, request.any_command)
+    file = read_sweep(request.sweep_file or checkout / SWEEP_FILE, request.any_command, gpus.has_gpu)
+    if file.physics == WARP and not gpus.has_gpu:
+        raise UserError(
+            f"{file.path.name}: physics '{WARP}' simulates on an NVIDIA GPU, and '{gpus}' is none; ask for example for"
+            " A100:1, or write --physics=native into its command"
+        )
     if file.runs is None and request.max_hours is None:
         raise UserError(f"{file.path.name} never ends; add for example run_cap: 24 to it, or give --max-hours 8")
     own_project, own_entity = project_and_entity()

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesozoic.errors import UserError, plain
+from mesozoic.files import cause
 from mesozoic.redact import redact, without_password
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 JOURNAL = "journal.log"
+NEEDS_OPTUNA = "a local sweep needs Optuna; run: pip install 'mesozoic[sweep]'"
 ATTEMPTS = 5
 """To find the tables of a database that another launcher is making just now."""
+LOCK_SECONDS = 60.0
+"""For which a launcher waits for its turn to write a few lines into the journal."""
 CONNECT_SECONDS = 15
 """Given to a database for its first answer."""
 
@@ -34,14 +38,34 @@ class _FileLock:
         import fcntl
 
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
-        fcntl.flock(handle, fcntl.LOCK_EX)  # held for the writing of a few lines
-        self._handle = handle
-        return True
+        end = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < end:
+                    time.sleep(0.01)
+                    continue
+                os.close(handle)
+                raise UserError(
+                    f"another process has held {self._path} for {LOCK_SECONDS:g} seconds, which takes no second when"
+                    " all is well; end the launcher that hangs, then run again"
+                ) from None
+            except OSError:
+                os.close(handle)
+                raise
+            self._handle = handle
+            return True
 
     def release(self) -> None:
         if self._handle is not None:
             os.close(self._handle)
         self._handle = None
+
+
+def storage_problem() -> str:
+    """Why no local sweep can run here, whatever its storage; empty if one can."""
+    return NEEDS_OPTUNA if find_spec("optuna") is None else ""
 
 
 def open_storage(place: str | None, folder: Path) -> BaseStorage:
@@ -115,11 +139,14 @@ def storage_errors(place: str | None) -> Iterator[None]:
         yield
     except ImportError as error:
         if error.name == "optuna":
-            raise UserError("a local sweep needs Optuna; run: pip install 'mesozoic[sweep]'") from None
+            raise UserError(NEEDS_OPTUNA) from None
         where = "the storage" if place is None else without_password(place)
         raise UserError(f"{where} needs a driver that is not installed; run: pip install psycopg2-binary") from None
-    except OSError:
-        raise
+    except OSError as error:
+        what = error.filename or ("the journal" if place is None else without_password(place))
+        raise UserError(
+            f"cannot use {what} ({cause(error)}); check --storage and --output-dir, then run again"
+        ) from None
     except Exception as error:
         if not type(error).__module__.startswith(("sqlalchemy", "optuna.exceptions", "psycopg")):
             raise
