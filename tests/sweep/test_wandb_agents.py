@@ -15,6 +15,8 @@ import pytest
 
 pytest.importorskip("wandb", reason="needs the extra [sweep]")
 
+import yaml
+from support.wandb_faults import FaultyWandbServer
 from support.wandb_server import API_KEY, WandbServer
 
 from mesozoic.run.sinks.wandb_process import descendants
@@ -263,3 +265,32 @@ def test_a_trial_dies_with_its_agent(server: WandbServer, tmp_path: Path, killed
     agent.wait(60)
     (name,) = server.runs
     assert record_of(tmp_path, sweep, name).state == "pre-empted"
+
+
+@pytest.mark.parametrize("fault", ["refused", "hang", "garbage"])
+def test_an_agent_of_a_server_that_does_not_answer_is_refused(tmp_path: Path, fault: str) -> None:
+    """In half a minute; `wandb agent` alone tries for a week."""
+    with FaultyWandbServer(fault) as server:
+        agent = start_agent(Sweep("c", "a", "b", ""), tmp_path / "agent.log", **server.environment(tmp_path))
+        assert agent.wait(60) == 2
+    assert "it does not answer; check the network" in (tmp_path / "agent.log").read_text()
+
+
+def test_an_agent_whose_server_falls_silent_ends_after_its_trial(tmp_path: Path) -> None:
+    with FaultyWandbServer("freezes") as server:
+        environment = {**os.environ, "TMPDIR": str(tmp_path), **server.environment(tmp_path)}
+        command = ["${env}", "mesozoic", "sweep", "trial", "velociraptor", *QUICK, "${args}"]
+        config = {"method": "random", "command": command, "parameters": {"ppo.n_epochs": {"values": [1, 2]}}}
+        sweep_id = server._on_upsertsweep({"config": yaml.safe_dump(config), "projectName": "p"})
+        name = sweep_id["upsertSweep"]["sweep"]["name"]
+        program = (
+            "import sys; from mesozoic.sweep import agent; agent.SILENCE = 10.0;"
+            f" sys.exit(agent.main(['dinosaurs/p/{name}']))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=300
+        )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "W&B does not answer; mend that, then start the agent again" in done.stdout
+    (run,) = server.runs
+    assert record_of(tmp_path, Sweep(name, "dinosaurs", "p", ""), run).state == "budget"
