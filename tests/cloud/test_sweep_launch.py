@@ -77,7 +77,7 @@ def test_the_plan(server: WandbServer) -> None:
     plan = plan_sweep(request(max_hours=2))
     assert (plan.agents, plan.gpus.name, plan.project) == (8, "A100", "mesozoic")
     text = "\n".join(plan.lines())
-    assert "every run: ${env} mesozoic train velociraptor --stage=1" in text and "--wandb ${args}\n" in text
+    assert "every run: ${env} mesozoic sweep trial velociraptor --stage=1" in text and "00 ${args}\n" in text
     assert "24 runs at most" in text and server.url in text
     assert "cluster mesozoic-sweep-1: 8 agents, one for each A100" in text
     assert "1. $16.00/h  lambda gpu_8x_a100 (A100:8) in us-east-1" in text
