@@ -104,3 +104,25 @@ def test_ci_runs_what_a_user_runs() -> None:
     """The e2e tests that need no root are part of .ci/run."""
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert re.search(r"pytest .*-m \"[^\"]*e2e[^\"]*not root", script)
+
+
+def test_what_the_default_set_up_skips_is_run_with_its_extra() -> None:
+    """A test that needs an extra is skipped by `scripts/test.sh`; `.ci/run` installs it, and runs the file again."""
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    first, second = (set(found.split(",")) for found in _installed(text))
+    again = re.findall(r"tests/[\w./]+", text)
+    wanting = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        code = path.read_text(encoding="utf-8")
+        if extras := set(re.findall(r"needs the extra \[(\w+)\]", code)) - first - {"mjx"}:  # dev has mjx
+            assert extras <= second, f"{path}: .ci/run installs no {extras}"
+            wanting[path.relative_to(ROOT).as_posix()] = "mark.e2e" in code or "mark.slow" in code
+    assert len(wanting) > 10
+    assert [name for name, later in wanting.items() if not later and not name.startswith(tuple(again))] == []
+
+
+def _installed(text: str) -> tuple[str, str]:
+    default = re.search(r"setup\.sh ([\w,]+)", (ROOT / "scripts" / "test.sh").read_text(encoding="utf-8"))
+    more = re.search(r"setup\.sh ([\w,]+)", text)
+    assert default and more
+    return default[1], more[1]

@@ -7,8 +7,8 @@
 Where the service itself moves jobs (`JOB_MOVES` is set), 75 is what makes it rent another machine. There a machine that
 is taken away and a few crashes end with 75, and MAX_HOURS, which limits what is paid for, ends with 143.
 
-Of a job on several machines only the first one ever ends with 75. The others end with what it ended with if that is 0
-or 2, else with 69: whether the job is worth another try is the first one's to say.
+Of a job on several machines only the first one ever ends with 75: it decides whether the job is worth another try. The
+others end with what it ended with if that is 0 or 2, with 128 + signal if they got one themselves, else with 69.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def exit_code(
         return AGAIN, f"stopped by {name} from outside; asking for another machine"
     if trained == LOST and moves is None:
         return AGAIN, "another machine of this job is gone; the same command goes on from the last checkpoint"
-    if moves is None or trained in HOPELESS:
+    if moves is None or trained in (AGAIN, *HOPELESS):
         return trained, ""
     if crashes <= moves:
         return AGAIN, f"crashed with exit code {trained}; asking for another machine ({crashes} of {moves})"

@@ -36,6 +36,7 @@ class Limits:
         grace: from a request to stop, or from the end of MAX_HOURS, to the kill.
         silence: without any sign of progress until a training counts as hung. Compiling, one iteration and one
             evaluation each take minutes at most.
+        last_words: for a hung training to say where it hangs, until it is killed.
         heartbeat: between two lines that say how far training is.
         linger: for which a machine that is not the job's first one stays after a failure. A service ends all machines
             as soon as one has failed, and the first one is to say how the job ended.
@@ -43,6 +44,7 @@ class Limits:
 
     grace: float = GRACE
     silence: float = 3600.0
+    last_words: float = 10.0
     heartbeat: float = 60.0
     linger: float = 30.0
 
@@ -69,7 +71,7 @@ class Supervisor:
         self._earlier = self._record.seconds
         self._began = time.monotonic()
         self._stopping = Stopping(self._hand_on, self._limits.grace)
-        self._begun = False
+        self._begun = self._hung = False
         self._child: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
@@ -101,7 +103,6 @@ class Supervisor:
 
     def _wait(self, child: subprocess.Popen[bytes], watched: Watched) -> int:
         beat = self._began + self._limits.heartbeat
-        hung = False
         while True:
             ended = child.poll()
             if watched.handle is None:
@@ -124,13 +125,13 @@ class Supervisor:
             self._stopping.kill_if_due(child, self._say)
             if now - watched.heard > self._limits.silence:
                 self._say(f"no sign of progress for {self._limits.silence:.0f} s; ending it")
-                child.send_signal(signal.SIGKILL if hung else signal.SIGABRT)  # the second makes it say where it hangs
-                hung, watched.heard = True, now - self._limits.silence + 10
+                child.send_signal(signal.SIGKILL if self._hung else signal.SIGABRT)  # the latter makes it say where
+                self._hung, watched.heard = True, now - self._limits.silence + self._limits.last_words
 
     def _end(self, trained: int, watched: Watched) -> int:
         if not self._job.leads:
             return self._end_following(trained)
-        if self._job.hosts is not None and trained == ABORTED:
+        if self._job.hosts is not None and trained == ABORTED and not self._hung:
             self._say("JAX ended the training, as it does when another machine is gone")
             trained = LOST
         time_over = self._is_over() and trained not in (0, BAD_INPUT)
@@ -143,7 +144,7 @@ class Supervisor:
         # that early is still counted, where a service would run the job again and again.
         if trained == 0 or (self._job.job_id and trained != BAD_INPUT):
             self._begun = True
-        stopped = time_over or self._stopping.signal is not None or trained == AGAIN
+        stopped = time_over or self._stopping.signal is not None or trained in (AGAIN, LOST)
         self._record.state = "finished" if trained == 0 else "stopped" if stopped else "failed"
         self._record.exit_code, self._record.why = code, why
         self._record.stages, self._record.warnings = watched.stages, watched.warnings

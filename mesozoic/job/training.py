@@ -20,6 +20,7 @@ from mesozoic.job.events import Events
 from mesozoic.job.record import summary
 from mesozoic.job.reporter import SAY, JobReporter
 from mesozoic.job.wandb_names import named_wandb
+from mesozoic.run.devices import prepare_jax
 from mesozoic.run.machines.follower import follow
 from mesozoic.run.machines.hosts import Hosts
 from mesozoic.run.machines.leader import Leader
@@ -111,6 +112,7 @@ def main(arguments: Sequence[str]) -> int:
 def with_machines(job: Job, hosts: Hosts, events: Events, left: float | None) -> NoReturn:
     """Train together with the job's other machines, and end this process: as the first one, or as one that follows."""
     leader, code, why = None, 0, "the training is over"
+    prepare_jax(job.spec.physics)
     try:
         if hosts.rank:
             leave(follow(hosts, JobReporter(events)))

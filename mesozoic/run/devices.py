@@ -5,8 +5,9 @@ from __future__ import annotations
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError, shown
 from mesozoic.learn.gpu_ids import chosen, machines, numbers_in
+from mesozoic.learn.kinds import AUTO
 from mesozoic.run.spec import RunSpec
-from mesozoic.sim.physics import PHYSICS
+from mesozoic.sim.physics import PHYSICS, WARP
 
 
 def devices_asked(spec: RunSpec, physics: str, here: bool) -> int | None:
@@ -30,6 +31,7 @@ def devices_asked(spec: RunSpec, physics: str, here: bool) -> int | None:
         return 1
     if not here:
         return None if numbers is None else len(numbers)
+    prepare_jax(physics)
     return machines() * (len(chosen(spec.gpu_ids)) if spec.gpu_ids.strip() else 1)
 
 
@@ -42,7 +44,7 @@ def sharing_problems(config: StageConfig, devices: int) -> list[str]:
             f"stage {number}: {n} worlds cannot be shared equally by {devices} devices; give a multiple of {devices},"
             f" for example --n-envs {-(-n // devices) * devices}"
         )
-    elif batch % devices:
+    if batch % devices:
         wrong.append(
             f"stage {number}: ppo.batch_size = {batch} cannot be shared equally by {devices} devices; set"
             f" ppo.batch_size to a multiple of {devices}"
@@ -50,8 +52,17 @@ def sharing_problems(config: StageConfig, devices: int) -> list[str]:
     return wrong
 
 
-def devices_of(gpu_ids: str) -> str:
+def prepare_jax(physics: str) -> None:
+    """Call it before JAX is asked for its devices: on Warp, or if that may be chosen, JAX leaves memory for it."""
+    if physics in (WARP, AUTO):
+        from mesozoic.sim.mjx.warp_module import leave_room  # brings MuJoCo
+
+        leave_room()
+
+
+def devices_of(physics: str, gpu_ids: str) -> str:
     """The devices that `--gpu-ids` chooses, on all machines, for example `2 x NVIDIA H200`; see `learn/gpu_ids.py`."""
+    prepare_jax(physics)
     import jax
 
     numbers = chosen(gpu_ids)

@@ -23,7 +23,7 @@ class RunSpec:
         stage: the one to train; None: all of them, one after the other.
         target: the last one of a curriculum; None: to the end.
         backend, algorithm: the learner, `learn/kinds.py` has them all.
-        physics: the engine that simulates; `auto` is Warp where there is an NVIDIA GPU, else the native one.
+        physics: the engine that simulates; what `auto` becomes, `run/auto_physics.py` says.
         gpu_ids: devices that simulate: `all`, or numbers such as `0,1`; empty: the first one.
         overrides: texts such as `ppo.gamma=0.99` and `2.ppo.gamma=0.99`; later ones win.
         load: policy file or run folder that the first stage begins from.

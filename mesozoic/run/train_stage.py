@@ -75,7 +75,7 @@ def train_stage(
         warm_start = None if spec.load is None else load_policy(spec.load)
         record = {"identity": spec.to_json(), "versions": versions(), "cores": cores()}
         if PHYSICS[spec.physics].impl:
-            record["devices"] = devices_of(spec.gpu_ids)
+            record["devices"] = devices_of(spec.physics, spec.gpu_ids)
         saved = None
         if resume:
             result = existing.finished(folder, spec)

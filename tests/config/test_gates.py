@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mesozoic.evaluation.wilson import wilson
-from mesozoic.species import load_stage, stage_files
-from mesozoic.species.stages import configs_folder
+from mesozoic.species import load_stage, species_names, stage_files
 
-SPECIES = sorted(path.name for path in configs_folder().iterdir() if path.is_dir())
+SPECIES = species_names()
 
 
 @pytest.mark.parametrize("species", SPECIES)

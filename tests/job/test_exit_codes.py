@@ -37,6 +37,12 @@ def test_ends(trained: int, stopped_by: int | None, time_over: bool, here: int, 
     assert exit_code(trained, stopped_by, time_over, 3, 1)[0] == moved
 
 
+def test_a_stop_because_of_another_machine_is_no_crash() -> None:
+    """Neither in words, nor if there were many crashes before."""
+    assert exit_code(75, None, False) == (75, "")
+    assert exit_code(75, None, False, 3, 9) == (75, "")
+
+
 def test_a_job_that_crashes_again_and_again_is_given_up() -> None:
     assert [exit_code(139, None, False, 3, crashes)[0] for crashes in (1, 2, 3, 4)] == [75, 75, 75, 139]
     assert "giving up" in exit_code(139, None, False, 3, 4)[1]

@@ -17,6 +17,7 @@ import pytest
 
 from mesozoic.job.environment import Job, read_job
 from mesozoic.job.supervisor import Limits, Supervisor
+from mesozoic.run.machines.hosts import Hosts
 
 SHORT = Limits(grace=1.0, silence=600.0, heartbeat=0.2)
 
@@ -133,10 +134,20 @@ def test_a_training_without_progress_is_ended_and_says_where_it_hangs(job: Job, 
     assert "stuck" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("hangs", [False, True])
+def test_an_abort_is_blamed_on_another_machine_unless_it_was_this_watchers(job: Job, hangs: bool) -> None:
+    """JAX aborts a training whose other machine is gone; so does who watches one that hangs."""
+    together = replace(job, hosts=Hosts(0, 2, "127.0.0.1", "x"))
+    body = f"say(phase='training'); {'time.sleep(600)' if hangs else 'os.abort()'}"
+    code, lines = run(together, body, Limits(grace=1.0, silence=1.0 if hangs else 600.0, heartbeat=60.0))
+    assert any("another machine" in line for line in lines) is not hangs
+    assert (code, record(together)["state"]) == ((128 + signal.SIGABRT, "failed") if hangs else (75, "stopped"))
+
+
 def test_a_training_that_is_deaf_as_well_is_killed(job: Job) -> None:
     body = "signal.signal(signal.SIGABRT, signal.SIG_IGN); say(phase='evaluating'); time.sleep(600)"
     began = time.monotonic()
-    assert run(job, body, Limits(grace=1.0, silence=1.0, heartbeat=60.0))[0] == 137
+    assert run(job, body, Limits(grace=1.0, silence=1.0, last_words=1.0, heartbeat=60.0))[0] == 137
     assert time.monotonic() - began < 60
 
 

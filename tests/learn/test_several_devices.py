@@ -53,6 +53,7 @@ def check(found: dict[str, Any], devices: int) -> None:
     assert found["gradients are added up"], "every device computes the whole update"
 
 
+@pytest.mark.slow
 def test_two_devices_learn_what_one_does() -> None:
     check(compared("springs", 2), 2)
 

@@ -122,11 +122,12 @@ class TestRun:
         """Stages and what they began from; the second is not passed."""
         made: list[tuple[int, Path | None]] = []
 
-        def train_stage(spec: StageSpec, run: Path, resume: bool, *told: object) -> dict[str, Any]:
+        def train_stage(spec: StageSpec, run: Path, resume: bool, *told: object, leader: object) -> dict[str, Any]:
             stage = spec.config.stage.number
             made.append((stage, spec.load))
             run.mkdir(parents=True, exist_ok=True)
             assert (spec.species, spec.seed, resume, told) == ("velociraptor", 5, False, (SINKS, QUIET, LIMIT))
+            assert leader is None
             assert (run / RESULTS_FILE).exists() == (stage > 1), "written after every stage"
             return result(stage, passed=stage != 2)
 
@@ -162,7 +163,7 @@ class TestRun:
         made: list[int] = []
         limit = TimeLimit(1e-9, began=time.monotonic() + 0.2)
 
-        def train_stage(spec: StageSpec, *_: object) -> dict[str, Any]:
+        def train_stage(spec: StageSpec, *_: object, **__: object) -> dict[str, Any]:
             made.append(spec.config.stage.number)
             with Interrupts():
                 os.kill(os.getpid(), signal.SIGTERM) if how == "signal" else time.sleep(0.3)

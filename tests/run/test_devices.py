@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from mesozoic.learn.gpu_ids import numbers_in
+from mesozoic.run import devices
 from mesozoic.run.problems import problems, resolve
 from mesozoic.run.spec import RunSpec
+from mesozoic.sim.mjx.warp_module import JAX_SHARE
 
 HERE = "cpu"
 HOW = "give all, or numbers with commas between them, for example --gpu-ids 0,1"
@@ -44,6 +46,25 @@ def test_the_native_engine_uses_none() -> None:
         )
 
 
+@pytest.mark.parametrize(("physics", "share"), [("mjx-warp", JAX_SHARE), ("auto", JAX_SHARE), ("mjx-jax", None)])
+def test_jax_leaves_memory_for_warp_before_it_is_asked_for_devices(
+    physics: str, share: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_MEM_FRACTION", "")  # so that it is restored
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_MEM_FRACTION")
+    seen: list[str | None] = []
+
+    def asked(gpu_ids: str) -> tuple[int, ...]:
+        seen.append(os.environ.pop("XLA_PYTHON_CLIENT_MEM_FRACTION", None))
+        return (0,)
+
+    monkeypatch.setattr(devices, "chosen", asked)
+    assert devices.devices_of(physics, "0").startswith("1 x ")
+    if physics != "auto":
+        assert devices.devices_asked(RunSpec(gpu_ids="0"), physics, here=True) == 1
+    assert set(seen) == {share}
+
+
 def test_what_a_rented_machine_has_is_for_it_to_say() -> None:
     for physics in ("mjx-jax", "auto"):
         assert problems(RunSpec(stage=1, physics=physics, gpu_ids="0,7"), here=False, gpu=True) == []
@@ -69,7 +90,9 @@ def test_what_is_not_there_or_cannot_be_shared_is_said_before_anything_is_writte
         (
             {"gpu_ids": "all", "overrides": ["stage.n_envs=4096"]},
             ["stage 1: 4096 worlds cannot be shared equally by 3 devices; give a multiple of 3, for example"
-             " --n-envs 4098"],
+             " --n-envs 4098",
+             "stage 1: ppo.batch_size = 8192 cannot be shared equally by 3 devices; set ppo.batch_size to a multiple of"
+             " 3"],
         ),
         (
             {"gpu_ids": "all", "overrides": ["stage.n_envs=48", "ppo.n_steps=16", "ppo.batch_size=256"]},

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from mesozoic.run.stop import Stops, error_of
 
 QUICK = Patience(meeting=3.0, alive=0.1, silence=1.0, grace=1e6)
 """The grace is endless, as what comes after it is the end of the process."""
+SLOW = replace(QUICK, meeting=60.0, silence=30.0)
+"""For machines that do meet, however slow this one is."""
 
 
 class Ends:
@@ -107,6 +110,15 @@ def test_who_said_that_it_ends_is_not_missed(ends: Ends) -> None:
     assert ends.gone == []
 
 
+def test_a_caller_that_nobody_watches_yet_ends_no_process(ends: Ends) -> None:
+    """Machines that look for each other call again."""
+    ends.sockets[1].close()
+    with pytest.raises(MachineLost):
+        ends.first.send({"do": "a"}, bytes(1 << 25))
+    time.sleep(0.1)
+    assert ends.first.lost and ends.gone == []
+
+
 def test_bytes_that_are_no_order_are_the_loss_of_the_other_end(ends: Ends) -> None:
     ends.first.watch()
     ends.sockets[1].sendall(HEAD.pack(1 << 31, 1 << 60))
@@ -163,24 +175,46 @@ def test_machines_meet_whoever_comes_first_and_strangers_are_turned_away(tmp_pat
     job = str(tmp_path)
     said: list[str] = []
     found: dict[str, Any] = {}
-    follower = threading.Thread(target=lambda: found.update(line=meet_leader(host(1, job), QUICK)))
+    follower = threading.Thread(target=lambda: found.update(line=meet_leader(host(1, job), SLOW)))
     follower.start()
     time.sleep(0.2)
-    leader = threading.Thread(target=lambda: found.update(lines=meet_followers(host(0, job, 3), QUICK, said.append)))
+    leader = threading.Thread(target=lambda: found.update(lines=meet_followers(host(0, job, 3), SLOW, said.append)))
     leader.start()
-    until(lambda: "line" in found)
+    until(lambda: "line" in found, 60.0)
     stranger = socket.create_connection(("127.0.0.1", host(0, job).port))
     stranger.sendall(b"GET / HTTP/1.1\r\n\r\n" + b" " * 5000)
     other = Line(socket.create_connection(("127.0.0.1", host(0, job).port)), "x", QUICK, said.append)
     other.send({"job": "another", "rank": 2, "versions": {}})
     until(lambda: len([line for line in said if "turned away" in line]) == 2)
-    second = meet_leader(host(2, job, 3), QUICK)
+    second = meet_leader(host(2, job, 3), SLOW)
     leader.join(10)
     assert [line.name for line in found["lines"]] == ["machine 1", "machine 2"]
     found["lines"][0].send({"do": "learn"})
     assert found["line"].next(10.0) == ({"do": "learn"}, b"")
     for line in (*found["lines"], found["line"], second):
         line.close()
+
+
+def test_a_machine_that_breaks_off_while_it_is_greeted_may_call_again(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, send, refused = str(tmp_path), Line.send, []
+
+    def send_once_refused(line: Line, order: dict[str, Any], payload: bytes = b"") -> None:
+        if order.get("do") == "welcome" and not refused:
+            refused.append(order)
+            line._socket.close()
+        send(line, order, payload)
+
+    monkeypatch.setattr(Line, "send", send_once_refused)
+    found: dict[str, Any] = {}
+    leader = threading.Thread(target=lambda: found.update(lines=meet_followers(host(0, job), SLOW, lambda _: None)))
+    leader.start()
+    line = meet_leader(host(1, job), SLOW)
+    leader.join(10)
+    assert refused and [one.name for one in found["lines"]] == ["machine 1"]
+    for one in (line, *found["lines"]):
+        one.close()
 
 
 def test_a_machine_with_other_versions_is_told_so(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

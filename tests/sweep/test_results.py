@@ -189,6 +189,7 @@ def test_pictures(
 
 
 def test_the_parameter_that_decides_is_the_important_one() -> None:
+    pytest.importorskip("optuna", reason="needs the extra [sweep]")
     rows: list[dict[str, Any]] = [
         {"stage": 1, "value": float(i % 5), "ppo.learning_rate": 1e-4 * (1 + i % 5), "ppo.gamma": 0.9 + i % 7 / 100}
         for i in range(35)

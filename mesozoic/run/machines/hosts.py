@@ -99,23 +99,20 @@ def _greet(hosts: Hosts, connection: socket.socket, found: dict[int, Line], pati
     connection.settimeout(10.0)
     try:
         hello, _ = line.receive()
-    except (OSError, ValueError):
-        connection.close()
-        return None
-    rank = hello.get("rank")
-    if hello.get("job") != hosts.job or type(rank) is not int or not 0 < rank < hosts.count or rank in found:
-        connection.close()
-        return None
-    mine, other = versions(), hello.get("versions")
-    if other != mine:
-        line.send({"do": "go", "why": f"it has {other}, the first machine has {mine}"})
-        connection.close()
-        return None
-    connection.settimeout(patience.silence)
-    line.name = f"machine {rank}"
-    line.send({"do": "welcome"})
-    found[rank] = line
-    return line
+        rank = hello.get("rank")
+        if hello.get("job") == hosts.job and type(rank) is int and 0 < rank < hosts.count and rank not in found:
+            mine, other = versions(), hello.get("versions")
+            if other == mine:
+                connection.settimeout(patience.silence)
+                line.name = f"machine {rank}"
+                line.send({"do": "welcome"})
+                found[rank] = line
+                return line
+            line.send({"do": "go", "why": f"it has {other}, the first machine has {mine}"})
+    except (OSError, ValueError, MachineLost):  # it may call again
+        pass
+    connection.close()
+    return None
 
 
 def join_jax(hosts: Hosts, port: int) -> None:

@@ -57,7 +57,7 @@ class Line:
 
     Args:
         name: of the other end, for people.
-        on_lost: called in a thread when the other end is gone, with a sentence.
+        on_lost: called in a thread when the other end of a line that is watched is gone, with a sentence.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Line:
         self._sending = threading.Lock()
         self._orders: queue.Queue[Order] = queue.Queue()
         self._closed = threading.Event()
+        self._watched = False
         self.lost = ""
         self.signal: int | None = None
         """That the other end was asked to stop by."""
@@ -75,6 +76,7 @@ class Line:
 
     def watch(self) -> None:
         """Begin to listen and to give signs of life."""
+        self._watched = True
         for loop in (self._listen, self._live):
             threading.Thread(target=loop, name=f"line to {self.name}", daemon=True).start()
 
@@ -152,7 +154,7 @@ class Line:
 
     def _gone(self, why: str) -> None:
         first, self.lost = not self.lost, self.lost or f"{self.name} of this training is gone ({why})"
-        if first and not self._closed.is_set():
+        if first and self._watched and not self._closed.is_set():
             threading.Thread(target=self._on_lost, args=(self.lost,), name="lost", daemon=True).start()
 
     def _exactly(self, size: int) -> bytes:
