@@ -53,7 +53,9 @@ def collect_results(
     from mesozoic.files import cause
     from mesozoic.sweep.results import collect, table_place, write_table
 
-    rows = collect(place, [*(stages or []), *(more_stages or [])])
+    rows = collect(
+        place, [*(stages or []), *(more_stages or [])], warn=lambda line: typer.echo(f"warning: {line}", err=True)
+    )
     file = csv or table_place(place)
     try:
         write_table(rows, file)

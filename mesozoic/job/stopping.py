@@ -56,6 +56,11 @@ class Stopping:
         """Whether the end was asked for."""
         return self._kill_at is not None
 
+    @property
+    def overdue(self) -> bool:
+        """Whether the grace is over; of several processes, all that are left are killed then."""
+        return self._kill_at is not None and time.monotonic() >= self._kill_at
+
     def kill_if_due(self, process: subprocess.Popen[bytes], say: Callable[[str], object]) -> None:
         """Kill a process that has not ended within the grace."""
         now = time.monotonic()

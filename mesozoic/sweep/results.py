@@ -16,7 +16,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -93,11 +93,13 @@ class _Url:
         return data
 
 
-def collect(place: str, stages: Sequence[int] | None = None) -> list[Row]:
+def collect(
+    place: str, stages: Sequence[int] | None = None, warn: Callable[[str], object] = lambda line: None
+) -> list[Row]:
     """All results below a folder or URL, by stage and name.
 
     Args:
-        stages: only these.
+        stages: only these; warn: hears what was left out, because it is damaged.
 
     Raises:
         UserError: nothing is there.
@@ -121,8 +123,11 @@ def collect(place: str, stages: Sequence[int] | None = None) -> list[Row]:
             damaged.append(name)
             continue
         rows[key] = {**row, "stage": key[0], "trial": key[1]}
+    count = "1 file is" if len(damaged) == 1 else f"{len(damaged)} files are"
+    if rows and damaged:
+        warn(f"{count} damaged and left out, the first {damaged[0]}")
     if not rows:
-        what = f"; {len(damaged)} files are damaged, the first {damaged[0]}" if damaged else ""
+        what = f"; {count} damaged, the first {damaged[0]}" if damaged else ""
         raise UserError(f"there are no results below {without_password(place)} (stageN/.../metrics.json){what}")
     return [rows[key] for key in sorted(rows, key=lambda one: (one[0], len(one[1]), one[1]))]
 

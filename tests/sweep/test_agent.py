@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from mesozoic.run.folder import choose_run_folder
 from mesozoic.sweep import agent
 from mesozoic.sweep.agent import claim_slot, read_count, runs_left, slots_folder
 from mesozoic.sweep.agent_runs import AgentRuns, Ending
+from mesozoic.sweep.engines import agents
 from mesozoic.sweep.engines.shares import share_of
 from mesozoic.sweep.trial_record import State, TrialRecord
 from mesozoic.sweep.wandb_sweep import SweepFacts
@@ -222,3 +226,23 @@ def test_agents_that_cannot_work_are_refused_once_and_not_started(
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 2 and sentence in capsys.readouterr().err
+
+
+def test_agents_that_do_not_end_when_asked_are_killed_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One grace for all of them, not one after the other."""
+    deaf = tmp_path / "deaf"
+    deaf.write_text(f"#!/bin/sh\ntrap '' TERM\ntouch {tmp_path}/ready$SLOTS.$$\nexec sleep 300\n")
+    deaf.chmod(0o755)
+    monkeypatch.setattr(agents.sys, "executable", str(deaf))
+    monkeypatch.setattr(agents, "GRACE", 1.0)
+
+    def ask() -> None:
+        end = time.monotonic() + 120
+        while len(list(tmp_path.glob("ready3.*"))) < 3 and time.monotonic() < end:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    said: list[str] = []
+    threading.Thread(target=ask, daemon=True).start()
+    assert agents.run_agents("a/b/c", 3, None, 3, None, said.append) == 128 + signal.SIGKILL
+    assert said[-1] == "3 of 3 agents did not end within 1 s; killing them"

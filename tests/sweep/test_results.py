@@ -114,10 +114,14 @@ def test_results_in_a_bucket(swept: Path) -> None:
         collect("nonsense://x")
 
 
-def test_a_damaged_file_is_left_out(swept: Path, tmp_path: Path) -> None:
+def test_a_damaged_file_is_left_out_and_that_is_said(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     shutil.copytree(swept, tmp_path / "sweep", ignore=shutil.ignore_patterns("seed*"))
     (tmp_path / "sweep" / "stage1" / "2" / "trial.json").write_text("[1]")
-    assert len(collect(str(tmp_path / "sweep"))) == 5
+    code, said = run(monkeypatch, capsys, "sweep", "collect-results", str(tmp_path / "sweep"))
+    assert code == 0 and "5 results" in said
+    assert "warning: 1 file is damaged and left out, the first stage1/2/trial.json" in said
     for file in (tmp_path / "sweep").glob("stage1/*/trial.json"):
         file.write_text("{")
     with pytest.raises(UserError, match=r"6 files are damaged, the first stage1/1/trial\.json"):

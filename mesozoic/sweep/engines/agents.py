@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mesozoic.job.processes import code_of, die_with_parent
-from mesozoic.job.stopping import Stopping
+from mesozoic.job.stopping import GRACE, Stopping
 from mesozoic.sweep.engines.shares import VISIBLE, shares
 
 
@@ -35,7 +35,7 @@ def run_agents(
     environment = {**os.environ, "SLOTS": str(len(each)), "MAX_HOURS": "" if max_hours is None else f"{max_hours:g}"}
     environment["MAX_FAILURES"] = str(max_failures)
     environment |= {} if results is None else {"RESULTS": str(results.absolute())}
-    with Stopping() as stopping:
+    with Stopping(grace=GRACE) as stopping:
         agents = [
             subprocess.Popen(
                 [sys.executable, "-m", "mesozoic.sweep.agent", sweep],
@@ -45,15 +45,18 @@ def run_agents(
             )
             for one in each
         ]
-        asked = False
+        asked = killed = False
         while any(agent.poll() is None for agent in agents):
             if stopping.begun and not asked:
                 asked = True
                 for agent in agents:
                     if agent.poll() is None:
                         agent.send_signal(signal.SIGTERM)
-            for agent in agents:
-                if agent.poll() is None:
-                    stopping.kill_if_due(agent, say)
+            if stopping.overdue and not killed:
+                killed = True
+                left = [agent for agent in agents if agent.poll() is None]
+                say(f"{len(left)} of {len(agents)} agents did not end within {GRACE:g} s; killing them")
+                for agent in left:
+                    agent.kill()
             time.sleep(0.2)
     return max(code_of(agent.returncode) for agent in agents)

@@ -94,12 +94,10 @@ class _Launcher:
 
     def run(self, stopping: Stopping) -> None:
         """Until nothing is left, no worker is, or a signal came and all trials have ended."""
-        kill_at: float | None = None
         while True:
             now = time.monotonic()
             if stopping.begun:
-                kill_at = kill_at or now + GRACE
-                self._ask_or_kill(now >= kill_at)
+                self._ask_or_kill(stopping.overdue)
             elif now - self._refreshed >= REFRESH:
                 self._refreshed = now
                 self._study.refresh()
