@@ -37,8 +37,8 @@ from mesozoic.sweep.wandb_sweep import Sweep, SweepFacts, sweep_facts, sweep_sta
 
 say = quietly(lambda line: print(line, flush=True))
 
-
 MAX_FAILURES = 3
+"""In a row, after which an agent ends, unless it is told another number."""
 LOOK_SECONDS = 5.0
 """Between two looks at the runs."""
 SILENCE = 120.0
@@ -282,11 +282,11 @@ def _ended(agent: Agent, mine: AgentRuns, slot: int, code: int, max_failures: in
     if begun and (cancelled or agent.why_stopped) and endings[begun[-1]].how == "failed":
         endings[begun[-1]] = Ending("stopped")
     say(f"agent {slot}: {mine.sentence(endings)}" + ("; the sweep was cancelled" if cancelled else ""))
-    failed = sum(one.how == "failed" for one in endings.values())
+    failed = [one.why for one in endings.values() if one.how == "failed"]
     if agent.why_stopped:
         return STOPPED
-    if not agent.broken and failed >= max_failures and failed == len(endings):
-        agent.broken = f"all {failed} runs failed, the last one: {endings[begun[-1]].why}"
+    if not agent.broken and len(failed) >= max_failures and facts is not None and facts.state == "RUNNING":
+        agent.broken = f"{len(failed)} of {len(endings)} runs failed, the last one because: {failed[-1]}"
     if agent.broken:
         say(f"error: {agent.broken}; mend that, then start the agent again: the sweep goes on")
     if code != 0 and not begun and not agent.broken:
