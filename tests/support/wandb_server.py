@@ -158,7 +158,7 @@ class WandbServer:
                 preempted = run.state == "preempting" and run.exit_code
                 run.state = "preempted" if preempted else "failed" if run.exit_code else "finished"
             self._save()
-            return {"exitcode": None, "limits": {}}
+            return {"exitcode": None, "limits": {}, "stopped": name in self.stopped}
 
     # -- operations ----------------------------------------------------------------------------------------
 
@@ -295,9 +295,6 @@ class WandbServer:
             {"name": name, "uploadUrl": f"{self.url}/upload/{run}/{index}"} for index, name in enumerate(given["files"])
         ]
         return {"createRunFiles": {"runID": run, "uploadHeaders": [], "files": files}}
-
-    def _on_runstoppedstatus(self, given: dict[str, Any]) -> Any:
-        return {"project": {"run": {"stopped": given.get("runId") in self.stopped}}}
 
     def _save(self) -> None:
         if self._state_file is not None:
