@@ -124,7 +124,7 @@ def test_runs_that_report_nothing_fail_the_agent(server: WandbServer, tmp_path: 
     log = tmp_path / "agent.log"
     agent = start_agent(sweep_of(TINY, runs=1), log)
     assert agent.wait(1200) == 1
-    assert "(reported nothing to W&B)" in log.read_text()
+    assert "FAILED: " in log.read_text() and "left no record, and W&B calls it " in log.read_text()
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "MAX_HOURS"])
