@@ -126,6 +126,7 @@ class SweepPlan:
         }
         words = [f"--{name}={value}" for name, value in options.items()]
         words += [] if spec.load is None else [f"--load={spec.load}"]
+        words += [f"--gpu-ids={spec.gpu_ids}"] if spec.gpu_ids else []
         words += [f"--override={text}" for text in spec.overrides]
         return words + [f"--{path}={write_value(value)}" for path, value in point.items() if path != SEED]
 

@@ -27,8 +27,8 @@ from mesozoic.run.folder import StageFolder
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(os.name == "nt", reason="kill -9")]
 
-KILLS = int(os.environ.get("MESOZOIC_KILLS", "12"))
-RACES = int(os.environ.get("MESOZOIC_RACES", "4"))
+KILLS = int(os.environ.get("MESOZOIC_KILLS", "6"))
+RACES = int(os.environ.get("MESOZOIC_RACES", "3"))
 SEED = int(os.environ.get("MESOZOIC_KILL_SEED", "0"))
 TINY = [
     *("--seed", "3", "--n-envs", "8", "--timesteps", "1024", "--eval-freq", "256", "--save-freq", "64"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import fields, replace
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mesozoic.run.spec import RunSpec
 from mesozoic.species import load_stage, species_names, stage_files
 from mesozoic.sweep.check import COUPLED, space_problems
 from mesozoic.sweep.formats import read_json_text, read_search_file, read_search_text
+from mesozoic.sweep.plan import SweepRequest, plan_sweep
 from mesozoic.sweep.space import Choice, Hyperband, Range, SearchFile, with_point
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -287,3 +289,14 @@ def test_all_mistakes_of_a_sweep_file(tmp_path: Path, text: str, parts: list[str
     said = sentences_of(caught.value)
     assert len(said) == len(parts)
     assert all(any(part in one for one in said) for part in parts), said
+
+
+def test_the_command_of_a_trial_names_all_that_a_training_is_made_of() -> None:
+    plan = plan_sweep(SweepRequest("velociraptor", 1, text=json.dumps({"ppo_learning_rate": LEARNING_RATE})))
+    other = {"load": Path("a.zip"), "gpu_ids": "0", "seed": 3, "backend": "sb3", "algorithm": "sac", "physics": "auto"}
+    words = replace(plan, spec=replace(plan.spec, **other)).trial_words({"ppo.learning_rate": 2e-4})
+    for field in fields(RunSpec):
+        if field.name not in ("target", "overrides"):  # a trial is one stage; its overrides are one word each
+            value = other.get(field.name, getattr(plan.spec, field.name))
+            assert f"--{field.name.replace('_', '-')}={value}" in words
+    assert "--ppo.learning_rate=0.0002" in words
