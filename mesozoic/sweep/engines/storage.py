@@ -93,7 +93,7 @@ def open_storage(place: str | None, folder: Path) -> BaseStorage:
             _drop_torn_line(file)
         finally:
             lock.release()
-        return JournalStorage(JournalFileBackend(str(file), lock_obj=lock))  # type: ignore[arg-type]
+        return JournalStorage(JournalFileBackend(str(file), lock_obj=lock))
 
 
 def _open_database(place: str) -> BaseStorage:
