@@ -118,7 +118,6 @@ step_pool() {
   typed 0 "$logs/pool.log" 3600 bash cloud/sweep-launch.sh A10 --nodes 2 --pool --infra lambda --sweep "$sweep" \
     --max-hours 1 --yes --wait
   # The workers come up one after the other: the first agent may have done all runs when the second one asks.
-  contains "$logs/pool.log" "all agents ended well"
   in_wandb 'sweep["state"] == "FINISHED" and len(sweep["agents"]) in (1, 2)'
   in_wandb 'len(runs) == 4 and all(run["state"] == "finished" for run in runs)'
   no_machine || fail "$(machines) machines are still rented"
