@@ -22,6 +22,7 @@ TINY = (
     " curriculum.eval_episodes=8 curriculum.min_success_low=0.1 curriculum.min_avg_episode_length=0"
 )
 SB3 = "--backend sb3"
+LIBRARY = "stable_baselines3"
 RENTING = ("mesozoic cloud", "sky launch", "bash cloud/")
 """These rent: tests/cloud/test_readme_cloud.py."""
 SMALL = {"train": TINY, "curriculum": TINY, "bench": "--seconds 0.1 --rounds 1", "sweep": "--dry-run"}
@@ -49,30 +50,35 @@ def test_files_that_it_names_exist() -> None:
     assert [name for name in sorted(named) if not (root / name).exists()] == []
 
 
-def test_every_command_runs(tmp_path: Path) -> None:
-    """In order, in one folder, as a reader would type them."""
+def run_all(chosen: list[str], examples: list[str], folder: Path) -> None:
+    """In order, in one folder, as a reader would type them; examples load what a command has trained."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    ran = 0
-    for command in commands():
-        if command.startswith((*SCRIPTS, *RENTING)) or (SB3 in command and find_spec("stable_baselines3") is None):
-            continue
+    for command in chosen:
         words = shlex.split(command)
         assert words[0] == "mesozoic", command
         words += SMALL.get(words[1], "").split() if "--help" not in words else []
-        result = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
-        expected = (
-            (0, 1) if {"--check", "--strict"} & set(words) else (0,)
-        )  # a policy trained this little passes no gate
+        result = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+        # A policy trained this little passes no gate.
+        expected = (0, 1) if {"--check", "--strict"} & set(words) else (0,)
         assert result.returncode in expected, f"{command}\n{result.stderr}"
-        ran += 1
-    assert ran >= 10
+    for example in examples:
+        subprocess.run([sys.executable, "-c", example], cwd=folder, check=True, timeout=120)
+
+
+def test_every_command_runs(tmp_path: Path) -> None:
+    chosen = [one for one in commands() if not one.startswith((*SCRIPTS, *RENTING)) and SB3 not in one]
+    examples = [one for one in python_examples() if LIBRARY not in one]
+    assert len(chosen) >= 10 and len(examples) == 2
+    run_all(chosen, examples, tmp_path)
     assert (tmp_path / "raptor.mp4").stat().st_size > 0
-    examples = python_examples()
-    assert len(examples) == 3
-    for example in examples:  # one of them loads what a command above trained
-        if "stable_baselines3" in example and find_spec("stable_baselines3") is None:
-            continue
-        subprocess.run([sys.executable, "-c", example], cwd=tmp_path, check=True, timeout=120)
+
+
+@pytest.mark.skipif(find_spec(LIBRARY) is None, reason="needs the extra [sb3]")
+def test_every_command_of_stable_baselines_runs(tmp_path: Path) -> None:
+    chosen = [one for one in commands() if SB3 in one]
+    examples = [one for one in python_examples() if LIBRARY in one]
+    assert len(chosen) == 2 and len(examples) == 1
+    run_all(chosen, examples, tmp_path)
 
 
 @pytest.mark.slow
