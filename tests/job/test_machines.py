@@ -151,7 +151,7 @@ def test_two_machines_learn_what_one_does_and_the_first_alone_writes(place: Plac
     assert "begun on 2 x cpu, now 1 x cpu" in moved.log(0)
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_signal_on_one_machine_is_a_checkpoint_and_the_end_of_all(place: Place, rank: int) -> None:
     started = place.start(TIMESTEPS="1000000")
     place.wait_for_checkpoint()
@@ -180,7 +180,7 @@ def test_machines_that_were_stopped_go_on_bit_for_bit(place: Place, tmp_path: Pa
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_machine_that_vanishes_ends_the_others_soon_with_a_failure_to_be_tried_again(place: Place, rank: int) -> None:
     started = place.start(TIMESTEPS="1000000")
     place.wait_for_checkpoint()
@@ -204,6 +204,7 @@ def test_bad_input_on_all_machines_is_said_once_and_ends_all(place: Place) -> No
     assert not place.run(0).exists() and not place.run(1).exists()
 
 
+@pytest.mark.slow
 def test_the_end_of_the_hours_ends_all(place: Place) -> None:
     """Where the service would rent other machines, no machine asks for that when the time that is paid for is over."""
     started = place.start(TIMESTEPS="1000000", MAX_HOURS="0.02", JOB_MOVES="3")

@@ -89,7 +89,7 @@ def trained(folder: Path) -> bool:
 
 @pytest.mark.e2e
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_sweep_that_was_cut_off_goes_on_with_the_same_command(tmp_path: Path, how: signal.Signals) -> None:
     """No process is left behind, no trial is lost or done twice, and values and policies are those of one go."""
     whole = start(tmp_path / "whole", "--parallel", "1", "--pruner", "none", "--sampler", "random")

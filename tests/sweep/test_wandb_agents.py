@@ -91,6 +91,7 @@ def start_agent(sweep: Sweep, output: Path, **environment: str) -> subprocess.Po
         )
 
 
+@pytest.mark.slow
 def test_two_agents_train_three_runs(server: WandbServer, tmp_path: Path) -> None:
     sweep = sweep_of([*TINY, "--wandb"], runs=3)
     logs = [tmp_path / f"agent{i}.log" for i in range(2)]
@@ -127,7 +128,7 @@ def test_runs_that_report_nothing_fail_the_agent(server: WandbServer, tmp_path: 
     assert "FAILED: " in log.read_text() and "left no record, and W&B calls it " in log.read_text()
 
 
-@pytest.mark.parametrize("how", ["SIGTERM", "MAX_HOURS"])
+@pytest.mark.parametrize("how", ["SIGTERM", pytest.param("MAX_HOURS", marks=pytest.mark.slow)])
 def test_an_agent_that_is_stopped_leaves_a_checkpoint(server: WandbServer, tmp_path: Path, how: str) -> None:
     log = tmp_path / "agent.log"
     unsolvable = "--curriculum.min_avg_reward=1e6"  # a fast machine passes the gate before the time is over
@@ -158,6 +159,7 @@ def test_two_agents_share_the_trials_and_stop_at_the_cap(server: WandbServer, tm
     assert start_agent(sweep, late).wait(60) == 0 and "the sweep is finished, 4 runs" in late.read_text()
 
 
+@pytest.mark.slow
 def test_an_agent_counts_the_runs_itself(server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that goes on handing out runs beyond `run_cap` gets no more than that many."""
     sweep = trials_of(QUICK, runs=2)
@@ -245,7 +247,7 @@ def test_a_sweep_that_is_cancelled_ends_its_agents(server: WandbServer, tmp_path
     assert run.state in ("failed", "crashed", "running")
 
 
-@pytest.mark.parametrize("killed", ["this agent", "W&B's agent"])
+@pytest.mark.parametrize("killed", ["this agent", pytest.param("W&B's agent", marks=pytest.mark.slow)])
 def test_a_trial_dies_with_its_agent(server: WandbServer, tmp_path: Path, killed: str) -> None:
     if sys.platform != "linux":
         pytest.skip("only Linux tells a process that its parent died")
@@ -269,7 +271,9 @@ def test_a_trial_dies_with_its_agent(server: WandbServer, tmp_path: Path, killed
     assert record_of(tmp_path, sweep, name).state == "pre-empted"
 
 
-@pytest.mark.parametrize("fault", ["refused", "hang", "garbage"])
+@pytest.mark.parametrize(
+    "fault", ["refused", *(pytest.param(how, marks=pytest.mark.slow) for how in ("hang", "garbage"))]
+)
 def test_an_agent_of_a_server_that_does_not_answer_is_refused(tmp_path: Path, fault: str) -> None:
     """In half a minute; `wandb agent` alone tries for a week."""
     with FaultyWandbServer(fault) as server:
@@ -278,6 +282,7 @@ def test_an_agent_of_a_server_that_does_not_answer_is_refused(tmp_path: Path, fa
     assert "it does not answer; check the network" in (tmp_path / "agent.log").read_text()
 
 
+@pytest.mark.slow
 def test_an_agent_whose_server_falls_silent_ends_after_its_trial(tmp_path: Path) -> None:
     with FaultyWandbServer("freezes") as server:
         environment = {**os.environ, "TMPDIR": str(tmp_path), **server.environment(tmp_path)}
