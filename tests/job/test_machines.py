@@ -163,6 +163,7 @@ def test_a_signal_on_one_machine_is_a_checkpoint_and_the_end_of_all(place: Place
     assert ("machine 1 of this training was told to by SIGTERM" in place.log(0)) == (rank == 1)
 
 
+@pytest.mark.slow
 def test_machines_that_were_stopped_go_on_bit_for_bit(place: Place, tmp_path: Path) -> None:
     budget = str(300 * STEPS)
     started = place.start(TIMESTEPS=budget)
