@@ -76,6 +76,14 @@ WandB = Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases as
 StartPolicy = Annotated[Path | None, path_option("Policy file or run folder to start from.")]
 SweepSpecies = Annotated[str | None, typer.Option(help="velociraptor, trex, brachiosaurus or your own.")]
 SweepStage = Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour, or what the animal has.")]
+Sampler = Annotated[str | None, typer.Option(help="tpe (learns from earlier trials), random or grid.")]
+Pruner = Annotated[str | None, typer.Option(help="asha, hyperband or none: ends the worst trials early.")]
+SearchSpace = Annotated[str | None, typer.Option(help="The JSON itself.")]
+SweepBackend = Annotated[str | None, typer.Option(help="auto, jax or sb3.")]
+SweepAlgorithm = Annotated[str | None, typer.Option(help="ppo; sb3 also has sac.")]
+SweepPhysics = Annotated[str | None, typer.Option(help="native, mjx-warp, mjx-jax or auto.")]
+SweepOverrides = Annotated[list[str] | None, typer.Option(help="section.key=value for every trial.")]
+MaxFailures = Annotated[int, typer.Option(help="In a row, after which a worker is taken out.", min=1)]
 SeedsPerTrial = Annotated[int, typer.Option(help="Trainings by whose mean each point is judged.", min=1, max=10)]
 Objective = Annotated[
     str, typer.Option(help="score (of the task, does not depend on reward weights) or best_mean_reward.")
