@@ -33,7 +33,7 @@ from mesozoic.sweep.agent_runs import AgentRuns, Ending
 from mesozoic.sweep.engines.shares import share_of
 from mesozoic.sweep.wandb_account import wandb_key
 from mesozoic.sweep.wandb_format import is_trial
-from mesozoic.sweep.wandb_sweep import Sweep, SweepFacts, sweep_facts, sweep_state
+from mesozoic.sweep.wandb_sweep import Sweep, SweepFacts, finish_sweep, sweep_facts, sweep_state
 
 say = quietly(lambda line: print(line, flush=True))
 
@@ -278,6 +278,8 @@ def _ended(agent: Agent, mine: AgentRuns, slot: int, code: int, max_failures: in
         say(f"whether the runs arrived at W&B is not known: {error}")
         facts = None
     endings = {run: mine.ending(run, None if facts is None else facts.runs, gone=True) for run in begun}
+    if facts is not None and runs_left(facts) == 0:
+        _finish(agent)
     cancelled = facts is not None and facts.state == "CANCELED"
     if begun and (cancelled or agent.why_stopped) and endings[begun[-1]].how == "failed":
         endings[begun[-1]] = Ending("stopped")
@@ -292,6 +294,17 @@ def _ended(agent: Agent, mine: AgentRuns, slot: int, code: int, max_failures: in
     if code != 0 and not begun and not agent.broken:
         say(f"error: wandb agent ended with exit code {code} before any run; see its message above")
     return 1 if code != 0 or failed or agent.broken else 0
+
+
+def _finish(agent: Agent) -> None:
+    """Mark a sweep whose last run is over: the server does so only when it is asked for another run, which no one does.
+
+    Two agents may do it at once, so that the second one finds it done.
+    """
+    try:
+        finish_sweep(agent.sweep, agent.key)
+    except UserError as error:
+        say(f"the sweep is not marked as finished: {error}")
 
 
 def runs_left(facts: SweepFacts) -> int | None:

@@ -1,4 +1,4 @@
-"""Makes, asks about and cancels sweeps on a W&B server, the public one or that of WANDB_BASE_URL.
+"""Makes, asks about, finishes and cancels sweeps on a W&B server, the public one or that of WANDB_BASE_URL.
 
 Through wandb's own API object, which the `wandb sweep` command uses too: unlike the public function `wandb.sweep` it
 says which entity the sweep belongs to, can cancel it, and gives up when the server does not answer.
@@ -103,6 +103,18 @@ def cancel_sweep(sweep: Sweep, key: str) -> None:
         return
     with _plain_errors("cancel the sweep"):
         _connect(key).cancel_sweep(sweep.id, entity=sweep.entity, project=sweep.project)
+
+
+def finish_sweep(sweep: Sweep, key: str) -> None:
+    """Mark a sweep as finished: no agent gets a run any more; one that is over stays as it is.
+
+    Raises:
+        UserError: the server does not answer.
+    """
+    if sweep_state(sweep, key)[0] in ("FINISHED", "CANCELED"):
+        return
+    with _plain_errors("finish the sweep"):
+        _connect(key).stop_sweep(sweep.id, entity=sweep.entity, project=sweep.project)
 
 
 def _connect(key: str) -> Any:

@@ -161,7 +161,7 @@ def test_two_agents_share_the_trials_and_stop_at_the_cap(server: WandbServer, tm
 
 @pytest.mark.slow
 def test_an_agent_counts_the_runs_itself(server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that goes on handing out runs beyond `run_cap` gets no more than that many."""
+    """A server that goes on handing out runs beyond `run_cap` gets no more than that many, and is told of the end."""
     sweep = trials_of(QUICK, runs=2)
     hand_out = server._commands
 
@@ -176,6 +176,7 @@ def test_an_agent_counts_the_runs_itself(server: WandbServer, tmp_path: Path, mo
     log = tmp_path / "agent.log"
     assert start_agent(sweep, log).wait(600) == 0, log.read_text()
     assert [run.state for run in server.runs.values()] == ["finished"] * 2
+    assert [sweep.state for sweep in server.sweeps.values()] == ["FINISHED"]
 
 
 def test_trials_that_fail_one_after_the_other_end_the_agent(server: WandbServer, tmp_path: Path) -> None:
