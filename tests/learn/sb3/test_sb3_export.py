@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-stable_baselines3 = pytest.importorskip("stable_baselines3", reason="needs the extra [sb3]")
+pytest.importorskip("stable_baselines3", reason="needs the extra [sb3]")
 
+import stable_baselines3
 from support.learners import learn_until
 
 from mesozoic.export.policy_export import export_policy
