@@ -70,6 +70,11 @@ class Recording:
     def seconds(self) -> float:
         return self.steps * self.dt
 
+    @property
+    def struck_seconds(self) -> float | None:
+        """Second in which the target was hit; None if it was not."""
+        return None if self.struck_at is None else self.struck_at * self.dt
+
     def target_at(self, pose: int = 0) -> Target | None:
         """The target as it is at a pose."""
         if self.target is None:
