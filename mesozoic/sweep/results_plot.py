@@ -11,7 +11,8 @@ from typing import Any
 
 from mesozoic.errors import UserError
 from mesozoic.files import write_bytes
-from mesozoic.sweep.results import Row, hyperparameters
+from mesozoic.run.results_table import Row
+from mesozoic.sweep.results import hyperparameters
 
 TRIALS, PARAMETERS, IMPORTANCE = (
     "sweep_trial_metrics.png",
