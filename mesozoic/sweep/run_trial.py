@@ -23,6 +23,7 @@ from mesozoic.run.start import start
 from mesozoic.sweep.line import Line
 from mesozoic.sweep.objective import MOST_SEEDS, Objective, evaluation_value, lower_bound, solved_value
 from mesozoic.sweep.space import Point
+from mesozoic.sweep.trial_lock import alone_in
 from mesozoic.sweep.trial_record import OVER, TrialRecord, read_trial
 
 
@@ -63,6 +64,18 @@ def run_trial(
     if not 1 <= trial.seeds <= MOST_SEEDS:
         raise UserError(f"--seeds-per-trial {trial.seeds} is out of range; give a number from 1 to {MOST_SEEDS}")
     (stage,) = resolve(trial.spec)
+    with alone_in(folder, of_engine=bool(line.id)):
+        return _run(trial, folder, line, sinks, reporter, stage.config.curriculum.timesteps)
+
+
+def _run(
+    trial: Trial,
+    folder: Path,
+    line: Line,
+    sinks: Mapping[str, OpenSink] | None,
+    reporter: Reporter | None,
+    budget: int,
+) -> TrialRecord:
     record = _begin(trial, folder, line)
     if record.state in OVER:
         if record.last is not None:
@@ -72,7 +85,7 @@ def run_trial(
     began, before = time.monotonic(), record.seconds
     record.state, record.why = "running", ""
     record.save(folder)  # who kills it now leaves no record that says how it ended before
-    running = _Running(trial, record, folder, line, stage.config.curriculum.timesteps)
+    running = _Running(trial, record, folder, line, budget)
     try:
         for number in range(len(record.results), trial.seeds):
             spec = replace(trial.spec, seed=trial.spec.seed + number)
