@@ -45,7 +45,7 @@ TINY = (
 )
 
 
-ORPHAN_SECONDS = 30.0
+ORPHAN_SECONDS = 120.0
 """For which a trial may write its checkpoint once its launcher is gone."""
 
 
@@ -170,7 +170,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--trials", type=int, default=8, help="to begin with")
     parser.add_argument("--parallel", type=int, default=2)
-    parser.add_argument("--timesteps", type=int, default=65536, help="of each trial")
+    parser.add_argument("--timesteps", type=int, default=32768, help="of each trial")
     parser.add_argument("--most-seconds", type=float, default=20.0, help="between two kills")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output-dir", type=Path, required=True)
