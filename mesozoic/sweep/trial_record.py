@@ -23,7 +23,7 @@ class TrialRecord:
 
     Attributes:
         id: given by its engine; empty of one that was started by hand.
-        engine: local, wandb or none.
+        engine: local, wandb, vertex or none.
         point: what was searched, by path; spec: the whole training, with the point in its overrides.
         objective: see `objective.py`; seeds: trainings by which the point is judged.
         scores: seed's number, step and value of each evaluation.
@@ -32,6 +32,7 @@ class TrialRecord:
         state: how it ended: the gate passed (of every seed), the budget ended, pruned by its engine, failed, or
             pre-empted (run it again to go on).
         value: what it is worth in the end: the mean over seeds; lower: one-sided 95 % bound of that.
+        starts: how often its process was started since its last report.
     """
 
     id: str
@@ -48,6 +49,7 @@ class TrialRecord:
     value: float | None = None
     lower: float | None = None
     seconds: float = 0.0
+    starts: int = 0
 
     @property
     def last(self) -> tuple[int, float] | None:

@@ -16,7 +16,8 @@ from mesozoic.cli.app import main
 from mesozoic.cli.sweep_all_command import per_stage
 from mesozoic.errors import UserError, sentences_of
 from mesozoic.learn.policy import load_policy
-from mesozoic.sweep.chain import FILE, plans_of
+from mesozoic.sweep.chain import plans_of
+from mesozoic.sweep.chain_state import FILE
 from mesozoic.sweep.plan import SweepRequest
 from mesozoic.sweep.sweep_folder import SweepFolder
 

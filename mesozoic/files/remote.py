@@ -1,0 +1,132 @@
+"""A folder behind a URL (gs://, s3://, memory://, file://): reads and writes small files through fsspec, in bounded time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from mesozoic.errors import UserError, plain
+from mesozoic.redact import redact, without_password
+
+SECONDS = 180.0
+"""For one request; the libraries below try again for a while themselves, and some of them for ever."""
+T = TypeVar("T")
+
+
+class Remote:
+    """A folder at `url`.
+
+    Raises:
+        UserError: fsspec, or what it needs for this kind of URL, is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        try:
+            import fsspec
+        except ImportError:
+            raise UserError(f"{self._shown()} needs fsspec; run: pip install fsspec gcsfs s3fs") from None
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(self.url)
+        except (ImportError, ValueError) as error:
+            raise UserError(f"cannot use {self._shown()}: {plain(redact(str(error)))[:200]}") from None
+
+    def at(self, name: str) -> str:
+        """The URL of a file in it."""
+        return f"{self.url}/{name}"
+
+    def read(self, name: str, largest: int) -> bytes | None:
+        """What is in a file; None if there is none.
+
+        Raises:
+            UserError: it cannot be read, or is longer than `largest` bytes.
+        """
+
+        def get() -> bytes | None:
+            try:
+                return bytes(self._fs.cat_file(self._path(name), 0, largest + 1))
+            except FileNotFoundError:
+                return None
+
+        data = self._bounded(get, "read", name)
+        if data is not None and len(data) > largest:
+            raise UserError(f"{self._shown(name)} is longer than {largest:,} bytes; look what it is, and remove it")
+        return data
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a file there, in the place of one that is there already.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+
+        def put() -> None:
+            self._fs.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
+            self._fs.pipe_file(self._path(name), data)
+
+        self._bounded(put, "write", name)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file, by a look that remembers no earlier one.
+
+        Raises:
+            UserError: nobody answers.
+        """
+
+        def look() -> bool:
+            self._fs.invalidate_cache()
+            try:
+                return bool(self._fs.info(self._path(name))["type"] == "file")
+            except FileNotFoundError:
+                return False
+
+        return self._bounded(look, "look for", name)
+
+    def folders(self, name: str) -> list[str]:
+        """The names in a folder; none if there is no such folder.
+
+        Raises:
+            UserError: nobody answers.
+        """
+
+        def look() -> list[str]:
+            self._fs.invalidate_cache()
+            try:
+                return sorted(str(one).rstrip("/").rpartition("/")[2] for one in self._fs.ls(self._path(name), False))
+            except FileNotFoundError:
+                return []
+
+        return self._bounded(look, "list", name)
+
+    def _path(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}" if name else self._root
+
+    def _shown(self, name: str = "") -> str:
+        return without_password(self.at(name) if name else self.url)
+
+    def _bounded(self, work: Callable[[], T], what: str, name: str) -> T:
+        """Do it in a thread that is left behind if it does not come back."""
+        done: list[T] = []
+        failed: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                done.append(work())
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=run, name="remote", daemon=True)
+        thread.start()
+        thread.join(SECONDS)
+        if done:
+            return done[0]
+        said = "nobody answered"
+        if failed:
+            said = plain(redact((str(failed[0]).splitlines() or [""])[0]))[:200] or type(failed[0]).__name__
+        raise UserError(f"cannot {what} {self._shown(name)} ({said}); check the URL, your login and the network")
+
+
+def as_url(bucket: str) -> str:
+    """The URL of a bucket that is given as a name or as a URL."""
+    return (bucket if "://" in bucket else f"gs://{bucket}").rstrip("/")
