@@ -41,13 +41,13 @@ def sweep(
 ) -> None:
     """Create a W&B sweep, rent a machine, and run one agent for each of its GPUs."""
     from mesozoic.cloud.request import parse_envs
-    from mesozoic.cloud.sky.sweep import SweepRequest, launch_sweep
+    from mesozoic.cloud.sky.sweep import RentedSweepRequest, launch_sweep
 
     def ask(question: str) -> bool:
         confirm(question, yes)
         return True
 
-    request = SweepRequest(
+    request = RentedSweepRequest(
         gpus=gpus,
         infra=infra,
         sweep_file=sweep_file,

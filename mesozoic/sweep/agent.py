@@ -1,4 +1,4 @@
-"""One sweep agent on a machine: its share of the cores, `wandb agent`, its end in time, and the truth about its runs.
+"""One sweep agent on a machine, as a program: what it is given, its slot, and the truth about how its runs ended.
 
 `python -m mesozoic.sweep.agent ENTITY/PROJECT/SWEEP`; from the environment: SLOTS (agents on this machine),
 MAX_HOURS, MAX_FAILURES (in a row, after which it ends), RESULTS (a mounted bucket), FLAT (run folders lie in RESULTS
@@ -9,95 +9,30 @@ checkpoints).
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
 import socket
-import stat
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from mesozoic.errors import UserError, shown
 from mesozoic.job.environment import read_hours
-from mesozoic.job.processes import die_with_parent
-from mesozoic.job.stopping import GRACE, Stopping
-from mesozoic.run.agent_folder import RUNS
-from mesozoic.run.lock import Held, file_lock
 from mesozoic.run.sinks.wandb_sink import without_empty
-from mesozoic.run.unheard import quietly
 from mesozoic.sweep.agent_runs import AgentRuns, Ending
-from mesozoic.sweep.engines.shares import share_of
+from mesozoic.sweep.slots import claim_slot, pin, slots_folder
 from mesozoic.sweep.wandb_account import wandb_key
+from mesozoic.sweep.wandb_agent import Agent, say
 from mesozoic.sweep.wandb_format import is_trial
-from mesozoic.sweep.wandb_sweep import Sweep, SweepFacts, finish_sweep, sweep_facts, sweep_state
-
-say = quietly(lambda line: print(line, flush=True))
+from mesozoic.sweep.wandb_sweep import Sweep, SweepFacts, finish_sweep, sweep_facts
 
 MAX_FAILURES = 3
 """In a row, after which an agent ends, unless it is told another number."""
-LOOK_SECONDS = 5.0
-"""Between two looks at the runs."""
-SILENCE = 120.0
-"""Seconds without a run after which the server is asked; if it does not answer, the agent ends."""
-LEAVE_SECONDS = 30.0
-"""Given to `wandb agent` to end when no run holds it up."""
 STOPPED = 128 + signal.SIGTERM
 OVER = ("finished", "failed", "crashed", "killed")
 """States of runs that W&B hands out no more."""
-
-
-def slots_folder() -> Path:
-    """The folder of this user's slots on this machine.
-
-    Raises:
-        UserError: another user of the machine has prepared it.
-    """
-    folder = Path(tempfile.gettempdir()) / f"mesozoic-slots-{os.getuid()}"
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise UserError(
-            f"{folder} is not a folder that only you can write to, so somebody else may have put it there; remove it,"
-            " or set TMPDIR to a folder of your own"
-        )
-    return folder
-
-
-def claim_slot(slots: int, folder: Path) -> tuple[int, contextlib.ExitStack] | None:
-    """The first slot of this machine that no living agent holds, and what lets go of it; None if all are held.
-
-    Raises:
-        UserError: something else than a plain file lies in its place.
-    """
-    for slot in range(slots):
-        held = contextlib.ExitStack()
-        try:
-            held.enter_context(file_lock(folder / f"slot{slot}"))
-        except Held:
-            continue
-        return slot, held
-    return None
-
-
-def pin(slot: int, slots: int) -> str:
-    """Keep this process and its children on their share of the cores; says what was done.
-
-    Without this every agent's physics starts a thread for every core, and the agents slow one another down.
-    """
-    if not hasattr(os, "sched_setaffinity"):
-        return "all cores"
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < (os.cpu_count() or 1):
-        return f"the {len(cores)} cores that the scheduler gave"
-    mine = share_of(cores, slot, slots)
-    os.sched_setaffinity(0, mine)
-    return f"{len(mine)} of {len(cores)} cores"
 
 
 def read_count(name: str, text: str, default: int) -> int:
@@ -109,105 +44,6 @@ def read_count(name: str, text: str, default: int) -> int:
     if text and not re.fullmatch(r"[1-9][0-9]{0,5}", text):
         raise UserError(f"{name}={shown(text)} is not a whole number above 0; correct it, or leave it empty")
     return int(text or default)
-
-
-class Agent:
-    """Runs `wandb agent` until it ends, a signal comes, the time is over, or it is no use to go on.
-
-    Args:
-        count: runs that it takes at most; None: as many as the sweep has.
-        max_failures: in a row, after which it ends.
-
-    Attributes:
-        why_stopped: the signal's name, or MAX_HOURS; empty if nobody stopped it.
-        broken: a sentence, if it is no use to go on.
-    """
-
-    def __init__(
-        self, sweep: Sweep, key: str, folder: Path, runs: AgentRuns, count: int | None, max_failures: int
-    ) -> None:
-        self.sweep, self.key, self._folder, self._runs = sweep, key, folder, runs
-        self._count, self._max_failures = count, max_failures
-        self._idle_since = self._looked = time.monotonic()
-        self._leave_at: float | None = None
-        self._interrupted = False
-        self.why_stopped = self.broken = ""
-
-    def run(self, runs: Path, hours: float | None, trials: bool) -> int:
-        """Start the agent with `runs` as the place of run folders; its exit code."""
-        deadline = None if hours is None else time.monotonic() + 3600.0 * hours
-        count = [] if self._count is None else [f"--count={self._count}"]
-        with Stopping() as stopping:
-            agent = subprocess.Popen(
-                [sys.executable, "-m", "wandb", "agent", "--forward-signals", *count, self.sweep.path],
-                cwd=runs,
-                env=self._environment(runs, trials),
-                start_new_session=True,  # whoever signals the whole group means this process
-                preexec_fn=_interrupted_with_parent,
-            )
-            while agent.poll() is None:
-                if deadline is not None and time.monotonic() > deadline:
-                    stopping.time_is_over()
-                if stopping.begun and not self.why_stopped:
-                    by = "MAX_HOURS" if stopping.signal is None else signal.Signals(stopping.signal).name
-                    self.why_stopped = by
-                    say(f"stopping ({by}): the run writes its checkpoint")
-                    self._interrupt(agent)
-                stopping.kill_if_due(agent, say)  # what it started dies with it
-                if not stopping.begun and not self.broken and time.monotonic() - self._looked > LOOK_SECONDS:
-                    self._look(agent)
-                if self._leave_at is not None and time.monotonic() > self._leave_at:
-                    agent.kill()
-                time.sleep(0.5)
-        return agent.returncode
-
-    def _look(self, agent: subprocess.Popen[bytes]) -> None:
-        """End it if one run after the other fails, or if the server is gone."""
-        now = self._looked = time.monotonic()
-        failures, why = self._runs.failures_in_a_row(self.states)
-        idle = self._runs.idle()
-        self._idle_since = self._idle_since if idle else now
-        if failures >= self._max_failures:
-            self.broken = f"{failures} runs failed in a row, the last one because: {why}"
-        elif now - self._idle_since > SILENCE:
-            if self.states() is None:
-                self.broken = f"no run for {now - self._idle_since:.0f} s, and W&B does not answer"
-            self._idle_since = self._looked = time.monotonic()
-        if self.broken:
-            self._interrupt(agent)
-            self._leave_at = time.monotonic() + (LEAVE_SECONDS if idle else GRACE)
-
-    def _interrupt(self, agent: subprocess.Popen[bytes]) -> None:
-        """Once: it hands that on to the run that it has, waits for it, and takes no new one."""
-        if not self._interrupted:
-            self._interrupted = True
-            agent.send_signal(signal.SIGINT)
-
-    def states(self) -> dict[str, str] | None:
-        """The states of the sweep's runs on the server; None if it does not answer."""
-        try:
-            return sweep_state(self.sweep, self.key)[1]
-        except UserError as error:
-            say(f"how the runs are is not known: {error}")
-            return None
-
-    def _environment(self, runs: Path, trials: bool) -> dict[str, str]:
-        # W&B's own limits would count a run that early termination stopped; that of a trial ends with 0.
-        own = {"WANDB_AGENT_DISABLE_FLAPPING": "true"}
-        own["WANDB_AGENT_MAX_INITIAL_FAILURES"] = str(self._max_failures if trials else 10**6)
-        return {
-            **os.environ,
-            **own,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "WANDB_DIR": str(self._folder),
-            RUNS: str(runs.absolute()),
-        }
-
-
-def _interrupted_with_parent() -> None:
-    """An agent that is killed interrupts `wandb agent`, which hands that on to its run and takes no other one."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and background shells have it ignored
-    die_with_parent(signal.SIGINT)
 
 
 def program() -> Path:

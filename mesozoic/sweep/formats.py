@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from mesozoic.errors import Problems, UserError, did_you_mean, shown, written
 from mesozoic.files import cause, parse_json, parse_yaml, read_text
-from mesozoic.sweep.space import SETTINGS, Choice, Parameter, Range, Search, SearchFile, parameter_path
+from mesozoic.sweep.space import SETTINGS, Choice, Range, Search, SearchFile, gather
 from mesozoic.sweep.wandb_format import read_wandb
 
 LARGEST = 100_000
@@ -89,24 +89,12 @@ def read_json_text(text: str, where: str) -> SearchFile:
 
 def _search(block: Mapping[str, Any], where: str, wrong: list[str]) -> Search:
     """One table: entries with a type are parameters, numbers are settings."""
-    parameters: dict[str, Parameter] = {}
     settings: dict[str, int] = {}
     for name, entry in block.items():
-        if not isinstance(entry, dict):
-            value = _setting(name, entry, where, wrong)
-            settings |= {} if value is None else {name: value}
-            continue
-        try:
-            path = parameter_path(name, where)
-        except UserError as error:
-            wrong.append(str(error))
-            path = ""
-        domain = _domain(name, entry, where, wrong)
-        if path in parameters:
-            wrong.append(f"{where}: '{shown(name)}' is searched twice under two names; keep one")
-        elif path and domain is not None:
-            parameters[path] = Parameter(path, domain)
-    return Search(tuple(parameters.values()), settings)
+        value = None if isinstance(entry, dict) else _setting(name, entry, where, wrong)
+        settings |= {} if value is None else {name: value}
+    entries = [(name, entry) for name, entry in block.items() if isinstance(entry, dict)]
+    return Search(gather(entries, where, wrong, lambda name, entry: _domain(name, entry, where, wrong)), settings)
 
 
 def _setting(name: str, value: object, where: str, wrong: list[str]) -> int | None:

@@ -5,7 +5,7 @@ A point of a space is `{"ppo.learning_rate": 3e-4, "seed": 1, ...}`: a value for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -154,6 +154,34 @@ def parameter_path(name: str, where: str) -> str:
         near = did_you_mean(bare, known) or "; write for example 'ppo_learning_rate'"
         raise UserError(f"{place} is no key of a stage{near}")
     return ".".join(locate(section, key, place))
+
+
+def gather(
+    entries: Iterable[tuple[str, Any]],
+    where: str,
+    wrong: list[str],
+    domain_of: Callable[[str, Any], Range | Choice | None],
+    any_name: bool = False,
+) -> tuple[Parameter, ...]:
+    """The parameters that entries of a file stand for; a sentence for each mistake is added to `wrong`.
+
+    Args:
+        entries: names, and what the file says of them; domain_of: reads that, and says itself what is wrong with it.
+        any_name: they may be called anything.
+    """
+    found: dict[str, Parameter] = {}
+    for name, entry in entries:
+        try:
+            path = name if any_name else parameter_path(name, where)
+        except UserError as error:
+            wrong.append(str(error))
+            path = ""
+        domain = domain_of(name, entry)
+        if path in found:
+            wrong.append(f"{where}: '{shown(name)}' is searched twice under two names; keep one")
+        elif path and domain is not None:
+            found[path] = Parameter(path, domain)
+    return tuple(found.values())
 
 
 def overrides_of(point: Point) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mesozoic.errors import Problems, UserError, shown, written
-from mesozoic.sweep.space import METHODS, Choice, Hyperband, Parameter, Range, Search, SearchFile, parameter_path
+from mesozoic.sweep.space import METHODS, Choice, Hyperband, Parameter, Range, Search, SearchFile, gather
 
 MOST = 1e300
 """A bound of a range."""
@@ -58,7 +58,7 @@ def read_wandb(config: object, where: str, any_name: bool = False) -> SearchFile
         raise Problems(wrong)
     words = tuple(command_words(config.get("command")) or ())
     metric_name = name if isinstance(name, str) else None
-    return SearchFile(where, Search(tuple(parameters)), {}, method, metric_name, early, cap, words)
+    return SearchFile(where, Search(parameters), {}, method, metric_name, early, cap, words)
 
 
 def command_words(command: object) -> list[str] | None:
@@ -106,24 +106,12 @@ def run_cap(config: Mapping[str, Any], where: str, wrong: list[str]) -> int | No
     return cap
 
 
-def read_parameters(raw: object, where: str, wrong: list[str], any_name: bool = False) -> list[Parameter]:
+def read_parameters(raw: object, where: str, wrong: list[str], any_name: bool = False) -> tuple[Parameter, ...]:
     """The parameters, nested ones as well; a sentence for each mistake is added to `wrong`."""
     if not isinstance(raw, dict) or not raw:
         wrong.append(f"{where}: there are no parameters to vary; add for example ppo.learning_rate")
-        return []
-    found: dict[str, Parameter] = {}
-    for name, entry in _flat(raw):
-        try:
-            path = name if any_name else parameter_path(name, where)
-        except UserError as error:
-            wrong.append(str(error))
-            path = ""
-        domain = _domain(name, entry, where, wrong)
-        if path in found:
-            wrong.append(f"{where}: '{shown(name)}' is searched twice under two names; keep one")
-        elif path and domain is not None:
-            found[path] = Parameter(path, domain)
-    return list(found.values())
+        return ()
+    return gather(_flat(raw), where, wrong, lambda name, entry: _domain(name, entry, where, wrong), any_name)
 
 
 def _flat(raw: Mapping[Any, Any], before: str = "") -> list[tuple[str, Any]]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from support.wandb_server import WandbServer
 
 CATALOGS = Path(__file__).parent / "catalogs"
 CHECKOUT = Path(__file__).parents[2]
@@ -94,3 +97,23 @@ def at_checkout(monkeypatch: pytest.MonkeyPatch) -> Path:
     """In the root of the checkout, where task files are launched from."""
     monkeypatch.chdir(CHECKOUT)
     return CHECKOUT
+
+
+@pytest.fixture
+def server(
+    sky_offline: Any, at_checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[WandbServer]:
+    """W&B, and a user with credentials for it and for Lambda."""
+    pytest.importorskip("wandb", reason="needs the extra [sweep]")
+    from support.wandb_server import WandbServer
+
+    keys = sky_offline.home / ".lambda_cloud" / "lambda_keys"
+    keys.parent.mkdir(exist_ok=True)
+    keys.write_text("api_key = test\n")
+    monkeypatch.setenv("MESOZOIC_CLOUD_HOME", str(tmp_path))
+    monkeypatch.setattr("mesozoic.cloud.patience.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("mesozoic.sweep.wandb_sweep.PATIENCE_SECONDS", 0.1)
+    with WandbServer() as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running

@@ -17,10 +17,11 @@ from mesozoic.errors import UserError
 from mesozoic.run.agent_folder import RUNS
 from mesozoic.run.folder import choose_run_folder
 from mesozoic.sweep import agent
-from mesozoic.sweep.agent import claim_slot, read_count, runs_left, slots_folder
+from mesozoic.sweep.agent import read_count, runs_left
 from mesozoic.sweep.agent_runs import AgentRuns, Ending
 from mesozoic.sweep.engines import agents
 from mesozoic.sweep.engines.shares import share_of
+from mesozoic.sweep.slots import claim_slot, slots_folder
 from mesozoic.sweep.trial_record import State, TrialRecord
 from mesozoic.sweep.wandb_sweep import SweepFacts
 

@@ -292,7 +292,7 @@ def test_an_agent_whose_server_falls_silent_ends_after_its_trial(tmp_path: Path)
         sweep_id = server._on_upsertsweep({"config": yaml.safe_dump(config), "projectName": "p"})
         name = sweep_id["upsertSweep"]["sweep"]["name"]
         program = (
-            "import sys; from mesozoic.sweep import agent; agent.SILENCE = 10.0;"
+            "import sys; from mesozoic.sweep import agent, wandb_agent; wandb_agent.SILENCE = 10.0;"
             f" sys.exit(agent.main(['dinosaurs/p/{name}']))"
         )
         done = subprocess.run(

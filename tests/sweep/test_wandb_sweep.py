@@ -6,7 +6,8 @@ import pytest
 
 pytest.importorskip("wandb", reason="needs the extra [sweep]")
 
-from support.wandb_server import API_KEY, ENTITY, WandbServer
+from support.wandb_server import API_KEY, WandbServer
+from support.wandb_state import ENTITY
 
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_sweep import cancel_sweep, create_sweep, sweep_state

@@ -16,20 +16,20 @@ from mesozoic.cloud.sky.provider import SkyProvider
 from mesozoic.cloud.sky.pull import pull
 from mesozoic.cloud.sky.quota import refuse_without_quota
 from mesozoic.cloud.sky.sweep_agents import Say, SweepResult, begin_for, cancelled, wait_for_agents
-from mesozoic.cloud.sky.sweep_plan import SweepPlan, SweepRequest, agent_task, plan_sweep
+from mesozoic.cloud.sky.sweep_plan import RentedSweep, RentedSweepRequest, agent_task, plan_rented_sweep
 from mesozoic.cloud.sky.targets import find_cluster
 from mesozoic.cloud.undo import PATIENCE, hand_back, undone_on_failure
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_account import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, create_sweep
 
-__all__ = ["SweepRequest", "SweepResult", "launch_sweep"]
+__all__ = ["RentedSweepRequest", "SweepResult", "launch_sweep"]
 
 Confirm = Callable[[str], bool]
 
 
 def launch_sweep(
-    request: SweepRequest,
+    request: RentedSweepRequest,
     say: Say = print,
     confirm: Confirm | None = None,
     client: CloudClient | None = None,
@@ -46,7 +46,7 @@ def launch_sweep(
         UserError: something was wrong, or went wrong; then whatever was made is taken down again, and the sentence
             says whether anything may be left.
     """
-    plan = plan_sweep(request)
+    plan = plan_rented_sweep(request)
     for line in plan.lines():
         say(line)
     if request.dry_run:
@@ -75,7 +75,7 @@ def launch_sweep(
     return SweepResult(plan.name, sweep, jobs, _finish(client, plan, sweep, jobs, say))
 
 
-def _bring_up(client: CloudClient, plan: SweepPlan, sweep: Sweep, say: Say, patience: float) -> tuple[int, ...]:
+def _bring_up(client: CloudClient, plan: RentedSweep, sweep: Sweep, say: Say, patience: float) -> tuple[int, ...]:
     """The machines, set up, and their agents; the numbers of the agents' jobs. Undone as a whole if a part fails."""
     name, offers = plan.name, plan.offers
     begin_for(sweep, "cluster", name, plan)
@@ -104,7 +104,7 @@ def say_how_to_go_on(name: str, sweep: Sweep, jobs: Sequence[int], say: Say) -> 
     say(f"give back: mesozoic cloud down {name}   (it ends itself {IDLE_MINUTES} min after the last agent)")
 
 
-def _finish(client: CloudClient, plan: SweepPlan, sweep: Sweep, jobs: Sequence[int], say: Say) -> tuple[int, ...]:
+def _finish(client: CloudClient, plan: RentedSweep, sweep: Sweep, jobs: Sequence[int], say: Say) -> tuple[int, ...]:
     """Wait for the agents, pull and give back as asked; the agents that failed."""
     name = plan.name
     try:

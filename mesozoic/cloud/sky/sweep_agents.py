@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mesozoic.cloud.ledger import Kind, begin
 from mesozoic.cloud.sky.client import Job, Unreachable
 from mesozoic.cloud.sky.finish import SILENCE
-from mesozoic.cloud.sky.sweep_plan import CLUSTER_FILE, SweepPlan
+from mesozoic.cloud.sky.sweep_plan import CLUSTER_FILE, RentedSweep
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_account import wandb_key
 from mesozoic.sweep.wandb_sweep import Sweep, cancel_sweep, sweep_state
@@ -29,7 +29,7 @@ class SweepResult:
     failed: tuple[int, ...] = ()
 
 
-def begin_for(sweep: Sweep, kind: Kind, name: str, plan: SweepPlan) -> None:
+def begin_for(sweep: Sweep, kind: Kind, name: str, plan: RentedSweep) -> None:
     """Into the ledger, before anything is asked for.
 
     Raises:

@@ -32,7 +32,7 @@ MOST_AGENTS = 256
 
 
 @dataclass(frozen=True)
-class SweepRequest:
+class RentedSweepRequest:
     """All options of `mesozoic cloud sweep`.
 
     Attributes:
@@ -68,10 +68,10 @@ class SweepRequest:
 
 
 @dataclass(frozen=True)
-class SweepPlan:
+class RentedSweep:
     """A request that was checked, with what it can be met with; `missing` are clouds without credentials."""
 
-    request: SweepRequest
+    request: RentedSweepRequest
     name: str
     file: SweepFile
     project: str
@@ -125,7 +125,7 @@ class SweepPlan:
         return f"total: at most about {text}"
 
 
-def plan_sweep(request: SweepRequest) -> SweepPlan:
+def plan_rented_sweep(request: RentedSweepRequest) -> RentedSweep:
     """Check everything about a sweep that can be checked without creating or renting anything.
 
     Raises:
@@ -172,10 +172,10 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     )
     load_task(AGENT_FILE, dict(request.env))  # refuses settings that it does not have
     task, offers, missing = _machines(machine, request)
-    return SweepPlan(request, machine.name, file, str(project), entity, gpus, task, offers, missing)
+    return RentedSweep(request, machine.name, file, str(project), entity, gpus, task, offers, missing)
 
 
-def _machines(machine: LaunchRequest, request: SweepRequest) -> tuple[Any, list[Offer], list[Preflight]]:
+def _machines(machine: LaunchRequest, request: RentedSweepRequest) -> tuple[Any, list[Offer], list[Preflight]]:
     """The task that brings them up, what could be rented for it, and the clouds that are left out."""
     clouds, missing = clouds_to_plan(machine.infra, request.dry_run)
     task = task_for(machine)
@@ -199,7 +199,7 @@ def _cores_for_each_agent(task: Any, agents: int) -> None:
         task.set_resources(type(task.resources)(found))
 
 
-def agent_task(plan: SweepPlan, sweep_path: str, cluster: Cluster | None = None) -> Any:
+def agent_task(plan: RentedSweep, sweep_path: str, cluster: Cluster | None = None) -> Any:
     """The task of one agent: one of the machine's GPUs, or none on a machine that was asked for without."""
     from mesozoic.cloud.sky.sky_errors import import_sky, plain_errors
 

@@ -11,14 +11,14 @@ from mesozoic.cloud.sky.client import CloudClient
 from mesozoic.cloud.sky.launch import why
 from mesozoic.cloud.sky.provider import SkyProvider, agents_of
 from mesozoic.cloud.sky.sweep_agents import Say, SweepResult, begin_for, cancelled, wait_for_agents
-from mesozoic.cloud.sky.sweep_plan import SweepPlan, agent_task
+from mesozoic.cloud.sky.sweep_plan import RentedSweep, agent_task
 from mesozoic.cloud.undo import hand_back, undone_on_failure
 from mesozoic.errors import UserError
 from mesozoic.sweep.wandb_account import wandb_key
 from mesozoic.sweep.wandb_sweep import create_sweep
 
 
-def launch_pool(client: CloudClient, plan: SweepPlan, say: Say, patience: float) -> SweepResult:
+def launch_pool(client: CloudClient, plan: RentedSweep, say: Say, patience: float) -> SweepResult:
     """Create the sweep and the pool, run the agents to their end, and take the pool down whatever happens.
 
     Raises:
