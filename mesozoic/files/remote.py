@@ -1,4 +1,4 @@
-"""A folder behind a URL (gs://, s3://, memory://, file://): reads and writes small files through fsspec, in bounded time."""
+"""A folder behind a URL (gs://, s3://, file://, ...): small files through fsspec, whole, and in bounded time."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 `python -m mesozoic.sweep.agent ENTITY/PROJECT/SWEEP`; from the environment: SLOTS (agents on this machine),
 MAX_HOURS, MAX_FAILURES (in a row, after which it ends), RESULTS (a mounted bucket), FLAT (run folders lie in RESULTS
 itself, not in a folder of the sweep there). `wandb agent` exits with 0 after crashes, so the exit code is made here: 0
-all runs finished, 1 a run failed or W&B fell silent, 2 cannot start, 143 stopped by a signal or by MAX_HOURS (runs leave
-checkpoints).
+all runs finished, 1 a run failed or W&B fell silent, 2 cannot start, 143 stopped by a signal or by MAX_HOURS (runs
+leave checkpoints).
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def run_chain(
             winners.append(found)
             continue
 
-        def note(job: Job, identity: str = identity) -> None:
+        def note(job: Job, stage: int = stage, identity: str = identity) -> None:
             state.note({**job, "stage": stage, "identity": identity})
 
         job = state.job if state.job.get("identity") == identity else {}
@@ -127,7 +127,7 @@ def stages_of(species: str) -> list[int]:
 
 
 def _identity(plan: SweepPlan, last: StageWinner | None) -> str:
-    """What makes the sweep of a stage this one: what is searched, and which trial it begins from, wherever that lies."""
+    """What makes the sweep of a stage this one: what is searched, and which trial it begins from, wherever it lies."""
     if last is None:
         return plan.digest()
     own = replace(plan, spec=replace(plan.spec, load=None)).digest()

@@ -40,11 +40,11 @@ def hand_on(trial: Path, stage: int, record: TrialRecord) -> None:
     """
     run, models = _run(trial, stage, record), trial / "models"
     models.mkdir(exist_ok=True)
-    copies = {run.metrics: trial / run.metrics.name, run.config: trial / run.config.name}
+    copies = [(run.metrics, trial / run.metrics.name), (run.config, trial / run.config.name)]
     for policy, name in ((run.best_policy, run.best_policy), (policy_of(trial, stage, record), run.final_policy)):
         ends = zip(policy_names(policy.stem), policy_names(name.stem), strict=True)
-        copies |= {policy.with_name(source): models / goal for source, goal in reversed(list(ends))}
-    for source, goal in copies.items():
+        copies += [(policy.with_name(source), models / goal) for source, goal in reversed(list(ends))]
+    for source, goal in copies:
         if source.is_file():
             write_bytes(goal, read_bytes(source, LARGEST))
 

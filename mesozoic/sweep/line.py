@@ -33,12 +33,10 @@ class Line(Protocol):
 
     Attributes:
         engine: its name; id: what it calls the trial, empty where there is no engine.
-        restarts: whether it starts a trial whose process failed again by itself, over and over.
     """
 
     engine: str
     id: str
-    restarts: bool = False
 
     def begun(self, record: TrialRecord) -> None:
         """Say what earlier processes of the trial have reported, where the engine forgets it with the process."""

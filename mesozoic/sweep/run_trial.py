@@ -92,7 +92,7 @@ def run_trial(
         hand_on(folder, stage.config.stage.number, record)
         record.state = "passed" if all(one["stage_passed"] for one in record.results) else "budget"
     except Interrupted as interrupt:
-        record.state, record.why = "pre-empted", str(interrupt)
+        record.state, record.why, record.starts = "pre-empted", str(interrupt), record.starts - 1
         raise
     except Stopped as stopped:
         record.state, record.why = "pruned", str(stopped)

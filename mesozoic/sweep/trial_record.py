@@ -32,7 +32,7 @@ class TrialRecord:
         state: how it ended: the gate passed (of every seed), the budget ended, pruned by its engine, failed, or
             pre-empted (run it again to go on).
         value: what it is worth in the end: the mean over seeds; lower: one-sided 95 % bound of that.
-        starts: how often its process was started since its last report.
+        starts: how often its process was started since its last report and ended badly.
     """
 
     id: str
