@@ -52,6 +52,9 @@ KEYS = (
     "cores",
 )
 
+SHIPPED_KEYS = ("species", "stage", "stage_passed", "seed", "timesteps", "sha256", "gate", "versions")
+"""What is written beside a shipped policy."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -137,6 +140,8 @@ def _ship(runs: Path, records: list[dict[str, Any]], old: list[dict[str, Any]]) 
             shutil.copyfile(
                 runs / f"{species}-seed{seed}" / f"stage{stage}" / "models" / f"stage{stage}_final.zip", target
             )
+            beside = json.dumps({key: record[key] for key in SHIPPED_KEYS}, indent=1)
+            target.with_suffix(".json").write_text(beside + "\n", encoding="utf-8")
             figures = known.get(record["sha256"]) or _examine(target)
             line = {
                 key: record[key] for key in ("species", "stage", "seed", "timesteps", "sha256", "versions", "unseen")

@@ -20,6 +20,8 @@ from mesozoic.cli import (
     cloud_command,
     curriculum_command,
     eval_command,
+    export_command,
+    play_command,
     render_command,
     robustness_command,
     species_command,
@@ -49,6 +51,8 @@ app.command("curriculum", context_settings=PASS_THROUGH)(curriculum_command.curr
 app.command("eval")(eval_command.evaluate)
 app.command("robustness")(robustness_command.robustness)
 app.command("render")(render_command.render)
+app.command("play")(play_command.play)
+app.command("export")(export_command.export)
 app.add_typer(species_command.app, name="species")
 app.command("bench")(bench_command.bench)
 app.add_typer(sweep_command.app, name="sweep")

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mesozoic.config import StageConfig
-from mesozoic.errors import UserError
+from mesozoic.learn.device_memory import check_memory
 from mesozoic.learn.learner import State
 from mesozoic.learn.placement import BY_STEP_AND_WORLD, BY_WORLD, EVERYWHERE, ONE_DEVICE, Placement
 from mesozoic.learn.ppo.networks import GaussianActor, act
@@ -80,7 +80,8 @@ class ScanCollector:
             takes = (BY_WORLD, EVERYWHERE, EVERYWHERE, BY_STEP_AND_WORLD, EVERYWHERE)
             scan = self.placement.each(self._scan, takes, (BY_WORLD, BY_STEP_AND_WORLD, EVERYWHERE))
             self._compiled = jax.jit(scan, donate_argnums=0).lower(*arguments).compile(self._compiler_options)
-            check_memory(self._compiled, self.placement.device, self.n, noise.shape[0])
+            what = f"a rollout of {noise.shape[0]} steps in {self.n} worlds"
+            check_memory(self._compiled, self.placement.device, what, "--n-envs or ppo.n_steps")
         self._carry, steps, stats = self._compiled(*arguments)
         observation, next_observation, action, reward, terminated, truncated = steps
         return Rollout(observation, next_observation, action, noise, reward, terminated, truncated), stats
@@ -109,21 +110,3 @@ class ScanCollector:
         mean = share.mean(steps[0].mean(axis=0).mean(axis=0))
         var = share.mean(jnp.square(steps[0] - mean).mean(axis=0).mean(axis=0))
         return carry, steps, Stats(jnp.float32(noise.shape[0] * self.n), mean, var, terms, ended)
-
-
-def check_memory(compiled: Any, device: Any, n: int, steps: int) -> None:
-    """Refuse a program whose part on each device does not fit into the memory of `device`, where both are told.
-
-    Raises:
-        UserError: it needs more than there is.
-    """
-    limit = (device.memory_stats() or {}).get("bytes_limit")
-    use = compiled.memory_analysis()
-    if limit is None or use is None:
-        return
-    needed = use.argument_size_in_bytes + use.output_size_in_bytes + use.temp_size_in_bytes - use.alias_size_in_bytes
-    if needed > limit:
-        raise UserError(
-            f"a rollout of {steps} steps in {n} worlds needs {needed / 2**30:.1f} GiB on each device, which has"
-            f" {limit / 2**30:.1f} GiB for it; lower --n-envs or ppo.n_steps"
-        )

@@ -1,11 +1,16 @@
-"""The trained policies that ship with an animal: `<species>/stage<N>.zip` here, or `policies/` in its own folder."""
+"""The trained policies that ship with an animal: `<species>/stage<N>.zip` here, or `policies/` in its own folder.
+
+`stage<N>.json` beside one says how it was trained: its seed and what its gate said.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
-from mesozoic.errors import UserError
+from mesozoic.errors import UserError, shown
+from mesozoic.files import cause, read_json, sha256_of
 from mesozoic.species.registry import BUILT_IN, species_folder
 
 FOLDER = Path(__file__).parent
@@ -50,3 +55,19 @@ def shipped_policy(species: str, stage: int | None = None) -> Path:
         known = ", ".join(map(str, policies))
         raise UserError(f"no policy of {species} stage {chosen} ships with this version; there are stages {known}")
     return policies[chosen]
+
+
+def record_of(policy: Path) -> dict[str, Any] | None:
+    """What is recorded of the training of a shipped policy; None if nothing is, or it is of another file.
+
+    Raises:
+        UserError: the record is damaged.
+    """
+    record = policy.with_suffix(".json")
+    if not POLICY_FILE.fullmatch(policy.name) or not record.is_file():
+        return None
+    try:
+        found = read_json(record)
+        return found if isinstance(found, dict) and found.get("sha256") == sha256_of(policy) else None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{shown(str(record), 120)} is damaged ({cause(error)}); use another copy") from None

@@ -19,30 +19,35 @@ class Block(NamedTuple):
 
     `standardise` says whether a learner may shift and scale it by its running mean and deviation. A
     command must not be: it hardly varies in one stage and ranges widely in the next.
+
+    `unit` and `meaning` are for those who fill it elsewhere; h is the hip height, g gravity, m*g the weight.
     """
 
     name: str
     size: int
     standardise: bool = True
+    unit: str = ""
+    meaning: str = ""
 
 
 def observation_layout(anatomy: Anatomy) -> tuple[Block, ...]:
     """Names and sizes of the observation's parts, in order. The same in every stage of an animal."""
     joints = anatomy.nj
+    own = "in the torso's frame (x forward, y left, z up)"
     return (
-        Block("gravity", 3),
-        Block("lin_vel", 3),
-        Block("ang_vel", 3),
-        Block("height", 1),
-        Block("joint_pos", joints),
-        Block("joint_vel", joints),
-        Block("foot_load", len(anatomy.foot_names)),
-        Block("prev_action", anatomy.nu),
-        Block("target_dir", 2, standardise=False),
-        Block("target_distance", 1, standardise=False),
-        Block("target_near", 3, standardise=False),
-        Block("command", 1, standardise=False),
-        Block("clock", 2, standardise=False),
+        Block("gravity", 3, unit="1", meaning=f"direction of gravity {own}; 0 0 -1 when upright"),
+        Block("lin_vel", 3, unit="sqrt(g*h)", meaning=f"velocity of the torso {own}"),
+        Block("ang_vel", 3, unit="sqrt(g/h)", meaning=f"angular velocity of the torso {own}"),
+        Block("height", 1, unit="home height of the torso", meaning="height of the torso, less 1"),
+        Block("joint_pos", joints, unit="rad", meaning="joint angles less those of the home pose, in joint order"),
+        Block("joint_vel", joints, unit="sqrt(g/h)", meaning="joint rates, in joint order"),
+        Block("foot_load", len(anatomy.foot_names), unit="m*g", meaning="vertical floor force on each foot"),
+        Block("prev_action", anatomy.nu, unit="1", meaning="the action before, cut to [-1, 1]; 0 at first"),
+        Block("target_dir", 2, False, "1", "cosine and sine of the target's bearing from the torso's heading"),
+        Block("target_distance", 1, False, f"{TARGET_REACH:g} h", "horizontal distance to the target, 1 at most"),
+        Block("target_near", 3, False, "h", f"the target {own}, cut off at a length of 2"),
+        Block("command", 1, False, "sqrt(g*h)", "speed asked for; 0 once the target is reached"),
+        Block("clock", 2, False, "1", "sine and cosine of the gait clock; 0 0 in a stage without one"),
     )
 
 

@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from mesozoic.errors import UserError
-from mesozoic.learn.device_collector import check_memory
 from mesozoic.learn.placement import BY_WORLD, EVERYWHERE, ONE_DEVICE, placement_on
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -76,17 +74,3 @@ def test_more_devices_and_mjx_do_too(engine: str, devices: int) -> None:
     if engine == "mjx":
         pytest.importorskip("mujoco.mjx", reason="needs the extra [mjx]")
     check(compared(engine, devices), devices)
-
-
-def test_what_does_not_fit_into_the_memory_of_one_device_is_refused() -> None:
-    class Device:
-        def memory_stats(self) -> dict[str, int]:
-            return {"bytes_limit": 3 << 30}
-
-    class Program:
-        def memory_analysis(self) -> Any:
-            sizes = {"argument": 2 << 30, "output": 2 << 30, "temp": 1 << 30, "alias": 1 << 30}
-            return type("Sizes", (), {f"{name}_size_in_bytes": size for name, size in sizes.items()})()
-
-    with pytest.raises(UserError, match=r"needs 4\.0 GiB on each device, which has 3\.0 GiB for it; lower --n-envs"):
-        check_memory(Program(), Device(), 4096, 16)

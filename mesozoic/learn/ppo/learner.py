@@ -13,6 +13,7 @@ from mesozoic import task
 from mesozoic.config import StageConfig
 from mesozoic.files import cache_folder
 from mesozoic.learn import schedules
+from mesozoic.learn.device_memory import check_memory
 from mesozoic.learn.host_collector import HostCollector
 from mesozoic.learn.learner import Diverged, Metrics, State
 from mesozoic.learn.network_presets import hidden_widths
@@ -176,10 +177,17 @@ class PPO:
         return self._quieten(noise, jax.random.fold_in(self._key, 2**31 + 1 + turn), np.float32(options.quiet_share))
 
     def _run_update(self, rollout: Rollout, stats: Stats, key: jax.Array, hyper: Hyperparameters) -> dict[str, Any]:
-        """Update the state, with a program that is compiled once: other shapes or types afterwards are an error."""
+        """Update the state, with a program that is compiled once: other shapes or types afterwards are an error.
+
+        Raises:
+            UserError: in the first call: the device has too little memory.
+        """
         arguments = (self._train, rollout, stats, key, hyper)
         if self._compiled is None:
             self._compiled = self._update.lower(*arguments).compile()
+            what = f"the update on {self.rollout_steps} samples"
+            lower = "--n-envs, ppo.n_steps or ppo.batch_size"
+            check_memory(self._compiled, self.collector.placement.device, what, lower)
         self._train, info = self._compiled(*arguments)
         return dict(jax.device_get(info))
 

@@ -1,0 +1,49 @@
+"""Makes one HTML file of the page that ships with the package and of what it is given."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+ASSETS = Path(__file__).parent / "assets"
+"""Made by scripts/build_page.sh from web/."""
+PLAYER, MUJOCO = "player.html", "mujoco.wasm.gz"
+NO_CONNECTION, OWN_SERVER = "connect-src 'none'", "connect-src 'self'"
+"""What the page's own security policy lets it ask for: nothing, or the server that it came from."""
+
+
+def player_html(parcel: dict[str, Any], follows: bool = False) -> str:
+    """The page with everything in it: it works from a file, without a network.
+
+    Args:
+        parcel: what `parcel_of` made.
+        follows: let it ask the server that it came from for news of a training.
+    """
+    page = (ASSETS / PLAYER).read_text(encoding="utf-8")
+    if follows:
+        page = page.replace(NO_CONNECTION, OWN_SERVER, 1)
+    return filled(page, mujoco=_base64((ASSETS / MUJOCO).read_bytes()), parcel=packed_json(parcel))
+
+
+def filled(page: str, **parts: str) -> str:
+    """A page with its slots `{{name}}` filled in; what is filled in has no slots."""
+    for name, text in parts.items():
+        slot = f"{{{{{name}}}}}"
+        before, found, after = page.partition(slot)
+        if not found:
+            raise ValueError(f"the page has no slot {slot}")
+        page = before + text + after
+    return page
+
+
+def packed_json(value: Any) -> str:
+    """JSON, gzip, base64: how a page carries what it is given. Equal values give equal texts."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _base64(gzip.compress(text.encode(), mtime=0))
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
