@@ -11,6 +11,8 @@ from mesozoic.redact import redact, without_password
 
 SECONDS = 180.0
 """For one request; the libraries below try again for a while themselves, and some of them for ever."""
+MOVE_SECONDS = 1800.0
+"""For a folder of trials with their checkpoints."""
 T = TypeVar("T")
 
 
@@ -99,13 +101,40 @@ class Remote:
 
         return self._bounded(look, "list", name)
 
+    def set_aside(self, name: str) -> str:
+        """Give a folder another name, file by file; the URL of that name, empty if there is no such folder.
+
+        Raises:
+            UserError: it cannot be done in time; what was copied stays in both places until it is done again.
+        """
+        if not self.folders(name):
+            return ""
+        there = self.folders(name.rpartition("/")[0])
+        last = name.rpartition("/")[2]
+        number = next(one for one in range(1, 10**6) if f"{last}.old{one}" not in there)
+        goal = f"{name}.old{number}"
+
+        def move() -> None:
+            begin = self._path(name)
+            files = [str(one) for one in self._fs.find(begin)]
+            for file in files:
+                to = self._path(goal) + file[len(begin) :]
+                self._fs.makedirs(to.rpartition("/")[0], exist_ok=True)
+                self._fs.cp_file(file, to)
+            for file in files:
+                self._fs.rm_file(file)
+            self._fs.invalidate_cache()
+
+        self._bounded(move, "move aside", name, MOVE_SECONDS)
+        return self.at(goal)
+
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}" if name else self._root
 
     def _shown(self, name: str = "") -> str:
         return without_password(self.at(name) if name else self.url)
 
-    def _bounded(self, work: Callable[[], T], what: str, name: str) -> T:
+    def _bounded(self, work: Callable[[], T], what: str, name: str, seconds: float = SECONDS) -> T:
         """Do it in a thread that is left behind if it does not come back."""
         done: list[T] = []
         failed: list[BaseException] = []
@@ -118,7 +147,7 @@ class Remote:
 
         thread = threading.Thread(target=run, name="remote", daemon=True)
         thread.start()
-        thread.join(SECONDS)
+        thread.join(seconds)
         if done:
             return done[0]
         said = "nobody answered"

@@ -61,6 +61,21 @@ class TrialRecord:
         write_json(folder / FILE, asdict(self))
 
 
+def record_of(raw: Any) -> TrialRecord:
+    """The record that a file holds, from its JSON.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    record = TrialRecord(**raw)
+    record.scores = [(int(seed), int(step), float(value)) for seed, step, value in record.scores]
+    record.reports = [(int(step), float(value)) for step, value in record.reports]
+    if record.state not in ("running", "failed", "pre-empted", *OVER) or not isinstance(record.point, dict):
+        raise ValueError(f"its state is {shown(written(record.state), 40)}")
+    record.results = [dict(one) for one in record.results]
+    return record
+
+
 def read_trial(folder: Path) -> TrialRecord | None:
     """The record of the trial in `folder`; None if there is none yet.
 
@@ -68,14 +83,7 @@ def read_trial(folder: Path) -> TrialRecord | None:
         UserError: it is damaged.
     """
     try:
-        raw = read_json(folder / FILE, LARGEST)
-        record = TrialRecord(**raw)
-        record.scores = [(int(seed), int(step), float(value)) for seed, step, value in record.scores]
-        record.reports = [(int(step), float(value)) for step, value in record.reports]
-        if record.state not in ("running", "failed", "pre-empted", *OVER) or not isinstance(record.point, dict):
-            raise ValueError(f"its state is {shown(written(record.state), 40)}")
-        record.results = [dict(one) for one in record.results]
-        return record
+        return record_of(read_json(folder / FILE, LARGEST))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
