@@ -49,6 +49,12 @@ PolicyStage = Annotated[int | None, typer.Option(help="Which stage's policy; def
 PolicySpecies = Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")]
 StageOverride = Annotated[list[str] | None, typer.Option(help="section.key=value of the stage.")]
 
+HtmlPage = Annotated[Path | None, path_option("Write a page (.html) that replays it in any browser.", "--html")]
+Ghosts = Annotated[
+    list[Path] | None,
+    typer.Option(parser=read_path, metavar="POLICY", help="With --html: another policy in the same episodes."),
+]
+
 StageWords = Annotated[
     list[str] | None, typer.Argument(metavar="[section.key=value]...", help="As --override.", show_default=False)
 ]
@@ -98,3 +104,15 @@ def explain_subproc(subproc: bool) -> None:
             " which `mesozoic bench --peer` measures against SubprocVecEnv",
             file=sys.stderr,
         )
+
+
+def refuse_ghosts(ghosts: list[Path] | None, html: Path | None) -> None:
+    """Refuse ghosts where there is no page that could show them.
+
+    Raises:
+        UserError: there are some.
+    """
+    if ghosts and html is None:
+        from mesozoic.errors import UserError
+
+        raise UserError("--ghost is for a page; give --html FILE as well")
