@@ -26,8 +26,9 @@ from optuna.trial import TrialState
 
 from mesozoic.learn.policy import load_policy
 from mesozoic.run.folder import StageFolder
-from mesozoic.sweep.best import best_seed, best_trial
+from mesozoic.sweep.best import best_trial
 from mesozoic.sweep.engines.storage import open_storage
+from mesozoic.sweep.handed_on import best_seed
 from mesozoic.sweep.sweep_folder import SweepFolder
 from mesozoic.sweep.trial_record import TrialRecord
 

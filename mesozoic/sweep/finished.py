@@ -7,7 +7,8 @@ One for each of these, whichever is found first in a folder:
 | `stageN/ID/trial.json` | a trial of a sweep |
 | `stageN/ID/metrics.json` | a trial of earlier systems |
 | `stageN/metrics.json` | a stage of a run or a curriculum |
-| `ID/stageN/metrics.json` | runs side by side, as the agents of a W&B sweep leave them |
+| `ID/stageN/metrics.json` | runs side by side |
+| `ID/trial.json` | trials as the agents of a W&B sweep leave them, whose record says the stage |
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mesozoic.errors import UserError, plain
+from mesozoic.errors import UserError
 from mesozoic.files import read_bytes
-from mesozoic.redact import redact, without_password
+from mesozoic.files.remote import Remote
 
 LARGEST = 16 << 20
 """Bytes of one file."""
@@ -29,7 +30,10 @@ PATTERNS = (
     re.compile(r"stage(?P<stage>[1-9][0-9]?)/(?P<id>[^/]+)/(?P<file>trial\.json|metrics\.json)"),
     re.compile(r"(?P<id>)stage(?P<stage>[1-9][0-9]?)/(?P<file>metrics\.json)"),
     re.compile(r"(?P<id>[^/]+)/stage(?P<stage>[1-9][0-9]?)/(?P<file>metrics\.json)"),
+    re.compile(r"(?P<id>(?!stage[1-9])[^/]+)/(?P<stage>)(?P<file>trial\.json)"),
 )
+WHERE = ("*/*.json", "*/*/*.json")
+"""Where these are."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +65,25 @@ def finished_below(place: str, stages: Sequence[int] | None = None) -> tuple[lis
     """
     if "://" not in place and not Path(place).expanduser().is_dir():
         raise UserError(f"{place} is no folder; give the --output-dir of a sweep or of a curriculum, or a URL")
-    source = _Url(place) if "://" in place else _Folder(Path(place).expanduser())
+    source = Remote(place) if "://" in place else _Folder(Path(place).expanduser())
     found: dict[tuple[int, str], Finished] = {}
+    read: set[tuple[int, str]] = set()
     damaged = []
-    for name in sorted(source.names(), key=lambda one: one.endswith("metrics.json")):  # trial.json first
+    for name in sorted(source.find(*WHERE), key=lambda one: one.endswith("metrics.json")):  # trial.json first
         match = next((match for pattern in PATTERNS if (match := pattern.fullmatch(name))), None)
         if match is None:
             continue
-        key = (int(match["stage"]), match["id"])
-        if key in found or (stages and key[0] not in stages):
+        says = {} if match["stage"] else _table(source, name)
+        number = match["stage"] or _stage_of(says)
+        if not number:
+            damaged.append(name)
             continue
+        key = (int(number), match["id"])
+        if key in read or (stages and key[0] not in stages):
+            continue
+        read.add(key)  # what is damaged is not made up for by another file of the same trial
         is_trial = match["file"] == "trial.json"
-        says = _table(source, name)
+        says = says or _table(source, name)
         if says is None:
             damaged.append(name)
             continue
@@ -85,12 +96,18 @@ def finished_below(place: str, stages: Sequence[int] | None = None) -> tuple[lis
     return [found[key] for key in sorted(found, key=lambda one: (one[0], len(one[1]), one[1]))], damaged
 
 
-def _table(source: _Folder | _Url, name: str) -> dict[str, Any] | None:
+def _stage_of(record: dict[str, Any] | None) -> str:
+    """The stage of a trial by its record; empty if that does not say it."""
+    spec = (record or {}).get("spec")
+    found = str(spec.get("stage")) if isinstance(spec, dict) else ""
+    return found if re.fullmatch("[1-9][0-9]?", found) else ""
+
+
+def _table(source: _Folder | Remote, name: str) -> dict[str, Any] | None:
     """What a file holds: nothing if it was removed, to save space for example; None if it is damaged."""
     try:
-        found = json.loads(source.read(name))
-    except FileNotFoundError:
-        return {}
+        data = source.read(name, LARGEST)
+        found = {} if data is None else json.loads(data)
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
@@ -102,42 +119,11 @@ class _Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def names(self) -> list[str]:
-        """Paths that may be results, at most three folders deep."""
-        found = [one for depth in ("*/*", "*/*/*") for one in self._path.glob(depth) if one.name.endswith(".json")]
-        return sorted(str(one.relative_to(self._path)) for one in found)
+    def find(self, *patterns: str) -> list[str]:
+        return sorted(str(one.relative_to(self._path)) for pattern in patterns for one in self._path.glob(pattern))
 
-    def read(self, name: str) -> bytes:
-        return read_bytes(self._path / name, LARGEST)
-
-
-class _Url:
-    """Files below a URL."""
-
-    def __init__(self, url: str) -> None:
+    def read(self, name: str, largest: int) -> bytes | None:
         try:
-            import fsspec
-        except ImportError:
-            raise UserError("a URL needs fsspec; run: pip install fsspec gcsfs s3fs, or copy the folder here") from None
-        self._url = url
-        try:
-            self._fs, self._root = fsspec.core.url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise UserError(f"cannot use {without_password(url)}: {plain(redact(str(error)))[:200]}") from None
-
-    def names(self) -> list[str]:
-        root = self._root.rstrip("/")
-        try:
-            found = [one for depth in ("*/*", "*/*/*") for one in self._fs.glob(f"{root}/{depth}.json")]
-        except Exception as error:  # each service has errors of its own
-            said = plain(redact((str(error).splitlines() or [type(error).__name__])[0]))[:200]
-            raise UserError(
-                f"cannot list {without_password(self._url)}: {said}; check the URL and your login"
-            ) from None
-        return sorted(str(one)[len(root) :].lstrip("/") for one in found)
-
-    def read(self, name: str) -> bytes:
-        data: bytes = self._fs.cat_file(f"{self._root.rstrip('/')}/{name}", 0, LARGEST + 1)
-        if len(data) > LARGEST:
-            raise ValueError("it is too long")
-        return data
+            return read_bytes(self._path / name, largest)
+        except FileNotFoundError:
+            return None

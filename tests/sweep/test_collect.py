@@ -154,3 +154,15 @@ def test_a_trial_counts_once_however_many_of_its_files_are_there(swept: Path, tm
     shutil.copy(place / "stage1" / "1" / "seed0" / "stage1" / "metrics.json", place / "stage1" / "1")
     found, damaged = finished_below(str(place))
     assert [(one.trial, one.is_trial) for one in found] == [(str(n), True) for n in range(1, 7)] and not damaged
+
+
+def test_trials_that_agents_of_a_wandb_sweep_left_are_collected(swept: Path, tmp_path: Path) -> None:
+    """Their folders have the names of runs, and lie in that of the sweep; the record says which stage it was."""
+    for run, trial in (("a1b2", "1"), ("c3d4", "4")):
+        shutil.copytree(swept / "stage1" / trial, tmp_path / "sweep-x" / run)
+    (tmp_path / "sweep-x" / "e5f6").mkdir()
+    (tmp_path / "sweep-x" / "e5f6" / "trial.json").write_text("{}")
+    found, damaged = finished_below(str(tmp_path / "sweep-x"))
+    assert [(one.stage, one.trial) for one in found] == [(1, "a1b2"), (1, "c3d4")]
+    assert damaged == ["e5f6/trial.json"]
+    assert [row["value"] for row in collect(str(tmp_path / "sweep-x"))] == [0.1, 0.9]

@@ -178,5 +178,5 @@ def test_agents_run_the_trials_of_a_sweep_on_wandb(
         values = [row["sweep/value"] for row in one.history if "sweep/value" in row]
         assert values == [value for _, value in record.reports]
         assert one.summary["sweep/value"] == record.value and one.summary["sweep/lower"] == record.lower
-        assert len(record.results) == 2 and len({row["_step"] // 1024 for row in one.history if "eval/score" in row}) > 1
+        assert len(record.results) == 2 and max(row["_step"] for row in one.history) == 2048
         assert record.point["ppo.n_epochs"] == one.parameters["ppo.n_epochs"]

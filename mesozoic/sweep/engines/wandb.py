@@ -16,8 +16,8 @@ def wandb_config(plan: SweepPlan) -> dict[str, Any]:
     Raises:
         UserError: W&B has no such pruner.
     """
-    if plan.pruner == "asha":
-        raise UserError("W&B has no pruner 'asha'; give --pruner hyperband or none")
+    if plan.pruner not in ("hyperband", "none"):
+        raise UserError(f"W&B has no pruner '{plan.pruner}'; give --pruner hyperband or none")
     config: dict[str, Any] = {
         "method": plan.method,
         "name": f"{plan.spec.species}-stage{plan.stage}",
