@@ -5,7 +5,9 @@
 #   docker run --rm -v "$PWD/runs:/home/mesozoic/runs" mesozoic:0.1.0-cpu train trex --stage 1
 #   docker run --rm --gpus all mesozoic:0.1.0-cuda bench
 #
-# cloud/train-docker.yaml rents machines that run the second one. Python packages have the versions of constraints.txt.
+# cloud/train-docker.yaml rents machines that run the second one. On Vertex AI the file for metrics is root's, so an image
+# for it is built with --build-arg RUN_AS=0:0, which scripts/setup_vertex_ai.sh does. Python packages have the versions of
+# constraints.txt.
 # scripts/check_image.sh executes these steps without a Docker engine; it reads the instructions used here and no others.
 
 # Both ends start from the same image, so that the virtual environment made in one finds its Python in the other.
@@ -23,8 +25,8 @@ FROM build AS cpu-packages
 COPY pyproject.toml hatch_build.py constraints.txt ./
 COPY mesozoic/version.py mesozoic/
 RUN mkdir configs && touch README.md LICENSE
-# Rendering and sweeps. With Stable-Baselines3, which brings PyTorch: --build-arg EXTRAS=viz,sweep,sb3
-ARG EXTRAS=viz,sweep
+# Rendering, sweeps, Vertex AI. With Stable-Baselines3, which brings PyTorch: --build-arg EXTRAS=viz,sweep,vertex,sb3
+ARG EXTRAS=viz,sweep,vertex
 RUN pip --python /opt/mesozoic/venv/bin/python install -c constraints.txt ".[$EXTRAS]"
 
 
@@ -69,7 +71,8 @@ ENV HOME=/home/mesozoic \
     PYTHONUNBUFFERED=1
 WORKDIR /home/mesozoic
 # By number, so that Kubernetes sees that it is not root.
-USER 1000:1000
+ARG RUN_AS=1000:1000
+USER $RUN_AS
 ENTRYPOINT ["mesozoic"]
 CMD ["--help"]
 

@@ -45,6 +45,10 @@ else
     say "extra 'mjx', because PHYSICS=mjx-jax"
   fi
 fi
+if [ -n "${EXTRAS:-}" ]; then # what a task needs beside the hardware, such as vertex
+  extras="$EXTRAS,$extras"
+  say "extra '$EXTRAS', because the task asks for it"
+fi
 if [ "${BACKEND:-auto}" = sb3 ]; then
   extras="sb3,$extras"
   say "extra 'sb3', because BACKEND=sb3"

@@ -21,7 +21,8 @@ import time
 from pathlib import Path
 
 from mesozoic.learn.policy import load_policy
-from mesozoic.sweep.best import best_trial, policy_of
+from mesozoic.sweep.best import best_trial
+from mesozoic.sweep.handed_on import policy_of
 from mesozoic.sweep.sweep_folder import SweepFolder
 
 SPACE = """{"ppo_learning_rate": {"type": "double", "min": 1e-5, "max": 1e-3, "scale": "log"},
@@ -107,7 +108,7 @@ def report(folder: Path, trials: int, launchers: int, trials_killed: int) -> int
     if len(points) != len(records):
         wrong.append("a point was tried as two trials")
     stage, name, record, _ = best_trial(SweepFolder(folder))
-    policy = policy_of(SweepFolder(folder), stage, name, record)
+    policy = policy_of(SweepFolder(folder).trials(stage) / name, stage, record)
     if not load_policy(policy).finite:
         wrong.append(f"{policy} is not finite")
     print(f"killed {launchers} launchers and {trials_killed} trials; {len(records)} trials: {states}; best {name}")

@@ -50,9 +50,9 @@ def cost(
 
 def _print_spent(days: int) -> None:
     from mesozoic.cli import cloud_options
-    from mesozoic.cloud.sky.cost import spent_table
+    from mesozoic.cloud.spent import spent_table
 
-    for line in spent_table(cloud_options.connect(), days):
+    for line in spent_table(cloud_options.providers(), days):
         typer.echo(line)
 
 

@@ -64,7 +64,7 @@ def stop(name: ClusterName = None, dry_run: DryRun = False, yes: Yes = False) ->
 
 def down(
     name: ClusterName = None,
-    every: Annotated[bool, typer.Option("--all", help="All clusters, managed jobs and pools of this project.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All clusters, jobs and pools of this project.")] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
@@ -81,14 +81,16 @@ def down(
         raise UserError(f"'{name}' or --all, not both")
     if name is not None:
         plain_name(name)
-    found = [(provider, one) for provider in cloud_options.providers() for one in provider.ours(refresh=True)]
+    providers = cloud_options.providers()
+    found = [(provider, one) for provider in providers for one in provider.ours(refresh=True)]
     meant = {one.name for _, one in found} if every else _meant(name, found)
     chosen = [(provider, one) for provider, one in found if one.name in meant]
     for _, one in chosen:
         for line in one.lines():
             typer.echo(line)
     if not chosen:
-        typer.echo("checked with SkyPilot and the clouds: nothing of this project is there")
+        asked = " and ".join(provider.called for provider in providers)
+        typer.echo(f"checked with {asked}: nothing of this project is there")
         return
     names = list(dict.fromkeys(one.name for _, one in chosen))
     if not _go_on("end it, and lose its disk" if len(names) == 1 else "end these", dry_run, yes):

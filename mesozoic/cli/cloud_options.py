@@ -40,10 +40,18 @@ def connect() -> CloudClient:
 
 
 def providers() -> list[Provider]:
-    """Everybody who rents out: what `status` and `down` go through."""
-    from mesozoic.cloud.sky.provider import SkyProvider
+    """Everybody who rents out: what `status`, `down` and `cost --spent` go through.
 
-    return [SkyProvider(connect())]
+    SkyPilot is left out where it is not installed, and only Vertex AI was ever asked for anything from here.
+    """
+    from importlib.util import find_spec
+
+    from mesozoic.cloud.ledger import SKY, VERTEX, every_launch
+    from mesozoic.cloud.sky.provider import SkyProvider
+    from mesozoic.cloud.vertex.provider import VertexProvider
+
+    only_vertex = every_launch(VERTEX) and not every_launch(SKY) and find_spec("sky") is None
+    return [VertexProvider()] if only_vertex else [SkyProvider(connect()), VertexProvider()]
 
 
 def confirm(question: str, yes: bool) -> None:

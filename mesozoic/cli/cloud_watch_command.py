@@ -20,14 +20,15 @@ def status(
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask the clouds themselves.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List everything of this project that is rented, or may be: clusters, managed jobs, pools; and what it costs."""
+    """List everything of this project that is rented, or may be: clusters, jobs, pools; and what it costs."""
     from mesozoic.cli import cloud_options
+    from mesozoic.cloud.providers import SECTIONS
 
     providers = cloud_options.providers()
     rented = [one for provider in providers for one in provider.ours(refresh)]
     beside = [line for provider in providers for line in provider.beside()]
     if as_json:
-        sections: dict[str, list[object]] = {"clusters": [], "managed_jobs": [], "pools": [], "unseen": []}
+        sections: dict[str, list[object]] = {section: [] for section in SECTIONS}
         for one in rented:
             sections[one.section].append(one.details)
         typer.echo(json.dumps({**sections, "notes": beside}, indent=2))
@@ -111,7 +112,7 @@ def pull(
 
 
 def _job_line(job: Job) -> str:
-    from mesozoic.cloud.sky.status import span
+    from mesozoic.cloud.spans import span
 
     submitted = datetime.fromtimestamp(job.submitted_at).strftime("%Y-%m-%d %H:%M:%S") if job.submitted_at else "?"
     took = ""

@@ -3,7 +3,7 @@
 It is `~/.mesozoic/cloud/ledger.jsonl`, one JSON object a line; `MESOZOIC_CLOUD_HOME` moves it. It never holds a secret.
 Every line has `event`, `cluster` (the name of whatever was rented) and `time`. Events, in the life of one thing:
 
-- `launch`: is about to be asked for; with `kind`, what it is for, and at which price.
+- `launch`: is about to be asked for; with `kind`, what it is for, at which price, and where (`project`, `region`).
 - `asked`: the service has taken the request, which has this `request` as its number.
 - `up`: is there; `exec`: a further job was sent to it.
 - `seen`: a look found it, under this `identity`, by which the service tells two of the same name apart.
@@ -16,19 +16,23 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from mesozoic.errors import UserError
 
-Kind = Literal["cluster", "managed job", "pool"]
+Kind = Literal["cluster", "managed job", "pool", "custom job", "tuning job"]
+SKY: tuple[Kind, ...] = ("cluster", "managed job", "pool")
+"""Kinds of things that SkyPilot rents."""
+VERTEX: tuple[Kind, ...] = ("custom job", "tuning job")
+"""Kinds of jobs of Vertex AI."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """Something that was asked for from here and not ended from here since.
+    """Something that was asked for from here.
 
     Attributes:
         time: seconds since 1970 when it was asked for.
@@ -36,6 +40,7 @@ class Launch:
         identity: what the service calls this very one; empty if it was never seen.
         seen: it was there at some time.
         gone: it was there, and later it was not.
+        down: it was ended from here, and looked for afterwards.
         details: the whole line.
     """
 
@@ -46,6 +51,7 @@ class Launch:
     identity: str = ""
     seen: bool = False
     gone: bool = False
+    down: bool = False
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def is_this(self, identity: str) -> bool:
@@ -101,26 +107,35 @@ def launched(name: str) -> dict[str, Any]:
     return found[-1] if found else {}
 
 
-def open_launches() -> dict[str, Launch]:
-    """Everything launched from here without a later `down`, by name, the newest of each name."""
-    found: dict[str, dict[str, Any]] = {}
+def open_launches(kinds: Collection[Kind] = (*SKY, *VERTEX)) -> dict[str, Launch]:
+    """Everything of some kinds launched from here without a later `down`, by name, the newest of each name."""
+    newest = {one.name: one for one in every_launch(kinds)}
+    return {name: one for name, one in newest.items() if not one.down}
+
+
+def every_launch(kinds: Collection[Kind] = (*SKY, *VERTEX)) -> list[Launch]:
+    """Everything of some kinds that was ever launched from here, oldest first."""
+    every: list[dict[str, Any]] = []
+    newest: dict[str, dict[str, Any]] = {}
     for line in read_ledger():
         name, event = line["cluster"], line.get("event")
         if event == "launch":
-            found[name] = {"name": name, "kind": _kind(line), "time": float(line.get("time") or 0), "details": line}
-        elif name not in found:
+            one = {"name": name, "kind": _kind(line), "time": float(line.get("time") or 0), "details": line}
+            every.append(one)
+            newest[name] = one
+        elif name not in newest or newest[name].get("down"):
             continue
         elif event == "down":
-            del found[name]
+            newest[name]["down"] = True
         elif event == "gone":
-            found[name]["gone"] = True
+            newest[name]["gone"] = True
         elif event == "asked":
-            found[name]["request"] = str(line.get("request") or "")
+            newest[name]["request"] = str(line.get("request") or "")
         elif event in ("up", "seen"):
-            found[name].update(seen=True, gone=False)
+            newest[name].update(seen=True, gone=False)
             if line.get("identity"):
-                found[name]["identity"] = str(line["identity"])
-    return {name: Launch(**parts) for name, parts in found.items()}
+                newest[name]["identity"] = str(line["identity"])
+    return [Launch(**parts) for parts in every if parts["kind"] in kinds]
 
 
 def was_ours(name: str, began: float) -> bool:
@@ -144,9 +159,9 @@ CLOCKS_DIFFER = 300.0
 
 def _kind(line: Mapping[str, Any]) -> Kind:
     """What a `launch` line is about; lines of earlier versions say it with a flag."""
-    kind = line.get("kind")
-    if kind in ("cluster", "managed job", "pool"):
-        return kind
+    for kind in (*SKY, *VERTEX):
+        if line.get("kind") == kind:
+            return kind
     return "pool" if line.get("pool") else "managed job" if line.get("managed") else "cluster"
 
 

@@ -56,7 +56,7 @@ def report_left(provider: Provider, say: Say) -> list[Rented]:
         listing = ", ".join(f"{one.name} ({one.state})" for one in left)
         say(f"still there: {listing}; 'mesozoic cloud down --all' ends them")
     else:
-        say("checked with SkyPilot and the clouds: no cluster, managed job or pool of this project is left")
+        say(f"checked with {provider.called}: no {provider.rents} of this project is left")
     return left
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mesozoic.errors import UserError
-from mesozoic.files import write_bytes
-from mesozoic.page.html import player_html
+from mesozoic.page.html import player_html, write_html
 from mesozoic.page.parcel import Playable, parcel_of
 from mesozoic.policies import policies_folder, shipped_stages
 from mesozoic.run.policy_source import open_policy, policy_file
@@ -64,13 +63,6 @@ def write_page(parcel: dict[str, Any], output: Path) -> int:
     """Write the page as one HTML file; returns its size in bytes.
 
     Raises:
-        UserError: it has another ending, or its folder is not there.
+        UserError: it has another ending, or nothing can be written there.
     """
-    if output.suffix != ".html":
-        raise UserError(f"'{output}' does not end in .html; give a file name that does")
-    data = player_html(parcel).encode()
-    try:
-        write_bytes(output, data)
-    except FileNotFoundError:
-        raise UserError(f"there is no folder {output.parent}; make it, or give another --html") from None
-    return len(data)
+    return write_html(output, player_html(parcel))

@@ -75,7 +75,7 @@ class PageServer:
             timeout = SLOWEST
             server_version, sys_version = "mesozoic", ""
 
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 host = (self.headers.get("Host") or "").rpartition(":")[0] or self.headers.get("Host")
                 if host not in NAMES:

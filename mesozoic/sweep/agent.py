@@ -1,9 +1,10 @@
 """One sweep agent on a machine, as a program: what it is given, its slot, and the truth about how its runs ended.
 
 `python -m mesozoic.sweep.agent ENTITY/PROJECT/SWEEP`; from the environment: SLOTS (agents on this machine),
-MAX_HOURS, MAX_FAILURES (in a row, after which it ends), RESULTS (a mounted bucket). `wandb agent` exits with 0 after
-crashes, so the exit code is made here: 0 all runs finished, 1 a run failed or W&B fell silent, 2 cannot start, 143
-stopped by a signal or by MAX_HOURS (runs leave checkpoints).
+MAX_HOURS, MAX_FAILURES (in a row, after which it ends), RESULTS (a mounted bucket), FLAT (run folders lie in RESULTS
+itself, not in a folder of the sweep there). `wandb agent` exits with 0 after crashes, so the exit code is made here: 0
+all runs finished, 1 a run failed or W&B fell silent, 2 cannot start, 143 stopped by a signal or by MAX_HOURS (runs
+leave checkpoints).
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def main(arguments: Sequence[str]) -> int:
     if facts.state in ("FINISHED", "CANCELED") or count == 0:
         say(f"the sweep is {facts.state.lower()}, {len(facts.runs)} runs: nothing is left for this agent")
         return 0
-    runs = Path(os.environ.get("RESULTS") or Path.home() / "mesozoic-runs") / f"sweep-{number}"
+    results = Path(os.environ.get("RESULTS") or Path.home() / "mesozoic-runs")
+    runs = results if os.environ.get("FLAT") else results / f"sweep-{number}"
     claimed = claim_slot(slots, slots_folder())
     slot = claimed[0] if claimed else 0
     cores = pin(slot, slots) if claimed and slots > 1 else "all cores"

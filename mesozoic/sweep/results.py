@@ -108,14 +108,16 @@ def collect(
         raise UserError(f"{place} is no folder; give the --output-dir of a sweep or of a curriculum, or a URL")
     source = _Url(place) if "://" in place else _Folder(Path(place).expanduser())
     rows: dict[tuple[int, str], Row] = {}
+    read: set[tuple[int, str]] = set()
     damaged = []
     for name in sorted(source.names(), key=lambda one: one.endswith("metrics.json")):  # trial.json first
         found = next((match for pattern in PATTERNS if (match := pattern.fullmatch(name))), None)
         if found is None:
             continue
         key = (int(found["stage"]), found["id"])
-        if key in rows or (stages and key[0] not in stages):
+        if key in read or (stages and key[0] not in stages):
             continue
+        read.add(key)  # what is damaged is not made up for by another file of the same trial
         try:
             raw = json.loads(source.read(name))
             row = _of_trial(raw) if found["file"] == "trial.json" else _of_metrics(raw)

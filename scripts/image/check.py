@@ -22,6 +22,15 @@ TINY = (
 OTHER_USER = "12345:12345"
 """Somebody whom the image does not know, as with `docker run --user`."""
 
+VERTEX = {
+    "CLOUD_ML_JOB_ID": "1",
+    "CLOUD_ML_TRIAL_ID": "1",
+    "CLOUD_ML_HP_METRIC_FILE": "/var/hypertune/output.metrics",
+    "AIP_MODEL_DIR": "gs://bucket/sweeps/trex/stage1/1/model/",
+}
+"""What a trial of a tuning job on Vertex AI finds in its environment."""
+VERTEX_TINY = f"--ppo_batch_size 128.0 --ppo_learning_rate 1e-4 {TINY.replace(' --override ppo.batch_size=128', '')}"
+
 FORBIDDEN = (
     "bin/gcc",
     "bin/cc",
@@ -115,6 +124,7 @@ def main() -> int:
         as_a_user(checks, image, options.work)
         if options.target == "cuda":
             gpu_packages(checks, image, options.work)
+        as_vertex(checks, image, options.work)
         contents(checks, image, options.base)
         as_skypilot(checks, image, options.work)
     except DockerfileError as error:
@@ -159,6 +169,23 @@ def gpu_packages(checks: Checks, image: Image, work: Path) -> None:
         refused = "SPECIES=velociraptor STAGE=1 PHYSICS=mjx-warp /opt/mesozoic/venv/bin/python -m mesozoic.job"
         title = "a job that asks for Warp is refused here, where there is no GPU"
         checks.shell(root, title, f"cd /tmp && {refused}; [ $? = 2 ]")
+
+
+def as_vertex(checks: Checks, image: Image, work: Path) -> None:
+    """What Vertex AI does with the same image built with RUN_AS=0:0: root, a bucket at /gcs, its metrics file."""
+    with Root(image, work / "scratch" / "vertex", work / "mounts" / "vertex") as root:
+        (root.at / "gcs/bucket").mkdir(parents=True)
+        (root.at / "var/hypertune").mkdir(parents=True)
+        reported = root.at / VERTEX["CLOUD_ML_HP_METRIC_FILE"].lstrip("/")
+        trial = f"sweep trial --species trex --stage 1 --output-dir /gcs/bucket/sweeps/trex/stage1/1 {VERTEX_TINY}"
+        checks.command(root, trial, lambda out: True, "0:0", **VERTEX)
+        ended = root.at / "gcs/bucket/sweeps/trex/stage1/1/trial.json"
+        checks.note("the trial left its record in the bucket", ended.is_file())
+        checks.note("the trial reported its metric", reported.is_file() and "metric" in reported.read_text())
+        training = f"train trex --output-dir /gcs/bucket/training/trex {TINY}"
+        checks.command(root, training, lambda out: True, "0:0", AIP_MODEL_DIR="gs://bucket/training/trex/model/")
+        saved = list((root.at / "gcs/bucket/training").rglob("*.zip"))
+        checks.note("the training left a policy in the bucket", bool(saved))
 
 
 def contents(checks: Checks, image: Image, base: Path) -> None:

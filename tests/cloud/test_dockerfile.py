@@ -48,11 +48,30 @@ def environment(target: str) -> dict[str, str]:
     return {key: value for step in final_steps(target, "ENV") for key, value in step.pairs().items()}
 
 
+def user(target: str, **arguments: str) -> str:
+    """Who runs in the image; `arguments` are those of --build-arg."""
+    step = final_steps(target, "USER")[-1]
+    stage = next(one for one in STAGES.values() if step in one.steps)
+    asked = {key: value for one in stage.steps if one.name == "ARG" for key, value in one.pairs().items()}
+    return str(dockerfile.expand(step.value, {**asked, **arguments}))
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_runs_mesozoic_without_privileges(target: str) -> None:
     assert final_steps(target, "ENTRYPOINT")[-1].words() == ["mesozoic"]
-    assert final_steps(target, "USER")[-1].value == "1000:1000"
+    assert user(target) == "1000:1000"
     assert final_steps(target, "WORKDIR")[-1].value == environment(target)["HOME"] == "/home/mesozoic"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_for_vertex_runs_as_root_and_reports_metrics(target: str) -> None:
+    """The service's metrics file is root's; nothing else of the image depends on the argument."""
+    assert user(target, RUN_AS="0:0") == "0:0"
+    assert len(re.findall(r"\$\{?RUN_AS\b", TEXT)) == 1
+    extras = re.search(r"^ARG EXTRAS=(.*)$", TEXT, re.MULTILINE)
+    assert extras and "vertex" in extras[1].split(",")
+    packages = [stage.name for stage in dockerfile.needed(STAGES, target) if stage.name.endswith("packages")]
+    assert "cpu-packages" in packages
 
 
 def test_plain_build_makes_the_cpu_image() -> None:

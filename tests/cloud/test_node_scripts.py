@@ -78,6 +78,32 @@ def test_the_job_gets_every_knob_untouched(node: Node) -> None:
     assert node.variables["PYTHONPATH"] == str(CHECKOUT)
 
 
+ORCHESTRATE = CHECKOUT / "cloud" / "node-orchestrate.sh"
+WHERE = {"SPECIES": "trex", "PROJECT": "my-project", "REGION": "us-central1", "BUCKET": "b", "IMAGE": "image:1"}
+
+
+def orchestrate(node: Node, **envs: str) -> subprocess.CompletedProcess[str]:
+    words = ["bash", str(ORCHESTRATE)]
+    return subprocess.run(words, env=node.environment(**envs), capture_output=True, text=True, timeout=PATIENCE)
+
+
+def test_an_orchestrator_sweeps_all_stages_with_every_option_untouched(node: Node) -> None:
+    envs = {"SERVICE_ACCOUNT": "jobs@x", "OPTIONS": "--trials=20 --search-space={$(false)*}"}
+    assert orchestrate(node, **WHERE, **envs).returncode == 0
+    assert node.arguments[:5] == ["-m", "mesozoic", "sweep", "launch-all", "--engine"]
+    assert node.arguments[-3:] == ["--service-account=jobs@x", "--trials=20", "--search-space={$(false)*}"]
+    assert node.variables["PYTHONPATH"] == str(CHECKOUT)
+    orchestrate(node, **WHERE)
+    assert node.arguments[-2:] == ["--image", "image:1"]
+
+
+@pytest.mark.parametrize("name", sorted(WHERE))
+def test_an_orchestrator_refuses_what_is_missing(node: Node, name: str) -> None:
+    done = orchestrate(node, **{**WHERE, name: ""})
+    assert done.returncode == 2 and done.stderr == f"error: {name} is empty; launch again with --env {name}=...\n"
+    assert not (node.home / "arguments").exists()
+
+
 def test_the_job_hears_what_a_managed_job_is_called(node: Node) -> None:
     node.train(SKYPILOT_TASK_ID="sky-managed-1_a-4-0", SKYPILOT_MANAGED_JOB_ID="4")
     assert (node.variables["JOB_ID"], node.variables["JOB_MOVES"]) == ("sky-managed-1_a-4-0", "3")
@@ -224,6 +250,11 @@ def test_setup_with_the_tool_but_no_gpu(machine: Machine, text: str) -> None:
 def test_setup_installs_the_learner_that_is_asked_for(machine: Machine) -> None:
     machine.setup(BACKEND="sb3")
     assert machine.installs == [".[sb3,sweep]"]
+
+
+def test_setup_installs_what_a_task_needs_beside_the_hardware(machine: Machine) -> None:
+    machine.setup(EXTRAS="vertex")
+    assert machine.installs == [".[vertex,sweep]"]
 
 
 def test_setup_again_does_nothing_until_something_changed(machine: Machine) -> None:

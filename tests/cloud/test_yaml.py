@@ -72,6 +72,24 @@ def test_what_is_rented(
     )
 
 
+NEEDED = {"PROJECT": "my-project", "BUCKET": "some-bucket", "IMAGE": "some-image"}
+
+
+@pytest.mark.parametrize("enabled", ["gcp", "aws"])
+def test_what_watches_over_a_sweep_is_small_and_ends_itself(sky_offline: Any, at_checkout: Path, enabled: str) -> None:
+    task = sky_offline.task("orchestrator", **NEEDED)
+    assert {(one.cpus, one.memory, one.accelerators) for one in task.resources} == {("2+", "4+", None)}
+    best = sky_offline.best(task, [enabled])
+    assert best.accelerators is None
+    assert (best.autostop_config.idle_minutes, best.autostop_config.down, best.use_spot) == (5, True, False)
+
+
+@pytest.mark.parametrize("name", sorted(NEEDED))
+def test_what_watches_over_a_sweep_needs_to_know_where(sky_offline: Any, at_checkout: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=f"'{name}' is None. Please set a value"):
+        sky_offline.task("orchestrator", **{key: value for key, value in NEEDED.items() if key != name})
+
+
 @pytest.mark.parametrize(("gpus", "enabled", "machine"), [
     ("A100:1", "lambda", "gpu_1x_a100_sxm4"),
     ("A100:8", "lambda", "gpu_8x_a100"),
@@ -167,7 +185,7 @@ def test_a_sweeps_machine_is_a_trainings_machine() -> None:
         assert cluster[part] == reference[part]
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, "orchestrator"])
 def test_each_file_says_what_it_is_for_and_why(name: str) -> None:
     header, _, body = text(name).partition("\n\n")
     assert all(line.startswith("#") for line in header.splitlines())

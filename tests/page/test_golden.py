@@ -1,4 +1,4 @@
-"""The page computes what Python computes: MuJoCo in WebAssembly, task and policy in TypeScript, against the real ones."""
+"""The page computes what Python computes: MuJoCo in WebAssembly, task and policy in TypeScript, against the real."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""States and whole episodes of shipped policies as Python computes them, written down for programs in other languages."""
+"""States and episodes of shipped policies as Python computes them, written down for programs in other languages."""
 
 from __future__ import annotations
 

@@ -20,8 +20,9 @@ class Fault:
     """One thing that goes wrong.
 
     Attributes:
-        kind: "refuse" (with an HTTP error), "lose" (it is done, and the answer never arrives), "silent" (nobody ever
-            answers), "late" (the answer takes that many seconds).
+        kind: "refuse" (with an HTTP error), "lose" (it is done, and the connection breaks before the answer), "hold"
+            (it is done, and nobody ever answers), "silent" (nobody even reads it), "late" (the answer takes that many
+            seconds).
         times: for how many requests.
         method: "GET", "POST", or empty for all; part: what its path must contain.
     """
@@ -39,6 +40,7 @@ class Faults:
     """Those that are due.
 
     Attributes:
+        met: `METHOD path` of the requests that met one.
         hidden_looks: how often a new job is missing from the lists after it was created.
         clock_ahead: seconds by which the server's clock is ahead of this machine's.
     """
@@ -47,6 +49,7 @@ class Faults:
         self._due: list[Fault] = []
         self._lock = threading.Lock()
         self.over = threading.Event()
+        self.met: list[str] = []
         self.hidden_looks = 0
         self.clock_ahead = 0.0
 
@@ -62,7 +65,7 @@ class Faults:
         message: str = "",
     ) -> None:
         """See `Fault`; the oldest that fits a request is taken."""
-        assert kind in ("refuse", "lose", "silent", "late")
+        assert kind in ("refuse", "lose", "hold", "silent", "late")
         with self._lock:
             message = message or MESSAGES.get(status, "")
             self._due.append(Fault(kind, status, times, method, part, seconds, message))
@@ -78,6 +81,7 @@ class Faults:
             for fault in self._due:
                 if fault.times > 0 and fault.method in ("", method) and fault.part in path:
                     fault.times -= 1
+                    self.met.append(f"{method} {path}")
                     return fault
         return None
 

@@ -65,7 +65,9 @@ def handler_for(server: VertexServer) -> type[BaseHTTPRequestHandler]:
                 code, answer = refusal.args[0], _error(*refusal.args)
             except json_format.ParseError as error:  # a field that the SDK's types do not have
                 code, answer = 400, _error(400, f"Invalid JSON payload received. {error}")
-            if fault is not None and fault.kind == "lose":
+            if fault is not None and fault.kind == "hold":
+                server.faults.over.wait()
+            if fault is not None and fault.kind in ("lose", "hold"):
                 return self._hang_up()
             self._answer(code, answer)
 

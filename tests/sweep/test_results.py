@@ -152,7 +152,7 @@ def test_the_command_trains_what_was_tried() -> None:
     fixed = ("stage.n_envs=64", "curriculum.timesteps=2048", "curriculum.eval_freq=512", "2.ppo.gamma=0.9")
     trial = Trial(RunSpec(stage=1, backend="jax", physics="mjx-jax", overrides=(*fixed, *overrides_of(point))), point)
     record = trial.record(NoLine())
-    found = settings_of(1, record)
+    found = settings_of(1, record.spec["overrides"])
     assert found == ["1.stage.n_envs=64", "1.ppo.batch_size=1024", "ppo.net_arch=medium"]
     assert problems(RunSpec(overrides=tuple(found))) == []
     command = curriculum_command(record.spec, found)

@@ -1,4 +1,4 @@
-"""Money, before and after: price tables from SkyPilot's catalogs, and what its books say was spent."""
+"""Money, before: price tables from SkyPilot's catalogs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mesozoic.cloud.estimate import OVERHEAD_HOURS, cheapest_first, duration, paid_hours, possible
-from mesozoic.cloud.ledger import was_ours
 from mesozoic.cloud.offer import Offer, Placement
 from mesozoic.cloud.request import CLOUDS, LaunchRequest
-from mesozoic.cloud.sky.client import CloudClient
 from mesozoic.cloud.sky.offers import find_offers
 from mesozoic.cloud.sky.preflight import preflight
 from mesozoic.cloud.sky.task import task_for
@@ -80,18 +78,3 @@ def _footnotes(request: LaunchRequest, placement: Placement) -> list[str]:
             f"total: on demand, {request.max_hours:g} h of training and {OVERHEAD_HOURS:.2f} h of set-up and idling"
         )
     return notes
-
-
-def spent_table(client: CloudClient, days: int) -> list[str]:
-    """Lines of a table: what each cluster of this project has cost, by SkyPilot's books."""
-    books = [one for one in client.spent(days) if was_ours(one.name, one.launched_at)]
-    if not books:
-        return [f"nothing was rented for this project in the last {days} days"]
-    lines = [f"{'cluster':<36} {'hours':>7} {'$':>8}  machine"]
-    for one in sorted(books, key=lambda entry: entry.launched_at):
-        note = " (still there)" if one.alive else ""
-        lines.append(f"{one.name:<36} {one.seconds / 3600:>7.2f} {one.dollars:>8.2f}  {one.resources}{note}")
-    total = sum(one.dollars for one in books)
-    lines.append(f"{'sum':<36} {sum(one.seconds for one in books) / 3600:>7.2f} {total:>8.2f}")
-    lines.append("by SkyPilot's books: list price times time up; the cloud's own bill decides")
-    return lines

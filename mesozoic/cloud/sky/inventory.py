@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mesozoic.cloud.ledger import CLOCKS_DIFFER, Kind, Launch, open_launches, write_ledger
+from mesozoic.cloud.ledger import CLOCKS_DIFFER, SKY, Kind, Launch, open_launches, write_ledger
 from mesozoic.cloud.names import PREFIX
 from mesozoic.cloud.sky.client import CloudClient, Cluster, Job, Pool, Spent
 from mesozoic.errors import UserError
@@ -80,7 +80,7 @@ def take_inventory(client: CloudClient, refresh: bool = False) -> Inventory:
     Raises:
         UserError: SkyPilot does not answer.
     """
-    launches = open_launches()
+    launches = open_launches(SKY)
     lists = _look(client, launches, refresh)
     if any(lists.lost(one) for one in launches.values()):
         time.sleep(LOOK_AGAIN)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mesozoic.cloud.ledger import Launch, open_launches, write_ledger
+from mesozoic.cloud.ledger import SKY, Launch, open_launches, was_ours, write_ledger
 from mesozoic.cloud.patience import Patience
-from mesozoic.cloud.providers import Rented
+from mesozoic.cloud.providers import Bill, Rented
 from mesozoic.cloud.sky.client import CloudClient
 from mesozoic.cloud.sky.inventory import Inventory, jobs_of, take_inventory
 from mesozoic.cloud.sky.status import beside, describe_all
@@ -23,6 +23,9 @@ ENDING = 600.0
 class SkyProvider:
     """Everything of this project that was launched through SkyPilot."""
 
+    called = "SkyPilot and the clouds"
+    rents = "cluster, managed job or pool"
+
     def __init__(self, client: CloudClient, ending: float = ENDING) -> None:
         self.client = client
         self._ending = ending
@@ -35,8 +38,15 @@ class SkyProvider:
     def beside(self) -> list[str]:
         return beside(self._found)
 
+    def bills(self, days: int) -> list[Bill]:
+        books = [one for one in self.client.spent(days) if was_ours(one.name, one.launched_at)]
+        return [
+            Bill(one.name, one.launched_at, one.seconds, one.dollars, one.resources, one.alive)
+            for one in sorted(books, key=lambda entry: entry.launched_at)
+        ]
+
     def end(self, name: str) -> None:
-        launch = open_launches().get(name)
+        launch = open_launches(SKY).get(name)
         if launch is None:
             raise UserError(f"'{name}' was not launched from here; 'mesozoic cloud status' lists what was")
         time = Patience(self._ending, first=BETWEEN, longest=BETWEEN)
@@ -62,7 +72,7 @@ class SkyProvider:
         if launch.kind == "managed job":
             return self._end_jobs(launch) or bool(requests)
         # The jobs of a pool end first: it does not end while they run.
-        agents = open_launches().get(agents_of(launch.name))
+        agents = open_launches(SKY).get(agents_of(launch.name))
         busy = agents is not None and self._end_jobs(agents)
         return self._end_pool(launch.name) or busy or bool(requests)
 

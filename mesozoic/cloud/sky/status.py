@@ -9,6 +9,7 @@ from mesozoic.cloud.ledger import Launch, launched
 from mesozoic.cloud.providers import Rented
 from mesozoic.cloud.sky.client import CloudClient, Cluster, Job, Pool, Spent
 from mesozoic.cloud.sky.inventory import Inventory
+from mesozoic.cloud.spans import span
 from mesozoic.errors import UserError
 
 
@@ -106,18 +107,6 @@ def beside(found: Inventory) -> list[str]:
         for one in found.controllers
     ]
     return lines
-
-
-def span(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 20 min` or `2 d 4 h`."""
-    minutes = int(seconds // 60)
-    if minutes < 1:
-        return f"{int(seconds)} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes // (24 * 60)} d {minutes // 60 % 24} h"
 
 
 def _books(client: CloudClient) -> dict[str, Spent]:

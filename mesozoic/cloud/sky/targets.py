@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesozoic.cloud.ledger import open_launches, read_ledger
+from mesozoic.cloud.ledger import SKY, open_launches, read_ledger
 from mesozoic.cloud.names import PREFIX, plain_name
 from mesozoic.cloud.sky.client import CloudClient, Cluster, Job
 from mesozoic.errors import UserError, did_you_mean
@@ -10,7 +10,7 @@ from mesozoic.errors import UserError, did_you_mean
 
 def our_clusters(client: CloudClient) -> list[Cluster]:
     """Clusters that were launched from here, half-made ones too."""
-    launches = open_launches()
+    launches = open_launches(SKY)
     found = client.clusters()
     return [one for one in found if (launch := launches.get(one.name)) and launch.is_this(one.identity)]
 

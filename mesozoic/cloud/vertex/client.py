@@ -22,6 +22,8 @@ _MORE: dict[Kind, str] = {"custom job": "custom_jobs", "tuning job": "hyperparam
 LABEL = "created-by"
 """The label that all our jobs carry, with `MESOZOIC` as its value."""
 MESOZOIC = "mesozoic"
+LAUNCH = "launch"
+"""The label that tells one launch from all others, also where its answer was lost and another job has its name."""
 
 
 class VertexClient:
@@ -67,13 +69,17 @@ class VertexClient:
         with plain_errors(f"look at {resource}"):
             return _record(self._call("get", kind_of(resource))(name=resource, **self._limits))
 
-    def jobs(self, name: str = "", kinds: Sequence[Kind] = tuple(COLLECTIONS), ours: bool = True) -> list[Job]:
+    def jobs(
+        self, name: str = "", kinds: Sequence[Kind] = tuple(COLLECTIONS), ours: bool = True, launch: str = ""
+    ) -> list[Job]:
         """Jobs, the newest first: all, or those of a display name.
 
         Args:
             ours: only those that carry our label.
+            launch: only those of this launch; see `LAUNCH`.
         """
         wanted = [f'display_name="{name}"'] * bool(name) + [f'labels.{LABEL}="{MESOZOIC}"'] * ours
+        wanted += [f'labels.{LAUNCH}="{launch}"'] * bool(launch)
         found: list[Job] = []
         with plain_errors(f"list the jobs of {self.place.project}"):
             for kind in kinds:
