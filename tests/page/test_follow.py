@@ -1,8 +1,9 @@
-"""`mesozoic watch` follows a training while it goes on."""
+"""`mesozoic watch` follows a training while it goes on; the tests that train are marked e2e."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 
 import mesozoic
 from mesozoic.errors import UserError
-from mesozoic.learn.policy import load_policy
 from mesozoic.page.follow import Follower
+from mesozoic.policies import shipped_policy
 from mesozoic.run.display import Quiet
+from mesozoic.species import load_stage
 
 SMALL = (
     "ppo.n_steps=16 ppo.batch_size=64 env.max_episode_steps=20 curriculum.eval_episodes=32 curriculum.eval_freq=256"
@@ -43,6 +45,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     return page
 
 
+@pytest.mark.e2e
 def test_before_the_first_checkpoint_it_stands_still(page: Page) -> None:
     first = page.news[0]
     assert first["play"]["title"] == "no checkpoint yet: it stands still"
@@ -50,6 +53,7 @@ def test_before_the_first_checkpoint_it_stands_still(page: Page) -> None:
     assert first["passed"] is None and not first["judged"] and first["missing"] == []
 
 
+@pytest.mark.e2e
 def test_every_checkpoint_brings_another_policy_once(page: Page) -> None:
     titles = [news["play"]["title"] for news in page.news if "play" in news]
     assert titles[1:5] == [f"after {step:,} steps" for step in (256, 512, 768, 1024)]
@@ -57,10 +61,7 @@ def test_every_checkpoint_brings_another_policy_once(page: Page) -> None:
     assert [news for news in page.news if "problem" in news] == []
 
 
-def test_the_newest_policy_is_beside_its_checkpoint(page: Page) -> None:
-    assert load_policy(page.run / "stage1" / "checkpoints" / "policy.zip").info["step"] == 1024
-
-
+@pytest.mark.e2e
 def test_it_tells_what_is_missing_and_draws_the_evaluations(page: Page) -> None:
     last = page.news[-1]
     assert (last["step"], last["budget"], last["stage"], last["name"]) == (1024, 1024, 1, "balance")
@@ -71,30 +72,48 @@ def test_it_tells_what_is_missing_and_draws_the_evaluations(page: Page) -> None:
     assert last["gates"]["success_low"] == 0.1
 
 
-def test_a_later_stage_is_followed_once_it_has_begun(page: Page, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    (run / "stage1").mkdir(parents=True)
-    record = (page.run / "stage1" / "stage_config.json").read_text()
-    (run / "stage1" / "stage_config.json").write_text(record)
-    follower = Follower(run)
-    assert follower.news({})["stage"] == 1
-    (run / "stage2").mkdir()
-    (run / "stage2" / "stage_config.json").write_text(record.replace('"number": 1', '"number": 2'))
-    assert follower.news({})["stage"] == 2 and follower.news({})["play"]["number"] == 2
-    assert Follower(run, stage=1).news({})["stage"] == 1
+def begun(run: Path, stage: int = 1) -> Path:
+    """The folder of a stage whose training has just begun."""
+    folder = run / f"stage{stage}"
+    (folder / "models").mkdir(parents=True)
+    config = load_stage("velociraptor", stage).model_dump(mode="json")
+    (folder / "stage_config.json").write_text(json.dumps({"identity": {"species": "velociraptor"}, "config": config}))
+    return folder
 
 
-def test_a_damaged_file_is_said_in_a_sentence_and_the_page_goes_on(page: Page, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    (run / "stage1" / "models").mkdir(parents=True)
-    (run / "stage1" / "stage_config.json").write_text((page.run / "stage1" / "stage_config.json").read_text())
-    follower = Follower(run)
-    (run / "stage1" / "models" / "best_model.zip").write_bytes(b"cut")
+def test_a_later_stage_is_followed_once_it_has_begun(tmp_path: Path) -> None:
+    begun(tmp_path)
+    follower = Follower(tmp_path)
+    first = follower.news({})
+    assert first["stage"] == 1 and first["play"]["number"] == 1
+    begun(tmp_path, 2)
+    then = follower.news({"has": first["policy"]})
+    assert then["stage"] == 2 and then["play"]["number"] == 2
+    assert Follower(tmp_path, stage=1).news({})["stage"] == 1
+
+
+def test_what_a_page_has_is_not_sent_again_until_there_is_another(tmp_path: Path) -> None:
+    folder = begun(tmp_path)
+    follower = Follower(tmp_path)
+    first = follower.news({})
+    assert "play" in first and "play" not in follower.news({"has": first["policy"]})
+    shutil.copy(shipped_policy("velociraptor", 1), folder / "models" / "best_model.zip")
+    then = follower.news({"has": first["policy"]})
+    assert then["play"]["policy"] != first["play"]["policy"] and then["policy"] != first["policy"]
+
+
+def test_a_damaged_file_is_said_in_a_sentence_and_the_page_goes_on(tmp_path: Path) -> None:
+    folder = begun(tmp_path)
+    follower = Follower(tmp_path)
+    (folder / "models" / "best_model.zip").write_bytes(b"cut")
     assert "not a readable policy" in follower.news({})["problem"]
-    (run / "stage1" / "models" / "best_model.zip").unlink()
+    (folder / "models" / "best_model.zip").unlink()
     assert "play" in follower.news({})
 
 
 def test_a_folder_without_a_training_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no training has begun in .*; begin one"):
+    with pytest.raises(UserError, match=r"no training has begun in .*; begin one"):
         Follower(tmp_path)
+    begun(tmp_path)
+    with pytest.raises(UserError, match="no training of stage 2 has begun"):
+        Follower(tmp_path, stage=2)
