@@ -83,7 +83,7 @@ StartPolicy = Annotated[Path | None, path_option("Policy file or run folder to s
 SweepSpecies = Annotated[str | None, typer.Option(help="velociraptor, trex, brachiosaurus or your own.")]
 SweepStage = Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour, or what the animal has.")]
 Sampler = Annotated[str | None, typer.Option(help="tpe (learns from earlier trials), random or grid.")]
-Pruner = Annotated[str | None, typer.Option(help="asha, hyperband or none: ends the worst trials early.")]
+Pruner = Annotated[str | None, typer.Option(help="asha, hyperband, median or none: ends the worst trials early.")]
 SearchSpace = Annotated[str | None, typer.Option(help="The JSON itself.")]
 SweepBackend = Annotated[str | None, typer.Option(help="auto, jax or sb3.")]
 SweepAlgorithm = Annotated[str | None, typer.Option(help="ppo; sb3 also has sac.")]
