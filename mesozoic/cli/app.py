@@ -22,7 +22,9 @@ from mesozoic.cli import (
     eval_command,
     export_command,
     play_command,
+    plot_command,
     render_command,
+    report_command,
     robustness_command,
     species_command,
     sweep_command,
@@ -55,6 +57,8 @@ app.command("render")(render_command.render)
 app.command("play")(play_command.play)
 app.command("watch")(watch_command.watch)
 app.command("export")(export_command.export)
+app.command("plot")(plot_command.plot)
+app.command("report")(report_command.report)
 app.add_typer(species_command.app, name="species")
 app.command("bench")(bench_command.bench)
 app.add_typer(sweep_command.app, name="sweep")

@@ -18,8 +18,8 @@ from mesozoic.errors import UserError
 from mesozoic.learn.policy import load_policy
 from mesozoic.run import train_stage as module
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest
-from mesozoic.run.curriculum import results_table
 from mesozoic.run.folder import StageFolder
+from mesozoic.run.results_table import results_table
 from mesozoic.run.train_stage import train_stage
 from mesozoic.sim.samples import Stream
 
