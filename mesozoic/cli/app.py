@@ -29,6 +29,7 @@ from mesozoic.cli import (
     species_command,
     sweep_command,
     train_command,
+    watch_command,
 )
 from mesozoic.cli.usage import UsageError, usage_mistake
 from mesozoic.errors import UserError, ending_of
@@ -54,6 +55,7 @@ app.command("eval")(eval_command.evaluate)
 app.command("robustness")(robustness_command.robustness)
 app.command("render")(render_command.render)
 app.command("play")(play_command.play)
+app.command("watch")(watch_command.watch)
 app.command("export")(export_command.export)
 app.command("plot")(plot_command.plot)
 app.command("report")(report_command.report)

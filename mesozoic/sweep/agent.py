@@ -124,7 +124,7 @@ def main(arguments: Sequence[str]) -> int:
     trials = is_trial(facts.config.get("command"))
     mine = AgentRuns(number, folder, runs, trials)
     agent = Agent(sweep, key, folder, mine, count, max_failures)
-    code = agent.run(runs, hours, trials)
+    code = agent.run(runs, hours)
     return _ended(agent, mine, slot, code, max_failures)
 
 

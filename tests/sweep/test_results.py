@@ -167,3 +167,14 @@ def test_the_parameter_that_decides_is_the_important_one() -> None:
     found = importance(rows)
     assert next(iter(found)) == "ppo.learning_rate" and found["ppo.learning_rate"] > 0.6
     assert importance(rows[:3]) == {}
+
+
+def test_a_damaged_record_is_said_wherever_records_are_read(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The best of the others is not called the best of all without a word."""
+    shutil.copytree(swept, tmp_path / "sweep")
+    (tmp_path / "sweep" / "stage1" / "4" / "trial.json").write_text("{")
+    code, said = run(monkeypatch, capsys, "sweep", "best", str(tmp_path / "sweep"), "--episodes", "8")
+    assert code == 0 and "best of 5 trials of stage 1: trial 6" in said
+    assert said.count("warning: a trial of stage 1 is left out: ") == 1 and "4/trial.json is damaged" in said

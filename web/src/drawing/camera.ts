@@ -12,6 +12,7 @@ const CALM = [0.3, 0.3, 0.7] // seconds over which the camera forgets, along eac
 const SLOW = 0.7
 const FARTHEST = 2 // times the first distance, to which it backs away
 const TURNS = 4
+const LEAST_FREE = 0.4
 const LOWEST = -88
 const HIGHEST = 20
 
@@ -31,7 +32,7 @@ export class FollowCamera {
   zoom = 1
   /** Shares of the frame by which the picture is moved to the left and up. */
   shift: [number, number] = [0, 0]
-  private free = 1 // share of the frame's height that no panel covers
+  private free: [across: number, up: number] = [1, 1] // shares of the frame that no panel covers
   private begun = false
   private azimuth = 0
   private height = 0
@@ -48,10 +49,10 @@ export class FollowCamera {
     this.begun = false
   }
 
-  /** Panels cover these shares of the frame at its top and at its bottom: what is looked at is between them. */
-  cover(top: number, bottom: number): void {
-    this.free = Math.max(0.3, 1 - top - bottom)
-    this.shift = [0, (bottom - top) / 2]
+  /** Panels cover these shares of the frame at its top, bottom and right: what is looked at is beside them. */
+  cover(top: number, bottom: number, right: number): void {
+    this.free = [Math.max(LEAST_FREE, 1 - right), Math.max(LEAST_FREE, 1 - top - bottom)]
+    this.shift = [right / 2, (bottom - top) / 2]
   }
 
   /** The goal was led away: it stays in the frame up to so many metres from the animal. */
@@ -153,7 +154,7 @@ export class FollowCamera {
   private need(at: Vector): number {
     const { right, up, ahead } = this.axes()
     const half = Math.tan((this.lens.fovy * Math.PI) / 360)
-    const [steep, wide] = [FILL * this.free * half, FILL * this.aspect * half]
+    const [wide, steep] = [FILL * this.free[0] * this.aspect * half, FILL * this.free[1] * half]
     let need = 0
     for (let i = 0; i < this.points.length; i += 3) {
       const x = this.points[i] - at[0]

@@ -10,6 +10,7 @@ import type { MuJoCo } from '../physics/mujoco.ts'
 import { agrees, checkStage } from './check.ts'
 import type { Checked } from './check.ts'
 import { Clock } from './clock.ts'
+import { Follow } from './follow.ts'
 import type { Options } from './options.ts'
 import { Panel } from './panel.ts'
 import { Pointer } from './pointer.ts'
@@ -31,6 +32,7 @@ export class Game {
   readonly panel: Panel
   readonly pointer: Pointer
   readonly times: Times = { frames: 0, step: 0, draw: 0 }
+  readonly follows: Follow | null
   readonly checked = new Map<StageData, Checked>()
   world: World
   camera: FollowCamera
@@ -69,6 +71,7 @@ export class Game {
     this.setSpeed(options.paused, 1)
     this.begin(options.seed ?? 0, options.episode ?? 0)
     this.present()
+    this.follows = parcel.start.follow ? new Follow((fresh) => this.swap(fresh)) : null
     addEventListener('resize', () => this.view.resize())
     document.addEventListener('visibilitychange', () => (this.last = 0)) // a tab that was hidden goes on where it was
   }
@@ -137,6 +140,16 @@ export class Game {
       this.camera = new FollowCamera(animal.appearance.camera)
     } else this.world.setStage(stage)
     this.begin(seed, 0)
+    this.present()
+  }
+
+  /** Another policy of the animal, of the stage that is played or of a new one: it acts from the next step on. */
+  swap(fresh: StageData): void {
+    const { stages } = this.world.animal
+    const at = stages.findIndex((one) => one.number === fresh.number)
+    stages.splice(at < 0 ? stages.length : at, at < 0 ? 0 : 1, fresh)
+    if (fresh.number === this.world.stage.number) this.world.swap(fresh)
+    else this.choose({ animal: this.world.animal.name, stage: fresh.number })
     this.present()
   }
 

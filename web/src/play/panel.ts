@@ -24,7 +24,7 @@ const DONE: Record<string, string> = { strike: 'struck', bite: 'bitten', food_re
 const LARGEST_EPISODE = 4095
 
 export class Panel {
-  private cover: [number, number] | null = null // measured once: it lays out the page anew
+  private cover: [number, number, number] | null = null // measured once: it lays out the page anew
   private readonly element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T
 
   constructor(animals: AnimalData[], private readonly choices: Choices) {
@@ -94,13 +94,16 @@ export class Panel {
     this.element('slow').classList.toggle('on', slow)
   }
 
-  /** Shares of the page that are covered at its top and at its bottom. */
-  covered(): [top: number, bottom: number] {
+  /** Shares of the page that are covered at its top, bottom and right. */
+  covered(): [top: number, bottom: number, right: number] {
     if (this.cover) return this.cover
-    const height = Math.max(1, innerHeight)
-    const top = this.element('bar').getBoundingClientRect().bottom / height
-    const bottom = 1 - this.element('foot').getBoundingClientRect().top / height
-    return (this.cover = [Math.min(0.4, Math.max(0, top)), Math.min(0.3, Math.max(0, bottom))])
+    const box = (id: string) => this.element(id).getBoundingClientRect()
+    const aside = box('follow')
+    const beside = aside.width > 0 && aside.left > innerWidth / 2 // on a narrow page it is at the bottom
+    const share = (part: number) => Math.min(0.4, Math.max(0, part))
+    const top = share(box('bar').bottom / innerHeight)
+    const bottom = share(1 - box('foot').top / innerHeight)
+    return (this.cover = [top, bottom, beside ? share(1 - aside.left / innerWidth) : 0])
   }
 
   /** A sentence in the middle of the page; empty: none. */
