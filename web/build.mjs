@@ -2,6 +2,7 @@
  * Builds what the Python package carries: `node build.mjs [FOLDER]`, by default into mesozoic/page/assets.
  *
  * player.html    the page without animals and without MuJoCo: {{mujoco}} and {{parcel}} are filled in by Python
+ * replay.html    the page of recorded episodes without any: {{parcel}} and {{motion}} are filled in by Python
  * mujoco.wasm.gz MuJoCo in WebAssembly without its names and debug sections
  *
  * The same sources and lockfile give the same bytes, wherever they lie.
@@ -56,8 +57,9 @@ function withoutCustomSections(bytes) {
   return Buffer.concat(kept)
 }
 
-function licences() {
+function licences(...names) {
   return Object.entries(CARRIED)
+    .filter(([name]) => names.includes(name))
     .map(([name, text]) => {
       const { version, license } = JSON.parse(readFileSync(join(here, 'node_modules', name, 'package.json'), 'utf8'))
       return `${name} ${version} (${license})\n\n${readFileSync(join(here, text), 'utf8').trim()}`
@@ -73,12 +75,21 @@ function fill(page, parts) {
 }
 
 mkdirSync(out, { recursive: true })
-const player = fill(source('play/page.html'), {
-  style: source('play/page.css').replaceAll('\n', ''),
-  licences: escaped(licences()),
-  script: await bundle('src/play/main.ts'),
-})
-writeFileSync(join(out, 'player.html'), player)
+
+/** A page with everything in it that is known here; `carried` are the packages in its script. */
+async function page(name, ...carried) {
+  return fill(source(`${name}/page.html`), {
+    style: source(`${name}/page.css`).replaceAll('\n', ''),
+    licences: escaped(licences(...carried)),
+    script: await bundle(`src/${name}/main.ts`),
+  })
+}
+
+const pages = { 'player.html': await page('play', ...Object.keys(CARRIED)), 'replay.html': await page('replay', 'three') }
+for (const [name, text] of Object.entries(pages)) {
+  writeFileSync(join(out, name), text)
+  console.log(`${name} ${text.length} bytes`)
+}
 const wasm = withoutCustomSections(readFileSync(join(here, 'node_modules/@mujoco/mujoco/mujoco.wasm')))
 writeFileSync(join(out, 'mujoco.wasm.gz'), gzipSync(wasm, { level: 9 }))
-console.log(`player.html ${player.length} bytes, mujoco.wasm.gz ${gzipSync(wasm, { level: 9 }).length} bytes, in ${out}`)
+console.log(`mujoco.wasm.gz ${gzipSync(wasm, { level: 9 }).length} bytes, in ${out}`)

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride, StageWords, path_option
+from mesozoic.cli.options import (
+    Ghosts,
+    HtmlPage,
+    PolicyArgument,
+    PolicySpecies,
+    PolicyStage,
+    StageOverride,
+    StageWords,
+    path_option,
+    refuse_ghosts,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,6 +41,8 @@ def evaluate(
     footfalls: Annotated[
         Path | None, path_option("Footfall diagram (.png) of the first episode; default: beside the policy.")
     ] = None,
+    html: HtmlPage = None,
+    ghost: Ghosts = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate a policy on unseen episodes, beside a statue and random actions."""
@@ -39,12 +51,22 @@ def evaluate(
     if footfalls is not None and footfalls.suffix != ".png":
         raise UserError(f"'{footfalls}' does not end in .png; give a file name that does")
 
+    if html is not None:
+        from mesozoic.page.html import check_html
+
+        check_html(html)
+    refuse_ghosts(ghost, html)
+
+    from mesozoic.rendering.recording import PoseRecorder
     from mesozoic.run.evaluation import evaluate_policy
     from mesozoic.run.policy_source import policy_file
 
+    poses = None if html is None else PoseRecorder()
     gait = gait or footfalls is not None
     overrides = [*(override or []), *(words or [])]
-    found = evaluate_policy(policy, stage, species, episodes, seed, overrides, must_judge=check, must_walk=gait)
+    found = evaluate_policy(
+        policy, stage, species, episodes, seed, overrides, must_judge=check, must_walk=gait, poses=poses
+    )
     animal, number = found.species, found.stage
     title = f"{animal.name} stage {number}"
     if as_json:
@@ -59,6 +81,12 @@ def evaluate(
         diagram = footfalls or _beside(policy_file(policy, stage), f"footfalls-{animal.name}-stage{number}.png")
         _draw_footfalls(found.episodes, f"{animal.title}, stage {number} ({found.config.stage.name})", diagram)
         typer.echo(f"footfalls {diagram}", err=as_json)
+    if html is not None and poses is not None:
+        from mesozoic.page.replays import replay_evaluation
+
+        page = replay_evaluation(found, poses, policy, html, ghost or ())
+        some = "" if page.shown == page.of else f", which {page.shown} of {page.of} fill"
+        typer.echo(f"page {html} ({page.size / 1e6:.2f} MB{some}): its episodes, failures first", err=as_json)
     if check and not found.passed:
         raise typer.Exit(1)
 

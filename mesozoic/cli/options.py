@@ -49,6 +49,12 @@ PolicyStage = Annotated[int | None, typer.Option(help="Which stage's policy; def
 PolicySpecies = Annotated[str | None, typer.Option(help="Refuse a policy of any other species.")]
 StageOverride = Annotated[list[str] | None, typer.Option(help="section.key=value of the stage.")]
 
+HtmlPage = Annotated[Path | None, path_option("Write a page (.html) that replays it in any browser.", "--html")]
+Ghosts = Annotated[
+    list[Path] | None,
+    typer.Option(parser=read_path, metavar="POLICY", help="With --html: another policy in the same episodes."),
+]
+
 StageWords = Annotated[
     list[str] | None, typer.Argument(metavar="[section.key=value]...", help="As --override.", show_default=False)
 ]
@@ -77,7 +83,7 @@ StartPolicy = Annotated[Path | None, path_option("Policy file or run folder to s
 SweepSpecies = Annotated[str | None, typer.Option(help="velociraptor, trex, brachiosaurus or your own.")]
 SweepStage = Annotated[int, typer.Option(help="1 balance, 2 locomotion, 3 behaviour, or what the animal has.")]
 Sampler = Annotated[str | None, typer.Option(help="tpe (learns from earlier trials), random or grid.")]
-Pruner = Annotated[str | None, typer.Option(help="asha, hyperband or none: ends the worst trials early.")]
+Pruner = Annotated[str | None, typer.Option(help="asha, hyperband, median or none: ends the worst trials early.")]
 SearchSpace = Annotated[str | None, typer.Option(help="The JSON itself.")]
 SweepBackend = Annotated[str | None, typer.Option(help="auto, jax or sb3.")]
 SweepAlgorithm = Annotated[str | None, typer.Option(help="ppo; sb3 also has sac.")]
@@ -98,3 +104,15 @@ def explain_subproc(subproc: bool) -> None:
             " which `mesozoic bench --peer` measures against SubprocVecEnv",
             file=sys.stderr,
         )
+
+
+def refuse_ghosts(ghosts: list[Path] | None, html: Path | None) -> None:
+    """Refuse ghosts where there is no page that could show them.
+
+    Raises:
+        UserError: there are some.
+    """
+    if ghosts and html is None:
+        from mesozoic.errors import UserError
+
+        raise UserError("--ghost is for a page; give --html FILE as well")

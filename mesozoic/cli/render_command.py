@@ -1,4 +1,4 @@
-"""`mesozoic render`: a video and a picture strip of a policy."""
+"""`mesozoic render`: a video and a picture strip of a policy, or a page that replays an episode."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from mesozoic.cli.options import PolicyArgument, PolicySpecies, PolicyStage, StageOverride, StageWords, path_option
+from mesozoic.cli.options import (
+    Ghosts,
+    HtmlPage,
+    PolicyArgument,
+    PolicySpecies,
+    PolicyStage,
+    StageOverride,
+    StageWords,
+    path_option,
+    refuse_ghosts,
+)
 
 
 def render(
@@ -21,9 +31,31 @@ def render(
     episode: Annotated[int, typer.Option(help="Which episode of the set.", min=0, max=4095)] = 0,
     statue: Annotated[bool, typer.Option("--statue", help="Show the statue instead, for comparison.")] = False,
     video: Annotated[bool, typer.Option(help="Write the video; --no-video writes the strip alone.")] = True,
+    html: HtmlPage = None,
+    ghost: Ghosts = None,
     override: StageOverride = None,
 ) -> None:
-    """Render one unseen episode to MP4, in real time and with its pushes, and to a PNG strip."""
+    """Render one unseen episode to MP4, in real time and with its pushes, and to a PNG strip; or to a page."""
+    overrides = [*(override or []), *(words or [])]
+    if html is not None:
+        from mesozoic.page.replays import replay_episode
+
+        page = replay_episode(
+            policy,
+            html,
+            stage,
+            species,
+            seed=seed,
+            episode=episode,
+            statue=statue,
+            overrides=overrides,
+            ghosts=ghost or (),
+        )
+        _say(page.first.seconds, page.first.struck_seconds, page.first.ended)
+        typer.echo(f"page {html} ({page.size / 1e6:.2f} MB); open it in any browser, it needs no network")
+        if output is None and strip is None:
+            return
+    refuse_ghosts(ghost, html)
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
@@ -49,14 +81,19 @@ def render(
             episode=episode,
             statue=statue,
             video=video,
-            overrides=[*(override or []), *(words or [])],
+            overrides=overrides,
             on_frame=show,
         )
     finally:
         if bars:
             progress.stop()
-    hit = "" if drawn.struck_at is None else f", hit at {drawn.struck_at:.1f} s"
-    typer.echo(f"{drawn.seconds:.1f} s{hit}, ended: {drawn.ended}")
+    if html is None:
+        _say(drawn.seconds, drawn.struck_at, drawn.ended)
     if drawn.video is not None:
         typer.echo(f"video {drawn.video}")
     typer.echo(f"strip {drawn.strip}")
+
+
+def _say(seconds: float, struck_at: float | None, ended: str) -> None:
+    hit = "" if struck_at is None else f", hit at {struck_at:.1f} s"
+    typer.echo(f"{seconds:.1f} s{hit}, ended: {ended}")

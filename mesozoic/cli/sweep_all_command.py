@@ -37,6 +37,7 @@ PER_STAGE = re.compile(r"--(trials|timesteps|parallel)-stage([1-9][0-9]?)(?:=(.*
 def launch_all(
     context: typer.Context,
     arguments: TrainArguments = None,
+    engine: Annotated[str, typer.Option(help="local: here, without any account; wandb: sweeps on W&B.")] = "local",
     species: SweepSpecies = None,
     search_space_file: Annotated[Path | None, path_option("JSON with blocks stage1, stage2, ...")] = None,
     search_space: SearchSpace = None,
@@ -56,19 +57,25 @@ def launch_all(
     load: StartPolicy = None,
     override: SweepOverrides = None,
     output_dir: OutputDir = None,
+    bucket: Annotated[
+        str | None, typer.Option(help="Bucket (name, gs://..., s3://...) that keeps how far this is, and what won.")
+    ] = None,
     storage: Annotated[str | None, typer.Option(help="As of 'sweep launch'.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on where an earlier call stopped; else that is set aside.")] = True,
     max_failures: MaxFailures = 3,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all stages, start nothing.")] = False,
 ) -> None:
     """Sweep stage 1, then 2 from its winner's policy, then 3. Run the same command again to go on."""
-    from mesozoic.cli.sweep_launch_command import need_optuna, read_parallel
+    from mesozoic.cli.sweep_launch_command import ENGINES, need_optuna, read_parallel
     from mesozoic.cli.sweep_trial_command import one_species
+    from mesozoic.errors import UserError, shown
     from mesozoic.run.spec import DEFAULT_SPECIES
     from mesozoic.run.words import sort_arguments
-    from mesozoic.sweep.chain import set_aside, stages_of
-    from mesozoic.sweep.plan import SweepPlan, SweepRequest
+    from mesozoic.sweep.chain import stages_of
+    from mesozoic.sweep.plan import SweepRequest
 
+    if engine not in ENGINES:
+        raise UserError(f"unknown engine '{shown(engine)}'; give one of {', '.join(ENGINES)}")
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     tokens, own = per_stage([*(arguments or []), *context.args])
     word, more = sort_arguments(tokens, override or [], options, "sweep launch-all")
@@ -94,37 +101,47 @@ def launch_all(
             physics=physics,
             load=load,
             overrides=tuple(more),
+            default_pruner="asha" if engine == "local" else "hyperband",
         )
         for stage in stages_of(animal)
     }
     unknown(own, list(requests), animal)
 
-    from mesozoic.sweep.chain import final_command, plans_of, run_chain
-    from mesozoic.sweep.engines.board import Board
-    from mesozoic.sweep.engines.local import refuse_incomplete, run_local
+    from mesozoic.files.remote import Remote, as_url
+    from mesozoic.sweep.chain import final_command, plans_of, run_chain, set_aside
+    from mesozoic.sweep.chain_state import FILE, ChainState
+    from mesozoic.sweep.engines.stages import LocalStages, WandbStages
+    from mesozoic.sweep.engines.wandb import wandb_config
     from mesozoic.sweep.sweep_folder import SweepFolder, new_sweep_folder
 
-    plans_of(requests)
-    need_optuna(dry_run)
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    plans = plans_of(requests)
+    remote = None if bucket is None else Remote(f"{as_url(bucket)}/sweeps/{animal}")
+    if engine == "wandb":
+        for plan in plans.values():
+            wandb_config(plan)
+    else:
+        need_optuna(dry_run)
     if dry_run:
         typer.echo(f"{animal}, stages {', '.join(map(str, requests))}: all can be swept; dry run: nothing was started")
         return
     path = output_dir or new_sweep_folder(animal)
-    if not resume and (aside := set_aside(path)) is not None:
-        typer.echo(f"the earlier sweep is kept as {aside}", err=True)
     folder = SweepFolder(path)
-
-    def sweep(plan: SweepPlan) -> None:
-        board = Board(f"{animal} stage {plan.stage}", plan.budget * plan.seeds)
-        for note in plan.notes:
-            board.say(note)
-        refuse_incomplete(run_local(plan, folder, storage, None, max_failures, board), path)
-
-    winners = run_chain(requests, folder, sweep, lambda line: typer.echo(line, err=True))
+    stages = (
+        WandbStages(folder, remote, max_failures)
+        if engine == "wandb"
+        else LocalStages(folder, remote, max_failures, storage)
+    )
+    if not resume and (aside := set_aside(path)) is not None:
+        say(f"the earlier sweep is kept as {aside}")
+    state = ChainState(path / FILE, remote, say, fresh=not resume)
+    winners = run_chain(requests, stages, state, say)
     for winner in winners:
         typer.echo(f"stage {winner.stage}: trial {winner.trial} {winner.state}, {objective} {winner.value:.4f}")
         typer.echo(f"  policy {path / winner.policy}")
-    typer.echo(f"\n{final_command(folder, winners)}")
+    typer.echo(f"\n{final_command(plans[winners[0].stage].spec, winners)}")
 
 
 def per_stage(tokens: Sequence[str]) -> tuple[list[str], dict[tuple[str, int], int]]:

@@ -29,6 +29,8 @@ from mesozoic.cli.options import (
     whole_option,
 )
 
+ENGINES = ("local", "wandb")
+
 
 def launch(
     context: typer.Context,
@@ -69,8 +71,8 @@ def launch(
     from mesozoic.run.words import sort_arguments
     from mesozoic.sweep.plan import SweepRequest, plan_sweep
 
-    if engine not in ("local", "wandb"):
-        raise UserError(f"unknown engine '{shown(engine)}'; give one of local, wandb")
+    if engine not in ENGINES:
+        raise UserError(f"unknown engine '{shown(engine)}'; give one of {', '.join(ENGINES)}")
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     word, more = sort_arguments([*(arguments or []), *context.args], override or [], options, "sweep launch")
     request = SweepRequest(

@@ -66,6 +66,7 @@ def trial(
     from mesozoic.sweep.line import line_of
     from mesozoic.sweep.objective import known_objective
     from mesozoic.sweep.run_trial import Trial, run_trial
+    from mesozoic.sweep.vertex_line import run_vertex_trial, vertex_line_of
     from mesozoic.sweep.wandb_line import wandb_line_of
 
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
@@ -85,14 +86,20 @@ def trial(
     searched = {one.path: one.value for one in parse_overrides(point)}
     wanted = Trial(spec, searched, known_objective(objective), seeds_per_trial)
     of_wandb = wandb_line_of(os.environ)
-    line = of_wandb or line_of(os.environ)
+    of_vertex = vertex_line_of(os.environ, wanted.objective)
+    line = of_vertex or of_wandb or line_of(os.environ)
     if output_dir is not None and line.id:
         output_dir /= line.id
     folder = choose_run_folder(output_dir, None, f"trial-{spec.species}-stage{stage}")
     sinks = dict(sinks_for(wandb and of_wandb is None))
     if of_wandb is not None:
-        sinks["W&B"] = of_wandb.sink(WandbSink, wanted.objective)
-    typer.echo(_report(run_trial(wanted, folder, line, sinks), str(folder)))
+        sinks["W&B"] = of_wandb.sink(WandbSink)
+    if of_vertex is None:
+        typer.echo(_report(run_trial(wanted, folder, line, sinks), str(folder)))
+        return
+    record = run_vertex_trial(wanted, folder, of_vertex, sinks, lambda said: typer.echo(said, err=True))
+    if record is not None:
+        typer.echo(_report(record, str(folder)))
 
 
 def one_species(word: str | None, option: str | None) -> str | None:

@@ -13,6 +13,7 @@ from mesozoic.evaluation.actors import random_actor, statue
 from mesozoic.evaluation.gait import Gait, measure_gait
 from mesozoic.evaluation.outcome import reach_score, walk_criteria, walk_score
 from mesozoic.evaluation.wilson import wilson
+from mesozoic.rendering.recording import PoseRecorder
 from mesozoic.sim.actor import Actor
 from mesozoic.sim.native import ModelChange
 from mesozoic.sim.native_env import native_env
@@ -81,15 +82,18 @@ def run_episodes(
     episodes: int | None = None,
     change: ModelChange | None = None,
     heading: float | None = None,
+    poses: PoseRecorder | None = None,
 ) -> Episodes:
     """Run `episodes` (default: the stage's `eval_episodes`) side by side, one in each world, to their end.
 
-    `change` of the simulated body and first `heading` in radians: see `BatchEnv`.
+    `change` of the simulated body and first `heading` in radians: see `BatchEnv`. `poses` records what they look like.
     """
     count = config.curriculum.eval_episodes if episodes is None else episodes
     env = native_env(species, config.env, count, seed, stream, auto_reset=False, change=change, heading=heading)
     observation = env.reset()
     recorder = TraceRecorder(env) if config.env.task != "balance" else None
+    if poses is not None:
+        poses.begin(env)
     first_gap = env.task_state.gap.astype(np.float64)
     nearest = first_gap.copy()
     active = np.ones(count, dtype=bool)
@@ -98,8 +102,12 @@ def run_episodes(
     ends: dict[str, NDArray[np.bool_]] = {}
     terms: dict[str, float] = {}
     while active.any():
+        if poses is not None:
+            poses.before(env)
         result = env.step(actor(observation), active)
         observation = result.observation
+        if poses is not None:
+            poses.after(env, result)
         if recorder is not None:
             recorder.add()
         length += active

@@ -17,10 +17,10 @@ from mesozoic import task
 from mesozoic.config import StageConfig
 from mesozoic.errors import UserError, shown
 from mesozoic.export.vectors import Vectors
-from mesozoic.files import cause, read_bytes, read_json, sha256_of
+from mesozoic.files import cause, read_bytes
 from mesozoic.learn.normaliser import CLIP
 from mesozoic.learn.policy import Policy
-from mesozoic.policies import record_of
+from mesozoic.run.provenance import provenance_of
 from mesozoic.species import Species
 from mesozoic.species.anatomy import Anatomy
 from mesozoic.species.model_file import MODEL_LIMIT
@@ -58,7 +58,7 @@ def contract_of(
         "feet": list(anatomy.foot_names),
         "normaliser": {"clip": CLIP, "inside": True},
         "network": {"hidden": list(policy.hidden), "activation": policy.activation, "output": policy.output},
-        "provenance": {**_provenance(policy, file), **_versions(species), "policy_sha256": sha256_of(file)},
+        "provenance": {**provenance_of(policy, file), **_versions(species)},
         "tolerance": TOLERANCE,
         "vectors": vectors.to_json(),
     }
@@ -128,36 +128,3 @@ def _versions(species: Species) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise UserError(f"{shown(str(species.model_path), 120)} cannot be read ({cause(error)})") from None
     return {"mesozoic": __version__, "mujoco": mujoco.__version__, "model_sha256": body}
-
-
-def _provenance(policy: Policy, file: Path) -> dict[str, Any]:
-    """Who trained it, from which seed, and what its gate said; None where nothing is recorded of that."""
-    found = _record(file)
-    of_this = file.stem.endswith("_final") or "sha256" in found
-    return {
-        "learner": policy.info.get("learner"),
-        "step": policy.info.get("step"),
-        "seed": found.get("seed"),
-        "gate": None
-        if not of_this or "gate" not in found
-        else {"passed": found.get("stage_passed"), "criteria": found["gate"]},
-    }
-
-
-def _record(file: Path) -> dict[str, Any]:
-    """What the run that the policy lies in recorded, or what ships with it; empty if there is no record."""
-    shipped = record_of(file)
-    if shipped is not None:
-        return shipped
-    beside = file.parent.parent / "metrics.json"
-    if file.parent.name != "models" or not beside.is_file():
-        return {}
-    try:
-        found = read_json(beside)
-        if not isinstance(found, dict):
-            raise ValueError("it holds no table")
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{shown(str(beside), 120)} is damaged ({cause(error)}); copy the policy elsewhere to export it without"
-        ) from None
-    return found

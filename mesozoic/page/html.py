@@ -8,6 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mesozoic.errors import UserError, shown
+from mesozoic.files import replacing
+
 ASSETS = Path(__file__).parent / "assets"
 """Made by scripts/build_page.sh from web/."""
 PLAYER, MUJOCO = "player.html", "mujoco.wasm.gz"
@@ -25,7 +28,30 @@ def player_html(parcel: dict[str, Any], follows: bool = False) -> str:
     page = (ASSETS / PLAYER).read_text(encoding="utf-8")
     if follows:
         page = page.replace(NO_CONNECTION, OWN_SERVER, 1)
-    return filled(page, mujoco=_base64((ASSETS / MUJOCO).read_bytes()), parcel=packed_json(parcel))
+    return filled(page, mujoco=base64_of((ASSETS / MUJOCO).read_bytes()), parcel=packed_json(parcel))
+
+
+def check_html(path: Path) -> None:
+    """Refuse a name that is none of a page, before any work is done.
+
+    Raises:
+        UserError: it does not end in .html.
+    """
+    if path.suffix != ".html":
+        raise UserError(f"'{shown(str(path), 120)}' does not end in .html; give a file name that does")
+
+
+def write_html(path: Path, page: str) -> int:
+    """Write a page; returns its size in bytes.
+
+    Raises:
+        UserError: it has another ending, or nothing can be written there.
+    """
+    check_html(path)
+    data = page.encode()
+    with replacing(path) as aside:
+        aside.write_bytes(data)
+    return len(data)
 
 
 def filled(page: str, **parts: str) -> str:
@@ -42,8 +68,9 @@ def filled(page: str, **parts: str) -> str:
 def packed_json(value: Any) -> str:
     """JSON, gzip, base64: how a page carries what it is given. Equal values give equal texts."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return _base64(gzip.compress(text.encode(), mtime=0))
+    return base64_of(gzip.compress(text.encode(), mtime=0))
 
 
-def _base64(data: bytes) -> str:
+def base64_of(data: bytes) -> str:
+    """Bytes as a page carries them."""
     return base64.b64encode(data).decode()

@@ -13,6 +13,7 @@ from mesozoic.curricula.gate import Gate, Verdict, gate_problems
 from mesozoic.errors import Problems, UserError
 from mesozoic.evaluation.episodes import Episodes, Summary, baselines, run_episodes
 from mesozoic.learn.policy import Policy
+from mesozoic.rendering.recording import PoseRecorder
 from mesozoic.run.policy_source import open_policy
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
@@ -62,11 +63,13 @@ def evaluate_policy(
     overrides: Sequence[str] = (),
     must_judge: bool = False,
     must_walk: bool = False,
+    poses: PoseRecorder | None = None,
 ) -> Evaluation:
     """Evaluate what `source` means on unseen episodes, beside the baselines.
 
     Args:
         must_judge: refuse fewer episodes than the gate can be judged by; must_walk: refuse a stage without locomotion.
+        poses: records every episode of the policy.
 
     Raises:
         UserError: no such policy, it does not fit, or a value is out of range.
@@ -89,7 +92,7 @@ def evaluate_policy(
     ]
     if must_judge and too_few:
         raise Problems(too_few)
-    run = run_episodes(policy.act, animal, config, seed, Stream.EVAL)
+    run = run_episodes(policy.act, animal, config, seed, Stream.EVAL, poses=poses)
     figures = {"policy": run.summary()} | baselines(animal, config, seed, Stream.EVAL)
     verdict = None if too_few else Gate(config.curriculum, figures).judge(figures["policy"])
     return Evaluation(animal, policy.stage, seed, policy, config, figures, verdict, "; ".join(too_few), run)

@@ -81,5 +81,6 @@ def render_policy(
     if video:
         render_video(recording, animal, video_path, on_frame=tell("video"))
     render_strip(recording, animal, strip_path, on_frame=tell("strip"))
-    struck_at = None if recording.struck_at is None else recording.struck_at * recording.dt
-    return Rendering(video_path if video else None, strip_path, recording.seconds, struck_at, recording.ended)
+    return Rendering(
+        video_path if video else None, strip_path, recording.seconds, recording.struck_seconds, recording.ended
+    )

@@ -16,8 +16,8 @@ from mesozoic.config.override import Override
 from mesozoic.errors import UserError
 from mesozoic.evaluation.episodes import Summary
 from mesozoic.run.evaluation import evaluate_policy
-from mesozoic.run.folder import StageFolder
 from mesozoic.run.spec import RunSpec
+from mesozoic.sweep.handed_on import best_seed, policy_of
 from mesozoic.sweep.objective import evaluation_value, known_objective
 from mesozoic.sweep.space import Point
 from mesozoic.sweep.sweep_folder import SweepFolder
@@ -57,7 +57,7 @@ class Winner:
     @property
     def command(self) -> str:
         """What to type to train as it was trained."""
-        return curriculum_command(self.record.spec, settings_of(self.stage, self.record))
+        return curriculum_command(self.record.spec, settings_of(self.stage, self.record.spec["overrides"]))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -86,11 +86,12 @@ def best_trial(folder: SweepFolder, stage: int | None = None) -> tuple[int, str,
     Raises:
         UserError: no trial ran to its end.
     """
-    stages = [number for number in folder.stages() if folder.records(number)]
+    trials = {number: folder.records(number) for number in folder.stages()}
+    stages = [number for number in trials if trials[number]]
     if not stages:
         raise UserError(f"{folder.path} holds no trials (stageN/ID/trial.json); give the --output-dir of a sweep")
     number = max(stages) if stage is None else stage
-    records = folder.records(number)
+    records = trials.get(number, {})
     over = {name: one for name, one in records.items() if one.state in ("passed", "budget") and one.value is not None}
     if not over:
         there = (
@@ -99,18 +100,6 @@ def best_trial(folder: SweepFolder, stage: int | None = None) -> tuple[int, str,
         raise UserError(f"no trial of stage {number} in {folder.path} has run to its end; {there}")
     name = max(over, key=lambda one: over[one].value or 0.0)
     return number, name, over[name], len(records)
-
-
-def policy_of(folder: SweepFolder, stage: int, name: str, record: TrialRecord) -> Path:
-    """The policy of a trial's best seed: the one that passed its gate, else the one of the best evaluation."""
-    best = best_seed(record)
-    run = StageFolder(folder.trials(stage) / name / f"seed{best}", stage)
-    return run.final_policy if record.results[best]["stage_passed"] else run.best_policy
-
-
-def best_seed(record: TrialRecord) -> int:
-    """The number of the seed that came to most."""
-    return max(range(len(record.results)), key=lambda one: record.results[one]["value"])
 
 
 def overrides_for(stage: int, point: Point) -> list[str]:
@@ -122,12 +111,12 @@ def overrides_for(stage: int, point: Point) -> list[str]:
     return found
 
 
-def settings_of(stage: int, record: TrialRecord) -> list[str]:
+def settings_of(stage: int, overrides: Sequence[str]) -> list[str]:
     """All that a trial of a stage was trained with, as `--override` takes it, but for its budget and its files.
 
     Values were found beside those that were not searched: a batch, for one, fits some numbers of worlds only.
     """
-    given = [one for one in parse_overrides(record.spec["overrides"]) if one.stage in (None, stage)]
+    given = [one for one in parse_overrides(overrides) if one.stage in (None, stage)]
     return overrides_for(stage, {one.path: one.value for one in given if one.path not in OF_THE_SWEEP})
 
 
@@ -154,7 +143,7 @@ def find_winner(path: Path, stage: int | None = None, episodes: int = EPISODES) 
     number, name, record, trials = best_trial(folder, stage)
     objective = known_objective(record.objective)
     best = best_seed(record)
-    policy = policy_of(folder, number, name, record)
+    policy = policy_of(folder.trials(number) / name, number, record)
     found = evaluate_policy(policy, number, episodes=episodes, seed=FRESH_SEED)
     fresh = found.figures["policy"]
     earlier = max(score for seed, _, score in record.scores if seed == best)

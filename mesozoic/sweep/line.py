@@ -38,6 +38,9 @@ class Line(Protocol):
     engine: str
     id: str
 
+    def begun(self, record: TrialRecord) -> None:
+        """Say what earlier processes of the trial have reported, where the engine forgets it with the process."""
+
     def report(self, step: int, value: float) -> str | None:
         """Say what the trial is worth by now; the answer is a reason to stop, or None."""
 
@@ -49,6 +52,9 @@ class NoLine(Line):
     """There is no engine: the trial was started by hand."""
 
     engine, id = "none", ""
+
+    def begun(self, record: TrialRecord) -> None:
+        return None
 
     def report(self, step: int, value: float) -> str | None:
         return None
@@ -72,6 +78,9 @@ class LocalLine(Line):
         self._over = False
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
         threading.Thread(target=self._listen, name="engine", daemon=True).start()
+
+    def begun(self, record: TrialRecord) -> None:
+        """It has kept the reports."""
 
     def report(self, step: int, value: float) -> str | None:
         if not self._send(step=step, value=value):

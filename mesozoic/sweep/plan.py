@@ -25,8 +25,8 @@ from mesozoic.sweep.objective import REWARD_GATE, Objective, fixed_overrides, kn
 from mesozoic.sweep.space import SEED, Hyperband, Method, Parameter, Point, SearchFile
 from mesozoic.sweep.wandb_format import trial_spec_words, without_macros
 
-Pruner = Literal["asha", "hyperband", "none"]
-PRUNERS: tuple[Pruner, ...] = ("asha", "hyperband", "none")
+Pruner = Literal["asha", "hyperband", "median", "none"]
+PRUNERS: tuple[Pruner, ...] = ("asha", "hyperband", "median", "none")
 SAMPLERS: Mapping[str, Method] = {"tpe": "bayes", "random": "random", "grid": "grid"}
 BUDGET = "curriculum.timesteps"
 TRIALS = 20
@@ -41,7 +41,11 @@ others than those that end ahead, and the best one is lost: docs/sweeps.md has t
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """All that `mesozoic sweep launch` takes; None is what was not said."""
+    """All that `mesozoic sweep launch` takes; None is what was not said.
+
+    Attributes:
+        here, gpu: whether this machine trains, and whether another one, which does, has an NVIDIA GPU.
+    """
 
     species: str | None = None
     stage: int | None = None
@@ -63,6 +67,8 @@ class SweepRequest:
     load: Path | None = None
     overrides: tuple[str, ...] = ()
     default_pruner: Pruner = "asha"
+    here: bool = True
+    gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +159,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     pruner, early = _pruner(request, file, wrong)
     if any(one.path == BUDGET for one in search.parameters):
         wrong.append(f"{file.where}: timesteps is the budget of every trial, and cannot be searched; give --timesteps")
-    wrong += space_problems(spec, search.parameters, file.where)
+    wrong += space_problems(spec, search.parameters, file.where, request.here, request.gpu)
     wrong += seeds_problems(spec, search.parameters, request.seeds)
     trials = _first(request.trials, file.run_cap, search.settings.get("trials"), TRIALS) or 0
     if method == "grid" and not wrong:
@@ -170,10 +176,17 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     if wrong:
         raise Problems(wrong)
     first_point = {one.path: one.domain.samples()[0] for one in search.parameters}
-    (stage,) = resolve(replace(spec, overrides=(*spec.overrides, *_texts(first_point))))
+    at_first = replace(spec, overrides=(*spec.overrides, *_texts(first_point)))
+    (stage,) = resolve(at_first, request.here, request.gpu)
     plan = stage.config.curriculum
     judged = early.min_iter or max(1, math.ceil(JUDGED_AT * plan.timesteps / plan.eval_freq))
     notes = [f"warning: {one}" for one in warnings(objective, search.parameters)]
+    first, whole = plan.eval_freq * judged, plan.timesteps * request.seeds
+    if pruner != "none" and first >= whole:
+        notes.append(
+            f"warning: no trial will be pruned: {pruner} judges for the first time at {first:,} steps, and a trial has"
+            f" {whole:,}; give a smaller --eval-freq, or --pruner none"
+        )
     if gate:
         notes.append(f"note: reward weights are searched, so {REWARD_GATE} is left out of every trial's gate")
     return SweepPlan(
@@ -182,7 +195,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         trials=trials,
         method=method,
         pruner=pruner,
-        first=plan.eval_freq * judged,
+        first=first,
         eta=early.eta,
         objective=objective,
         seeds=request.seeds,
@@ -232,7 +245,8 @@ def _base(request: SweepRequest, file: SearchFile) -> RunSpec:
         "seed": request.seed or None,
     }
     spec = replace(spec, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    return replace(spec, species=spec.species or DEFAULT_SPECIES, stage=spec.stage or 1)
+    load = None if spec.load is None else spec.load.expanduser().resolve()  # the same policy however it is spelled
+    return replace(spec, species=spec.species or DEFAULT_SPECIES, stage=spec.stage or 1, load=load)
 
 
 def _method(request: SweepRequest, file: SearchFile, wrong: list[str]) -> Method:

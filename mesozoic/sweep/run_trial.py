@@ -19,10 +19,13 @@ from mesozoic.run.display import Reporter
 from mesozoic.run.problems import resolve
 from mesozoic.run.sinks import OpenSink
 from mesozoic.run.spec import RunSpec
+from mesozoic.run.stage_spec import StageSpec
 from mesozoic.run.start import start
+from mesozoic.sweep.handed_on import hand_on
 from mesozoic.sweep.line import Line
 from mesozoic.sweep.objective import MOST_SEEDS, Objective, evaluation_value, lower_bound, solved_value
 from mesozoic.sweep.space import Point
+from mesozoic.sweep.trial_lock import alone_in
 from mesozoic.sweep.trial_record import OVER, TrialRecord, read_trial
 
 
@@ -63,14 +66,27 @@ def run_trial(
     if not 1 <= trial.seeds <= MOST_SEEDS:
         raise UserError(f"--seeds-per-trial {trial.seeds} is out of range; give a number from 1 to {MOST_SEEDS}")
     (stage,) = resolve(trial.spec)
+    with alone_in(folder, of_engine=bool(line.id)):
+        return _run(trial, folder, line, sinks, reporter, stage)
+
+
+def _run(
+    trial: Trial,
+    folder: Path,
+    line: Line,
+    sinks: Mapping[str, OpenSink] | None,
+    reporter: Reporter | None,
+    stage: StageSpec,
+) -> TrialRecord:
     record = _begin(trial, folder, line)
+    line.begun(record)
     if record.state in OVER:
         if record.last is not None:
             line.report(*record.last)
         line.ended(record)
         return record
     began, before = time.monotonic(), record.seconds
-    record.state, record.why = "running", ""
+    record.state, record.why, record.starts = "running", "", record.starts + 1
     record.save(folder)  # who kills it now leaves no record that says how it ended before
     running = _Running(trial, record, folder, line, stage.config.curriculum.timesteps)
     try:
@@ -87,9 +103,10 @@ def run_trial(
                 raise Stopped(why)
         record.value = fmean(one["value"] for one in record.results)
         record.lower = lower_bound([one["value"] for one in record.results])
+        hand_on(folder, stage.config.stage.number, record)
         record.state = "passed" if all(one["stage_passed"] for one in record.results) else "budget"
     except Interrupted as interrupt:
-        record.state, record.why = "pre-empted", str(interrupt)
+        record.state, record.why, record.starts = "pre-empted", str(interrupt), record.starts - 1
         raise
     except Stopped as stopped:
         record.state, record.why = "pruned", str(stopped)
@@ -169,5 +186,6 @@ class _Running:
     def _report(self, step: int, values: list[float]) -> str | None:
         value = fmean(values)
         self._record.reports = [one for one in self._record.reports if one[0] < step] + [(step, value)]
+        self._record.starts = 0
         self._record.save(self._folder)
         return self._line.report(step, value)

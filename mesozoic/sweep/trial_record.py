@@ -23,7 +23,7 @@ class TrialRecord:
 
     Attributes:
         id: given by its engine; empty of one that was started by hand.
-        engine: local, wandb or none.
+        engine: local, wandb, vertex or none.
         point: what was searched, by path; spec: the whole training, with the point in its overrides.
         objective: see `objective.py`; seeds: trainings by which the point is judged.
         scores: seed's number, step and value of each evaluation.
@@ -32,6 +32,7 @@ class TrialRecord:
         state: how it ended: the gate passed (of every seed), the budget ended, pruned by its engine, failed, or
             pre-empted (run it again to go on).
         value: what it is worth in the end: the mean over seeds; lower: one-sided 95 % bound of that.
+        starts: how often its process was started since its last report and ended badly.
     """
 
     id: str
@@ -48,6 +49,7 @@ class TrialRecord:
     value: float | None = None
     lower: float | None = None
     seconds: float = 0.0
+    starts: int = 0
 
     @property
     def last(self) -> tuple[int, float] | None:
@@ -59,6 +61,21 @@ class TrialRecord:
         write_json(folder / FILE, asdict(self))
 
 
+def record_of(raw: Any) -> TrialRecord:
+    """The record that a file holds, from its JSON.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    record = TrialRecord(**raw)
+    record.scores = [(int(seed), int(step), float(value)) for seed, step, value in record.scores]
+    record.reports = [(int(step), float(value)) for step, value in record.reports]
+    if record.state not in ("running", "failed", "pre-empted", *OVER) or not isinstance(record.point, dict):
+        raise ValueError(f"its state is {shown(written(record.state), 40)}")
+    record.results = [dict(one) for one in record.results]
+    return record
+
+
 def read_trial(folder: Path) -> TrialRecord | None:
     """The record of the trial in `folder`; None if there is none yet.
 
@@ -66,14 +83,7 @@ def read_trial(folder: Path) -> TrialRecord | None:
         UserError: it is damaged.
     """
     try:
-        raw = read_json(folder / FILE, LARGEST)
-        record = TrialRecord(**raw)
-        record.scores = [(int(seed), int(step), float(value)) for seed, step, value in record.scores]
-        record.reports = [(int(step), float(value)) for step, value in record.reports]
-        if record.state not in ("running", "failed", "pre-empted", *OVER) or not isinstance(record.point, dict):
-            raise ValueError(f"its state is {shown(written(record.state), 40)}")
-        record.results = [dict(one) for one in record.results]
-        return record
+        return record_of(read_json(folder / FILE, LARGEST))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:

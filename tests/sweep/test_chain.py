@@ -16,7 +16,8 @@ from mesozoic.cli.app import main
 from mesozoic.cli.sweep_all_command import per_stage
 from mesozoic.errors import UserError, sentences_of
 from mesozoic.learn.policy import load_policy
-from mesozoic.sweep.chain import FILE, plans_of
+from mesozoic.sweep.chain import plans_of
+from mesozoic.sweep.chain_state import FILE, REMOTE_FILE
 from mesozoic.sweep.plan import SweepRequest
 from mesozoic.sweep.sweep_folder import SweepFolder
 
@@ -55,26 +56,33 @@ def call(folder: Path, *more: str) -> tuple[int, str]:
 
 @pytest.mark.e2e
 def test_three_stages_each_from_the_winner_before(tmp_path: Path) -> None:
-    folder = tmp_path / "chain"
-    code, said = call(folder)
+    """And another machine that has nothing but the bucket goes on with it."""
+    pytest.importorskip("fsspec", reason="a bucket needs fsspec")
+    folder, bucket = tmp_path / "chain", tmp_path / "bucket"
+    with_bucket = f"--bucket=file://{bucket}"
+    code, said = call(folder, with_bucket)
     assert code == 0, said
-    state = json.loads((folder / FILE).read_text())["stages"]
-    assert [one["stage"] for one in state] == [1, 2, 3]
+    state = json.loads((folder / FILE).read_text())
+    assert json.loads((bucket / "sweeps" / "velociraptor" / REMOTE_FILE).read_text()) == state
+    stages = state["stages"]
+    assert [one["stage"] for one in stages] == [1, 2, 3] and state["job"] == {}
     records = {stage: SweepFolder(folder).records(stage) for stage in (1, 2, 3)}
     assert {stage: len(found) for stage, found in records.items()} == {1: 2, 2: 1, 3: 1}
-    arch = state[0]["net_arch"]
+    arch = stages[0]["net_arch"]
     for stage in (2, 3):
         spec = records[stage]["1"].spec
-        assert spec["load"] == str(folder / state[stage - 2]["policy"])
+        before = stages[stage - 2]
+        assert before["policy"] == f"stage{stage - 1}/{before['trial']}/models/stage{stage - 1}_final.zip"
+        assert spec["load"] == str(folder / before["policy"])
         assert arch in spec["overrides"]
-    widths = load_policy(folder / state[2]["policy"]).hidden
+    widths = load_policy(folder / stages[2]["policy"]).hidden
     assert arch == f"ppo.net_arch={list(widths)}"
     assert "mesozoic curriculum velociraptor --override 'ppo.net_arch=[" in said
     assert "1.ppo.learning_rate=" in said and "3.ppo.learning_rate=" in said
-    (folder / FILE).write_text(json.dumps({"stages": state[:2]}))  # as if it had been cut off then
-    code, again = call(folder)
+    other = tmp_path / "other machine"
+    code, again = call(other, with_bucket)
     assert code == 0 and "stage 2 is over: trial 1" in again and "trial 1 on worker" not in again
-    assert json.loads((folder / FILE).read_text())["stages"] == state
+    assert (other / stages[2]["policy"]).read_bytes() == (folder / stages[2]["policy"]).read_bytes()
     code, fresh = call(folder, "--no-resume", "--timesteps-stage1=128")
     assert code == 0 and f"is kept as {folder}.old1" in fresh and "trial 1 on worker" in fresh
 

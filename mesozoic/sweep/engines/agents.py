@@ -22,18 +22,20 @@ def run_agents(
     max_failures: int,
     results: Path | None,
     say: Callable[[str], object],
+    flat: bool = False,
 ) -> int:
     """Run agents until the sweep has nothing left for them; the worst of their exit codes (see `agent.py`).
 
     Args:
         parallel: how many; None: one for each GPU, else one for every two cores.
         max_failures: in a row, after which an agent ends.
-        results: where run folders go; None: `~/mesozoic-runs`.
+        results: where run folders go; None: `~/mesozoic-runs`. In a folder of the sweep there, unless they are `flat`.
     """
     each = shares(parallel)
     say(f"{len(each)} agents of {sweep}")
     environment = {**os.environ, "SLOTS": str(len(each)), "MAX_HOURS": "" if max_hours is None else f"{max_hours:g}"}
     environment["MAX_FAILURES"] = str(max_failures)
+    environment["FLAT"] = "1" if flat else ""
     environment |= {} if results is None else {"RESULTS": str(results.absolute())}
     with Stopping(grace=GRACE) as stopping:
         agents = [

@@ -34,13 +34,15 @@ def sampler_of(plan: SweepPlan, number: int) -> BaseSampler:
 
 def pruner_of(plan: SweepPlan) -> BasePruner:
     """Ends trials that are not worth more."""
-    from optuna.pruners import HyperbandPruner, NopPruner, SuccessiveHalvingPruner
+    from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 
     if plan.pruner == "asha":
         return SuccessiveHalvingPruner(min_resource=plan.first, reduction_factor=plan.eta)
     if plan.pruner == "hyperband":
         most = max(plan.budget * plan.seeds, plan.first)
         return HyperbandPruner(min_resource=plan.first, max_resource=most, reduction_factor=plan.eta)
+    if plan.pruner == "median":
+        return MedianPruner(n_startup_trials=3, n_warmup_steps=plan.first - 1)
     return NopPruner()
 
 

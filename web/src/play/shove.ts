@@ -1,5 +1,6 @@
 /** The arrow of scheduled pushes: over the back while a push acts, and fading after it, as `mesozoic render` draws it. */
 import type { Animal } from '../drawing/animal.ts'
+import { backOf } from '../drawing/back.ts'
 import type { Vector } from '../drawing/appearance.ts'
 import type { Frames } from '../drawing/frames.ts'
 import type { World } from './world.ts'
@@ -34,15 +35,4 @@ export class Shove {
       opacity,
     }
   }
-}
-
-/** How high the back is above the middle of the torso, metres: what of the outline is near it. */
-function backOf(animal: Animal, frames: Frames, h: number): number {
-  const points = animal.outline(frames)
-  const [x, y, z] = [frames.pos[3], frames.pos[4], frames.pos[5]]
-  let top = 0
-  for (let i = 0; i < points.length; i += 3) {
-    if (Math.hypot(points[i] - x, points[i + 1] - y) < 0.5 * h) top = Math.max(top, points[i + 2] - z)
-  }
-  return top
 }

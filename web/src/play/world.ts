@@ -58,6 +58,11 @@ export class World {
     this.episode = new Episode(this.engine, this.animal, stage, this.constants)
   }
 
+  /** Go on with another policy of this stage. */
+  swap(fresh: StageData): void {
+    this.episode.setPolicy(fresh)
+  }
+
   begin(seed: number, number: number): void {
     this.seed = seed
     this.number = number
@@ -108,7 +113,7 @@ export class World {
     if (step.succeeded) this.ending = 'success'
     else if (step.terminated) this.ending = step.reasons
     else if (step.truncated) this.timeOver()
-    if (step.terminated && !step.succeeded) this.contact.fall()
+    if (step.terminated && !step.succeeded) this.contact.fall(this.engine.data)
   }
 
   /** Standing and walking have no end but falling: here they go on. Hunting has failed. */
