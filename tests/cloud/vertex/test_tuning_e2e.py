@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,10 @@ class Sweep:
         return self.log.read_text()
 
     def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.bucket / "_sweep_state.json").read_text())
+        """What the state in the bucket says; nothing while it is being written, which objects never show."""
+        found: dict[str, Any] = {"stages": []}
+        with suppress(ValueError):
+            found = json.loads((self.bucket / "_sweep_state.json").read_text())
         return found
 
     def until(self, what: Callable[[], object], process: subprocess.Popen[bytes], seconds: float = 600.0) -> None:
