@@ -11,5 +11,7 @@ fi
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 node build.mjs "$fresh"
-cmp "$fresh/player.html" ../mesozoic/page/assets/player.html
+for file in "$fresh"/*.html; do
+  cmp "$file" "../mesozoic/page/assets/${file##*/}"
+done
 cmp <(gzip -dc "$fresh/mujoco.wasm.gz") <(gzip -dc ../mesozoic/page/assets/mujoco.wasm.gz)

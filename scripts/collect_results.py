@@ -31,6 +31,7 @@ from mesozoic.learn.policy import load_policy
 from mesozoic.policies import FOLDER
 from mesozoic.sim.samples import Stream
 from mesozoic.species import get_species, load_stage, stage_files
+from mesozoic.sweep.finished import finished_below
 
 RECORDS = Path(__file__).parent.parent / "docs" / "results" / "records.json"
 EPISODES, SEED = 256, 7
@@ -87,14 +88,17 @@ def main() -> int:
 
 def _records(runs: Path, known: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """One record for each stage that is over; what is `known` by its policy's hash is not evaluated again."""
+    found, damaged = finished_below(str(runs))
+    for name in damaged:
+        print(f"{runs / name} is damaged and left out", file=sys.stderr)
     records = []
-    for path in sorted(runs.glob("*/stage*/metrics.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        policy = path.parent / "models" / f"stage{result['stage']}_final.zip"
+    for one in sorted((one for one in found if not one.is_trial), key=lambda one: one.file):
+        result, folder = one.says, (runs / one.file).parent
+        policy = folder / "models" / f"stage{one.stage}_final.zip"
         digest = hashlib.sha256(policy.read_bytes()).hexdigest()
         record = {key: result[key] for key in KEYS} | {"sha256": digest, "policy_bytes": policy.stat().st_size}
         record["learner"] = f"{result['identity']['backend']} {result['identity']['algorithm']}"
-        record["curve"] = _curve(path.parent / "training.csv", result["stage"])
+        record["curve"] = _curve(folder / "training.csv", one.stage)
         record["unseen"] = known[digest]["unseen"] if digest in known else _unseen(policy)
         records.append(record)
         print(f"{record['species']} seed {record['seed']} stage {record['stage']}: {_phrase(record)}", flush=True)

@@ -11,7 +11,6 @@ continue from their checkpoint when this script is started again, finished ones 
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import time
 from pathlib import Path
 
 from mesozoic.species import species_names
+from mesozoic.sweep.finished import finished_below
 
 
 def main() -> int:
@@ -86,11 +86,11 @@ def _start(output: Path, species: str, seed: int, options: list[str]) -> subproc
 
 def _state(output: Path, species: str, seed: int) -> str:
     """One phrase about the stages that are over."""
+    folder = _folder(output, species, seed)
     parts = []
-    for path in sorted(_folder(output, species, seed).glob("stage*/metrics.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        verdict = "passed" if result["stage_passed"] else "NOT passed"
-        parts.append(f"stage {result['stage']} {verdict} at {result['timesteps']:,} steps")
+    for one in finished_below(str(folder))[0] if folder.is_dir() else ():
+        verdict = "passed" if one.says["stage_passed"] else "NOT passed"
+        parts.append(f"stage {one.stage} {verdict} at {one.says['timesteps']:,} steps")
     return ", ".join(parts) or "no stage is over yet"
 
 

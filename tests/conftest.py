@@ -35,9 +35,14 @@ settings.load_profile("busy machine")
 
 @pytest.fixture(scope="session", autouse=True)
 def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Compile each program once for all tests and the commands they start, away from the user's own cache."""
+    """Compile each program once for all tests and the commands they start, away from the user's own cache.
+
+    Test processes that run side by side (pytest-xdist) share it too.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESOZOIC_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("MESOZOIC_CACHE", str(shared / "cache"))
         yield
 
 

@@ -1,68 +1,37 @@
-"""The notebook runs from top to bottom, and is kept without what a run of it leaves behind."""
+"""The notebooks run from top to bottom, and are kept without what a run of them leaves behind."""
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.notebooks import FOLDER, cells, executed, printed
 
-ROOT = Path(__file__).parent.parent
-NOTEBOOK = ROOT / "notebooks" / "jax_training.ipynb"
+TRAINING, SWEEP = "jax_training.ipynb", "sweep.ipynb"
 TINY = [
     *("ppo.n_steps=16", "ppo.batch_size=512", "ppo.net_arch=[16,16]", "stage.n_envs=32", "env.max_episode_steps=100"),
     *("curriculum.eval_episodes=8", "curriculum.min_success_low=0.1", "curriculum.min_avg_episode_length=0"),
 ]
-PATIENCE = 600
-"""Seconds for one cell."""
 
-pytestmark = pytest.mark.skipif(not NOTEBOOK.is_file(), reason="needs a checkout")
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="needs a checkout")
 
 
-def cells() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    return found
-
-
-def test_it_is_kept_without_outputs_and_begins_with_the_choice_of_an_animal() -> None:
-    code = [cell for cell in cells() if cell["cell_type"] == "code"]
+@pytest.mark.parametrize("notebook", [TRAINING, SWEEP])
+def test_it_is_kept_without_outputs_and_begins_with_the_choice_of_an_animal(notebook: str) -> None:
+    code = [cell for cell in cells(notebook) if cell["cell_type"] == "code"]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
     assert code[0]["source"][0].startswith('SPECIES = "velociraptor"')
 
 
-def executed(folder: Path, **settings: Any) -> dict[str, list[dict[str, Any]]]:
-    """Outputs of each code cell by its name, of a run in `folder` with these settings.
-
-    Raises:
-        CellExecutionError: a cell failed.
-    """
-    nbformat = pytest.importorskip("nbformat", reason="needs the extra [dev]")
-    nbclient = pytest.importorskip("nbclient", reason="needs the extra [dev]")
-    pytest.importorskip("ipykernel", reason="needs the extra [dev]")
-    pytest.importorskip("matplotlib", reason="needs the extra [viz]")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    values = {"TIMESTEPS": 1024, "OVERRIDES": TINY, "FOLDER": "run", **settings}
-    text = "\n".join(f"{name} = {value!r}" for name, value in values.items())
-    notebook.cells.insert(2, nbformat.v4.new_code_cell(text))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    client = nbclient.NotebookClient(
-        notebook, timeout=PATIENCE, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
-    client.execute(env={**kept, "PYTHONPATH": path})
-    return {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
-
-
-def printed(outputs: list[dict[str, Any]]) -> str:
-    return "".join(one["text"] for one in outputs if one["output_type"] == "stream" and one["name"] == "stdout")
+def trained(folder: Path, **settings: Any) -> dict[str, list[dict[str, Any]]]:
+    return executed(TRAINING, folder, **{"TIMESTEPS": 1024, "OVERRIDES": TINY, "FOLDER": "run", **settings})
 
 
 @pytest.mark.e2e
 def test_it_trains_evaluates_and_shows_the_animal(tmp_path: Path) -> None:
     """With the whole curriculum, on a tiny budget."""
-    outputs = executed(tmp_path, SPECIES="trex", WHOLE_CURRICULUM=True)
+    outputs = trained(tmp_path, SPECIES="trex", WHOLE_CURRICULUM=True)
     assert printed(outputs["install"]) == ""  # nothing had to be installed
     assert "physics: native; 32 worlds, 1,024 steps at most" in printed(outputs["device"])
     pictures = [one["data"] for one in outputs["train"] if one["output_type"] == "display_data"]
@@ -78,4 +47,26 @@ def test_it_trains_evaluates_and_shows_the_animal(tmp_path: Path) -> None:
 def test_a_cell_that_fails_ends_it(tmp_path: Path) -> None:
     exceptions = pytest.importorskip("nbclient.exceptions", reason="needs the extra [dev]")
     with pytest.raises(exceptions.CellExecutionError, match="unknown species 'trx'; did you mean 'trex'"):
-        executed(tmp_path, SPECIES="trx")
+        trained(tmp_path, SPECIES="trx")
+
+
+@pytest.mark.e2e
+def test_it_searches_prunes_plots_and_trains_the_winner_into_a_curriculum(tmp_path: Path) -> None:
+    """With three trials, on a tiny budget."""
+    pytest.importorskip("optuna", reason="needs the extra [sweep]")
+    whole = [f"2.{text}" for text in TINY if not text.startswith("ppo.net_arch")]
+    space = {"ppo_learning_rate": {"type": "double", "min": 1e-4, "max": 1e-3, "scale": "log"}}
+    settings = {"SPACE": space, "TRIALS": 3, "TIMESTEPS": 1024, "EVAL_FREQ": 512, "PARALLEL": "1", "OVERRIDES": TINY}
+    words = ["--target=2", "--timesteps=1024", *(f"--override={text}" for text in whole)]
+    outputs = executed(SWEEP, tmp_path, FOLDER="sweep", CURRICULUM=words, **settings)
+    assert printed(outputs["install"]) == ""  # nothing had to be installed
+    assert "dry run: nothing was started" in printed(outputs["define"])
+    assert "best: trial" in printed(outputs["sweep"])
+    lines = printed(outputs["prune"]).splitlines()
+    assert len(lines) == 4 and "of 3,072 steps; pruning and early ends saved" in lines[-1]
+    pictures = [one for one in outputs["plot"] if "image/png" in one.get("data", {})]
+    assert len(pictures) == 3, printed(outputs["plot"])  # of importance there are too few trials
+    assert "on fresh episodes" in printed(outputs["best"]) and "1.ppo.learning_rate=" in printed(outputs["best"])
+    table = outputs["curriculum"][-1]["data"]["text/markdown"]
+    assert [stage in table for stage in (",balance,", ",locomotion,", ",strike,")] == [True, True, False]
+    assert (tmp_path / "sweep" / "curriculum" / "stage2" / "models" / "stage2_final.zip").is_file()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mesozoic.cli.cloud_options import DryRun, Env, MaxHours, Spot, Wait, Yes, confirm
+from mesozoic.cli.cloud_options import DryRun, Env, Spot, Wait, Yes, confirm
 from mesozoic.cli.options import path_option
 
 
@@ -28,7 +28,8 @@ def sweep(
     entity: Annotated[str | None, typer.Option(help="Of W&B.")] = None,
     name: Annotated[str | None, typer.Option(help="Of the cluster; default: a new one.")] = None,
     max_hourly_cost: Annotated[float | None, typer.Option(help="Dollars per hour; dearer offers are left out.")] = None,
-    max_hours: MaxHours = None,
+    max_cost: Annotated[float | None, typer.Option(help="Dollars in all, of all machines, with set-up.")] = None,
+    max_hours: Annotated[float | None, typer.Option(help="All agents save checkpoints and end after that.")] = None,
     retry_until_up: Annotated[
         bool, typer.Option("--retry-until-up", help="Go on asking while all is sold out.")
     ] = False,
@@ -59,6 +60,7 @@ def sweep(
         entity=entity,
         name=name,
         max_hourly_cost=max_hourly_cost,
+        max_cost=max_cost,
         max_hours=max_hours,
         retry_until_up=retry_until_up,
         env=tuple(parse_envs(env or []).items()),

@@ -73,7 +73,7 @@ def curriculum(
     )
     explain_subproc(subproc)
 
-    from mesozoic.run.curriculum import RESULTS_FILE
+    from mesozoic.run.results_table import RESULTS_FILE
     from mesozoic.run.sinks.table import sinks_for
     from mesozoic.run.start import start
 

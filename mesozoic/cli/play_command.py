@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mesozoic.cli.options import PolicySpecies, PolicyStage, StageOverride, StageWords, path_option, read_path
+from mesozoic.cli.serving import Browser, Port
 
 
 def play(
@@ -23,13 +24,20 @@ def play(
     seed: Annotated[int, typer.Option(help="Which set of unseen episodes.", min=0)] = 0,
     episode: Annotated[int, typer.Option(help="Which episode of the set.", min=0, max=4095)] = 0,
     html: Annotated[Path | None, path_option("Write the page as one file that needs no network, and end.")] = None,
+    port: Port = 0,
+    browser: Browser = True,
     override: StageOverride = None,
 ) -> None:
-    """Play with a trained animal in the browser: push it, lead it, choose stages and seeds."""
+    """Play with a trained animal in the browser: push it, lead it, choose stages and seeds. Ctrl-C ends it."""
+    from mesozoic.cli.serving import serve
+    from mesozoic.page.html import player_html
     from mesozoic.page.play import playable_page, write_page
+    from mesozoic.page.server import PageServer
 
     overrides = [*(override or []), *(words or [])]
     parcel = playable_page(policy, stage, species, overrides, seed, episode)
     if html is not None:
         size = write_page(parcel, html)
         typer.echo(f"page {html} ({size / 1e6:.2f} MB); open it in any browser, it needs no network")
+        return
+    serve(PageServer(player_html(parcel), port), browser)

@@ -96,7 +96,7 @@ def trial(
     folder = choose_run_folder(output_dir, None, f"trial-{spec.species}-stage{stage}")
     sinks = dict(sinks_for(wandb and of_wandb is None))
     if of_wandb is not None:
-        sinks["W&B"] = of_wandb.sink(WandbSink, wanted.objective)
+        sinks["W&B"] = of_wandb.sink(WandbSink)
     if of_vertex is None:
         typer.echo(_report(run_trial(wanted, folder, line, sinks), str(folder)))
         return

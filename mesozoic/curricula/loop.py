@@ -47,8 +47,8 @@ class Recorder(Protocol):
     def best(self, policy: Policy) -> None:
         """The current policy has the best score so far."""
 
-    def checkpoint(self, step: int) -> None:
-        """Save everything."""
+    def checkpoint(self, step: int, policy: Policy) -> None:
+        """Save everything, of which `policy` is the current one."""
 
     def stop(self) -> Stop | None:
         """Whether the run is to stop, and why."""
@@ -157,10 +157,10 @@ class StageLoop:
         Raises:
             Diverged: the policy is not finite; nothing was written.
         """
-        self._finite_policy(step)
+        policy = self._finite_policy(step)
         self.progress.next_save = max(self.progress.next_save, _next_multiple(step, self._plan.save_freq))
         self._recorder.phase("saving")
-        self._recorder.checkpoint(step)
+        self._recorder.checkpoint(step, policy)
 
     def _finite_policy(self, step: int) -> Policy:
         """The policy, which must never be judged, saved or handed on if a number in it is none.

@@ -108,6 +108,20 @@ class Remote:
 
         return self._bounded(look, "list", name)
 
+    def find(self, *patterns: str) -> list[str]:
+        """Names of the files that match one of these patterns, such as `*/*.json`.
+
+        Raises:
+            UserError: nobody answers.
+        """
+
+        def look() -> list[str]:
+            self._fs.invalidate_cache()
+            found = [str(one) for pattern in patterns for one in self._fs.glob(self._path(pattern))]
+            return sorted(one[len(self._root.rstrip("/")) :].lstrip("/") for one in found)
+
+        return self._bounded(look, "list", "")
+
     def set_aside(self, name: str) -> str:
         """Give a folder another name, file by file; the URL of that name, empty if there is no such folder.
 

@@ -39,7 +39,7 @@ def train(job: Job, events: Events, left: float | None, leader: Leader | None) -
         UserError: bad input; nothing was written.
         Stopped: a signal came, or `left` seconds are over; a checkpoint was written.
     """
-    from mesozoic.run.curriculum import RESULTS_FILE
+    from mesozoic.run.results_table import RESULTS_FILE
     from mesozoic.run.sinks.table import FILES
     from mesozoic.run.start import start
     from mesozoic.run.stop import TimeLimit

@@ -53,7 +53,7 @@ class Episode:
 
 
 def replay_html(title: str, episodes: Iterable[Episode], most: int = MOST_BYTES) -> tuple[str, int]:
-    """The page, and how many episodes it shows: as many as fit, in the order given.
+    """The page, and how many episodes it shows: as many as fit of those given first. Failures come first in it.
 
     Args:
         most: bytes of the page.
@@ -77,6 +77,7 @@ def replay_html(title: str, episodes: Iterable[Episode], most: int = MOST_BYTES)
             break
         chosen.append(record)
         blob += data
+    chosen.sort(key=lambda record: bool(record["good"]))
     parcel = {
         "format": FORMAT,
         "version": __version__,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,36 +12,12 @@ from mesozoic.run.display import Reporter
 from mesozoic.run.folder import StageFolder
 from mesozoic.run.interrupt import Interrupts
 from mesozoic.run.machines.leader import Leader
+from mesozoic.run.results_table import RESULTS_FILE, results_table
 from mesozoic.run.sinks import OpenSink
 from mesozoic.run.sinks.table import FILES
 from mesozoic.run.stage_spec import StageSpec
 from mesozoic.run.stop import Stops, TimeLimit, error_of, nobody
 from mesozoic.run.train_stage import train_stage
-
-RESULTS_FILE = "collected_results.csv"
-COLUMNS = (
-    "species",
-    "stage",
-    "stage_name",
-    "stage_passed",
-    "seed",
-    "backend",
-    "algorithm",
-    "timesteps",
-    "wall_seconds",
-    "steps_per_second",
-    "score",
-    "best_score",
-    "best_step",
-    "best_mean_reward",
-    "best_mean_episode_length",
-    "success",
-    "success_low",
-    "statue_success",
-    "random_success",
-    "final_policy",
-)
-"""Of `collected_results.csv`, one row for each stage."""
 
 
 def run_curriculum(
@@ -85,23 +59,3 @@ def run_curriculum(
             folder = StageFolder(run, stage.config.stage.number)
             load = folder.final_policy if result["stage_passed"] else folder.best_policy
     return results
-
-
-def results_table(results: Sequence[dict[str, Any]]) -> str:
-    """The results as CSV with the columns `COLUMNS`."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    for result in results:
-        writer.writerow(
-            {
-                **result,
-                "backend": result["identity"]["backend"],
-                "algorithm": result["identity"]["algorithm"],
-                "success": result["evaluation"]["success"],
-                "success_low": result["evaluation"]["success_low"],
-                "statue_success": result["baselines"]["statue"]["success"],
-                "random_success": result["baselines"]["random"]["success"],
-            }
-        )
-    return text.getvalue()

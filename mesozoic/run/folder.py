@@ -52,6 +52,15 @@ class StageFolder:
         return self.path / "checkpoints"
 
     @property
+    def newest_policy(self) -> Path:
+        """The policy of the last checkpoint, for who watches the training."""
+        return self.checkpoints / "policy.zip"
+
+    @property
+    def training(self) -> Path:
+        return self.path / "training.csv"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.json"
 
@@ -105,7 +114,7 @@ class StageFolder:
 
         A pipe would be waited for; a link would have somebody else's file read.
         """
-        files = {self.final_policy, self.best_policy, self.metrics, self.config, self.path / "training.csv"}
+        files = {self.final_policy, self.best_policy, self.metrics, self.config, self.training, self.newest_policy}
         for folder in (self.path, self.models, self.checkpoints):
             for entry in os.scandir(folder):
                 path = folder / entry.name

@@ -17,7 +17,7 @@ def provenance_of(policy: Policy, file: Path) -> dict[str, Any]:
     Raises:
         UserError: the record of its run is damaged.
     """
-    found = _record(file)
+    found = record_of_training(file)
     judged = file.stem.endswith("_final") or "sha256" in found  # the gate judges the last policy, or the shipped one
     gate = {"passed": found.get("stage_passed"), "criteria": found.get("gate")}
     return {
@@ -44,7 +44,7 @@ def provenance_line(policy: Policy, file: Path) -> str:
     return ", ".join(parts)
 
 
-def _record(file: Path) -> dict[str, Any]:
+def record_of_training(file: Path) -> dict[str, Any]:
     """What the run that the policy lies in recorded, or what ships with it; empty if there is no record."""
     shipped = record_of(file)
     if shipped is not None:

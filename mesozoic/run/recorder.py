@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from mesozoic.curricula.gate import Verdict
 from mesozoic.curricula.loop import Stop
 from mesozoic.evaluation.episodes import Summary
+from mesozoic.files import write_bytes
 from mesozoic.learn.learner import State
 from mesozoic.learn.policy import Policy
 from mesozoic.run.checkpoint import Checkpoints
@@ -99,10 +100,11 @@ class RunRecorder:
         self._best = policy_files(self._folder.best_policy.name, policy)
         save_files(self._folder.models, self._best)
 
-    def checkpoint(self, step: int) -> None:
+    def checkpoint(self, step: int, policy: Policy) -> None:
         for sink in self.sinks:
             sink.flush()  # a resumed run writes what comes after this step
         self._checkpoints.save(step)
+        write_bytes(self._folder.newest_policy, policy.to_bytes())
 
     def stop(self) -> Stop | None:
         return self._stops.now()

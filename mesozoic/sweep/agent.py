@@ -1,10 +1,10 @@
 """One sweep agent on a machine, as a program: what it is given, its slot, and the truth about how its runs ended.
 
 `python -m mesozoic.sweep.agent ENTITY/PROJECT/SWEEP`; from the environment: SLOTS (agents on this machine),
-MAX_HOURS, MAX_FAILURES (in a row, after which it ends), RESULTS (a mounted bucket), FLAT (run folders lie in RESULTS
-itself, not in a folder of the sweep there). `wandb agent` exits with 0 after crashes, so the exit code is made here: 0
-all runs finished, 1 a run failed or W&B fell silent, 2 cannot start, 143 stopped by a signal or by MAX_HOURS (runs
-leave checkpoints).
+MAX_HOURS, UNTIL (seconds since 1970), MAX_FAILURES (in a row, after which it ends), RESULTS (a mounted bucket), FLAT
+(run folders lie in RESULTS itself, not in a folder of the sweep there). `wandb agent` exits with 0 after crashes, so
+the exit code is made here: 0 all runs finished, 1 a run failed or W&B fell silent, 2 cannot start, 143 stopped by a
+signal, MAX_HOURS or UNTIL (runs leave checkpoints).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,6 +45,23 @@ def read_count(name: str, text: str, default: int) -> int:
     if text and not re.fullmatch(r"[1-9][0-9]{0,5}", text):
         raise UserError(f"{name}={shown(text)} is not a whole number above 0; correct it, or leave it empty")
     return int(text or default)
+
+
+def hours_left(hours: float | None, until: str) -> float | None:
+    """How long this agent may work: `hours`, but not beyond `until`, whenever it was started; None without a limit.
+
+    Args:
+        until: seconds since 1970, as text; empty: no such limit.
+
+    Raises:
+        UserError: that is no time.
+    """
+    if not until:
+        return hours
+    if not re.fullmatch(r"[0-9]{1,11}", until):
+        raise UserError(f"UNTIL={shown(until)} is no time in seconds since 1970; correct it, or leave it empty")
+    left = (int(until) - time.time()) / 3600
+    return left if hours is None else min(hours, left)
 
 
 def program() -> Path:
@@ -85,13 +103,16 @@ def main(arguments: Sequence[str]) -> int:
     sweep = Sweep(number, entity, project, "")
     slots = read_count("SLOTS", os.environ.get("SLOTS", "").strip(), 1)
     max_failures = read_count("MAX_FAILURES", os.environ.get("MAX_FAILURES", "").strip(), MAX_FAILURES)
-    hours = read_hours(os.environ.get("MAX_HOURS", "").strip())
+    hours = hours_left(read_hours(os.environ.get("MAX_HOURS", "").strip()), os.environ.get("UNTIL", "").strip())
     program()
     facts = sweep_facts(sweep, key)
     count = runs_left(facts)
     if facts.state in ("FINISHED", "CANCELED") or count == 0:
         say(f"the sweep is {facts.state.lower()}, {len(facts.runs)} runs: nothing is left for this agent")
         return 0
+    if hours is not None and hours <= 0:
+        say("the time of this sweep's agents is over (UNTIL); start an agent without it to go on")
+        return STOPPED
     results = Path(os.environ.get("RESULTS") or Path.home() / "mesozoic-runs")
     runs = results if os.environ.get("FLAT") else results / f"sweep-{number}"
     claimed = claim_slot(slots, slots_folder())
@@ -103,7 +124,7 @@ def main(arguments: Sequence[str]) -> int:
     trials = is_trial(facts.config.get("command"))
     mine = AgentRuns(number, folder, runs, trials)
     agent = Agent(sweep, key, folder, mine, count, max_failures)
-    code = agent.run(runs, hours, trials)
+    code = agent.run(runs, hours)
     return _ended(agent, mine, slot, code, max_failures)
 
 

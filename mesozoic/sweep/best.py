@@ -86,11 +86,12 @@ def best_trial(folder: SweepFolder, stage: int | None = None) -> tuple[int, str,
     Raises:
         UserError: no trial ran to its end.
     """
-    stages = [number for number in folder.stages() if folder.records(number)]
+    trials = {number: folder.records(number) for number in folder.stages()}
+    stages = [number for number in trials if trials[number]]
     if not stages:
         raise UserError(f"{folder.path} holds no trials (stageN/ID/trial.json); give the --output-dir of a sweep")
     number = max(stages) if stage is None else stage
-    records = folder.records(number)
+    records = trials.get(number, {})
     over = {name: one for name, one in records.items() if one.state in ("passed", "budget") and one.value is not None}
     if not over:
         there = (

@@ -181,6 +181,12 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     plan = stage.config.curriculum
     judged = early.min_iter or max(1, math.ceil(JUDGED_AT * plan.timesteps / plan.eval_freq))
     notes = [f"warning: {one}" for one in warnings(objective, search.parameters)]
+    first, whole = plan.eval_freq * judged, plan.timesteps * request.seeds
+    if pruner != "none" and first >= whole:
+        notes.append(
+            f"warning: no trial will be pruned: {pruner} judges for the first time at {first:,} steps, and a trial has"
+            f" {whole:,}; give a smaller --eval-freq, or --pruner none"
+        )
     if gate:
         notes.append(f"note: reward weights are searched, so {REWARD_GATE} is left out of every trial's gate")
     return SweepPlan(
@@ -189,7 +195,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
         trials=trials,
         method=method,
         pruner=pruner,
-        first=plan.eval_freq * judged,
+        first=first,
         eta=early.eta,
         objective=objective,
         seeds=request.seeds,
@@ -239,7 +245,8 @@ def _base(request: SweepRequest, file: SearchFile) -> RunSpec:
         "seed": request.seed or None,
     }
     spec = replace(spec, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    return replace(spec, species=spec.species or DEFAULT_SPECIES, stage=spec.stage or 1)
+    load = None if spec.load is None else spec.load.expanduser().resolve()  # the same policy however it is spelled
+    return replace(spec, species=spec.species or DEFAULT_SPECIES, stage=spec.stage or 1, load=load)
 
 
 def _method(request: SweepRequest, file: SearchFile, wrong: list[str]) -> Method:

@@ -11,7 +11,8 @@ from typing import Any
 
 from mesozoic.errors import UserError
 from mesozoic.files import write_bytes
-from mesozoic.sweep.results import Row, hyperparameters
+from mesozoic.run.results_table import Row
+from mesozoic.sweep.results import hyperparameters
 
 TRIALS, PARAMETERS, IMPORTANCE = (
     "sweep_trial_metrics.png",
@@ -69,7 +70,7 @@ def _trials(figure: Any, rows: Sequence[Row]) -> str:
     places = range(1, len(rows) + 1)
     for axis, name in ((axes[0][0], "best_mean_reward"), (axes[0][1], "best_mean_episode_length")):
         axis.bar(places, _numbers(rows, name), color=colours)
-        axis.set(xlabel="row of the table", ylabel=name.replace("_", " "))
+        axis.set(xlabel="row of the table", ylabel=name.replace("_", " "), xlim=(0.4, len(rows) + 0.6))
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1][0].scatter(_numbers(rows, "best_score"), _numbers(rows, "score"), c=colours)
     axes[1][0].set(xlabel="best score", ylabel="last score (below the best: it was lost again)")
@@ -89,18 +90,33 @@ def _parameters(figure: Any, rows: Sequence[Row]) -> str:
     axes = figure.subplots(math.ceil(len(names) / width), width, squeeze=False).ravel()
     for axis in axes[len(names) :]:
         axis.set_axis_off()
+    worth = [row for row in rows if isinstance(row.get("value"), int | float)]
     for axis, name in zip(axes, names, strict=False):
-        for stage in sorted({row["stage"] for row in rows}):
-            mine = [row for row in rows if row["stage"] == stage and name in row and row.get("value") is not None]
-            xs = _numbers(mine, name)
-            if any(map(math.isnan, xs)):
-                xs = [str(row[name]) for row in mine]  # type: ignore[misc]
-            elif xs and min(xs) > 0 and max(xs) > 30 * min(xs):
-                axis.set_xscale("log")
-            axis.scatter(xs, _numbers(mine, "value"), label=f"stage {stage}", color=f"C{stage - 1}", s=18)
+        mine = [row for row in worth if name in row]
+        xs: list[Any] = _numbers(mine, name)
+        if any(map(math.isnan, xs)):
+            xs = [str(row[name]) for row in mine]
+        elif xs and min(xs) > 0 and max(xs) > 30 * min(xs):
+            axis.set_xscale("log")
+        for x, row in zip(xs, mine, strict=True):
+            colour = f"C{row['stage'] - 1}"
+            inside = "none" if row.get("state") == "pruned" else colour
+            axis.scatter([x], [float(row["value"])], edgecolors=colour, facecolors=inside, s=22)
         axis.set(xlabel=name, ylabel="value")
-    axes[0].legend()
+    figure.legend(handles=_marks(worth), loc="outside lower center", ncols=4)
     return ""
+
+
+def _marks(rows: Sequence[Row]) -> list[Any]:
+    """What the points of a picture stand for."""
+    from matplotlib.lines import Line2D
+
+    plain: dict[str, Any] = {"marker": "o", "linestyle": "none"}
+    stages = sorted({row["stage"] for row in rows})
+    found = [Line2D([], [], color=f"C{stage - 1}", label=f"stage {stage}", **plain) for stage in stages]
+    if any(row.get("state") == "pruned" for row in rows):
+        found.append(Line2D([], [], markeredgecolor="black", markerfacecolor="none", label="pruned", **plain))
+    return found
 
 
 def _importance(figure: Any, rows: Sequence[Row]) -> str:

@@ -19,11 +19,13 @@ from mesozoic.run.display import Reporter
 from mesozoic.run.problems import resolve
 from mesozoic.run.sinks import OpenSink
 from mesozoic.run.spec import RunSpec
+from mesozoic.run.stage_spec import StageSpec
 from mesozoic.run.start import start
 from mesozoic.sweep.handed_on import hand_on
 from mesozoic.sweep.line import Line
 from mesozoic.sweep.objective import MOST_SEEDS, Objective, evaluation_value, lower_bound, solved_value
 from mesozoic.sweep.space import Point
+from mesozoic.sweep.trial_lock import alone_in
 from mesozoic.sweep.trial_record import OVER, TrialRecord, read_trial
 
 
@@ -64,6 +66,18 @@ def run_trial(
     if not 1 <= trial.seeds <= MOST_SEEDS:
         raise UserError(f"--seeds-per-trial {trial.seeds} is out of range; give a number from 1 to {MOST_SEEDS}")
     (stage,) = resolve(trial.spec)
+    with alone_in(folder, of_engine=bool(line.id)):
+        return _run(trial, folder, line, sinks, reporter, stage)
+
+
+def _run(
+    trial: Trial,
+    folder: Path,
+    line: Line,
+    sinks: Mapping[str, OpenSink] | None,
+    reporter: Reporter | None,
+    stage: StageSpec,
+) -> TrialRecord:
     record = _begin(trial, folder, line)
     line.begun(record)
     if record.state in OVER:

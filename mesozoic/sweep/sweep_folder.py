@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,20 @@ LARGEST = 4 << 20
 """Bytes; ours has a few thousand a stage."""
 
 
+def _warn(line: str) -> None:
+    print(f"warning: {line}", file=sys.stderr)
+
+
 @dataclass(frozen=True)
 class SweepFolder:
-    """Where the files of one sweep lie."""
+    """Where the files of one sweep lie.
+
+    Attributes:
+        warn: hears of what is left out, because it is damaged.
+    """
 
     path: Path
+    warn: Callable[[str], object] = field(default=_warn, compare=False, repr=False)
 
     def trials(self, stage: int) -> Path:
         """The folder of the trials of a stage."""
@@ -58,17 +69,22 @@ class SweepFolder:
             raise UserError(f"cannot write to {self.path} ({error.strerror}); give another --output-dir") from None
 
     def records(self, stage: int) -> dict[str, TrialRecord]:
-        """Trial -> its record, of a stage; damaged ones are left out."""
+        """Trial -> its record, of a stage; damaged ones are left out, and said."""
         found = {}
+        damaged: list[str] = []
         folder = self.trials(stage)
         for place in sorted(folder.iterdir(), key=lambda one: (len(one.name), one.name)) if folder.is_dir() else ():
             if (place / TRIAL_FILE).is_file():
                 try:
                     record = read_trial(place)
-                except UserError:
+                except UserError as error:
+                    damaged.append(str(error))
                     continue
                 if record is not None:
                     found[place.name] = record
+        if damaged:
+            more = "" if len(damaged) == 1 else f"; {len(damaged) - 1} more are damaged"
+            self.warn(f"a trial of stage {stage} is left out: {damaged[0]}{more}")
         return found
 
     def note_crash(self, stage: int, name: str, why: str) -> None:

@@ -49,7 +49,7 @@ class Agent:
         self._interrupted = False
         self.why_stopped = self.broken = ""
 
-    def run(self, runs: Path, hours: float | None, trials: bool) -> int:
+    def run(self, runs: Path, hours: float | None) -> int:
         """Start the agent with `runs` as the place of run folders; its exit code."""
         deadline = None if hours is None else time.monotonic() + 3600.0 * hours
         count = [] if self._count is None else [f"--count={self._count}"]
@@ -57,7 +57,7 @@ class Agent:
             agent = subprocess.Popen(
                 [sys.executable, "-m", "wandb", "agent", "--forward-signals", *count, self.sweep.path],
                 cwd=runs,
-                env=self._environment(runs, trials),
+                env=self._environment(runs),
                 start_new_session=True,  # whoever signals the whole group means this process
                 preexec_fn=_interrupted_with_parent,
             )
@@ -107,10 +107,9 @@ class Agent:
             say(f"how the runs are is not known: {error}")
             return None
 
-    def _environment(self, runs: Path, trials: bool) -> dict[str, str]:
-        # W&B's own limits would count a run that early termination stopped; that of a trial ends with 0.
-        own = {"WANDB_AGENT_DISABLE_FLAPPING": "true"}
-        own["WANDB_AGENT_MAX_INITIAL_FAILURES"] = str(self._max_failures if trials else 10**6)
+    def _environment(self, runs: Path) -> dict[str, str]:
+        # W&B's own limits count a run that early termination stopped, and no others than the first ones: ours decide.
+        own = {"WANDB_AGENT_DISABLE_FLAPPING": "true", "WANDB_AGENT_MAX_INITIAL_FAILURES": str(10**6)}
         return {
             **os.environ,
             **own,

@@ -17,7 +17,6 @@ from mesozoic.sweep.wandb_format import (
     ARGUMENTS,
     SHIPPED,
     command_words,
-    is_trial,
     read_wandb,
     trial_spec_words,
     without_macros,
@@ -89,7 +88,7 @@ def read_sweep(path: Path, any_command: bool = False, gpu: bool = False) -> Swee
 def _command_words(command: object, where: str, any_command: bool) -> list[str] | None:
     """What follows `mesozoic train` in the command; None if it is another one, and that is allowed.
 
-    Refuses a command that would run something else, start nothing or report nothing.
+    Refuses a command that would run something else, or start nothing.
     """
     words = [str(word) for word in command] if isinstance(command, list) else []
     if not words:
@@ -103,8 +102,6 @@ def _command_words(command: object, where: str, any_command: bool) -> list[str] 
             f" 'mesozoic sweep trial'; copy the command of {SHIPPED}, or give --any-command to run this on every"
             " machine all the same"
         )
-    if "--wandb" not in words and not is_trial(command):
-        raise UserError(f"{where}: command lacks --wandb, so no run would report its score; add it")
     if not any(word in ARGUMENTS for word in words):
         raise UserError(f"{where}: command lacks ${{args}}, so every run would be the same; add it at the end")
     return after

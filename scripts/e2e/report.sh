@@ -43,11 +43,17 @@ contains() {
 }
 
 # wait_until SECONDS COMMAND...: polls until COMMAND succeeds; returns 1 when the time is over.
-wait_until() {
-  local limit=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$limit" ] || return 1
+wait_until() { wait_while "$$" "$@"; }
+
+# wait_while PID SECONDS COMMAND...: the same; returns 1 as well when that process has ended and COMMAND still fails.
+wait_while() {
+  local pid=$1 limit=$((SECONDS + $2)) gone
+  shift 2
+  while true; do
+    gone=no
+    kill -0 "$pid" 2>/dev/null || gone=yes
+    if "$@" >/dev/null 2>&1; then return 0; fi
+    [ "$gone" = no ] && [ "$SECONDS" -lt "$limit" ] || return 1
     sleep 1
   done
 }

@@ -75,7 +75,7 @@ step_launch() {
   local log="$logs/launch.log" launcher status=0
   nohup "${launch[@]}" --detach --yes >"$log" 2>&1 </dev/null &
   launcher=$!
-  wait_until 300 noted asked "$ours" || { show "$log" >&2; fail "nothing was asked for"; }
+  wait_while "$launcher" 300 noted asked "$ours" || { show "$log" >&2; fail "nothing was asked for"; }
   kill -HUP "$launcher"
   wait "$launcher" || status=$?
   [ "$status" = 0 ] || { show "$log" >&2; fail "exit code $status"; }
@@ -146,7 +146,7 @@ killed_launch() {
   local log="$logs/killed-$1.log" launcher
   mesozoic cloud launch --infra slurm --species trex --stage 1 --name "$2" "${long[@]}" --yes >"$log" 2>&1 </dev/null &
   launcher=$!
-  wait_until 300 noted "$1" "$2" || { show "$log" >&2; fail "the ledger has no '$1'"; }
+  wait_while "$launcher" 300 noted "$1" "$2" || { show "$log" >&2; fail "the ledger has no '$1'"; }
   kill -KILL "$launcher"
   wait "$launcher" || true
   typed 0 "$logs/killed-$1-status.log" 600 mesozoic cloud status

@@ -75,7 +75,7 @@ step_sweep() {
   local log="$logs/sweep-interrupted.log"
   env --default-signal=INT bash cloud/sweep-launch.sh CPU:2 --infra slurm --sweep "$sweep" --yes >"$log" 2>&1 &
   local launcher=$!
-  wait_until 600 grep -q "rented: slurm" "$log" || { show "$log" >&2; fail "no machine came up"; }
+  wait_while "$launcher" 600 grep -q "rented: slurm" "$log" || { show "$log" >&2; fail "no machine came up"; }
   kill -INT "$launcher"
   wait "$launcher" || status=$?
   [ "$status" = 130 ] || { show "$log" >&2; fail "exit code $status instead of 130"; }

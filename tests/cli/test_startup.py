@@ -21,7 +21,18 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_every_command_has_help() -> None:
-    for command in ("train", "curriculum", "eval", "robustness", "render", "export", "species", "bench"):
+    for command in (
+        "train",
+        "curriculum",
+        "eval",
+        "robustness",
+        "render",
+        "export",
+        "plot",
+        "report",
+        "species",
+        "bench",
+    ):
         result = subprocess.run([sys.executable, "-m", "mesozoic", command, "--help"], capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         assert "--help" in result.stdout

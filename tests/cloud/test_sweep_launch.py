@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def test_an_agent_for_each_gpu(server: WandbServer) -> None:
     for task in agents:
         assert task.envs["SWEEP_ID"] == f"dinosaurs/mesozoic/{sweep.name}"
         assert (task.envs["SLOTS"], task.envs["MAX_HOURS"]) == ("8", "2")
+        assert task.envs["UNTIL"] == agents[0].envs["UNTIL"] and 0 < int(task.envs["UNTIL"]) - time.time() < 7801
         assert task.envs["WANDB_BASE_URL"] == server.url
         assert task.secrets["WANDB_API_KEY"].get_secret_value() == API_KEY
         assert task.setup is None and task.workdir is None

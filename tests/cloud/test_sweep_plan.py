@@ -30,9 +30,41 @@ def test_the_plan(server: WandbServer) -> None:
     assert {(one.autostop_config.idle_minutes, one.autostop_config.down) for one in plan.task.resources} == {(5, True)}
 
 
-def test_a_pool_promises_no_limit(server: WandbServer) -> None:
-    text = "\n".join(plan_rented_sweep(request(max_hours=2, pool=True)).lines())
-    assert "total: about $" in text and "this is no limit" in text and "at most about" not in text
+def test_a_pool_has_a_limit_while_somebody_ends_it(server: WandbServer) -> None:
+    """Its workers are replaced when they are taken away, but there are never more of them than were asked for."""
+    text = "\n".join(plan_rented_sweep(request(max_hours=2, pool=True, nodes=2)).lines())
+    assert "total: at most about $72.00 (2 workers, 2 h of agents, and setting up and idling), as long as" in text
+    assert "the pool is taken down by this command" in text
+
+
+@pytest.mark.parametrize("pool", [False, True])
+def test_a_sweep_costs_no_more_than_was_allowed(server: WandbServer, pool: bool) -> None:
+    """Machines x hours x price, with setting up and idling, for all machines and all agents together."""
+    with pytest.raises(UserError, match=r"--max-cost 40 is below every offer; .* about \$72.00 in all"):
+        plan_rented_sweep(request(max_hours=2, max_cost=40, nodes=2, pool=pool))
+    kept = plan_rented_sweep(request(gpus="A100:1", max_hours=2, max_cost=72, nodes=2, pool=pool))
+    assert kept.offers and all(offer.price * 2.25 <= 72 for offer in kept.offers)
+    with pytest.raises(UserError, match="--max-cost needs --max-hours"):
+        plan_rented_sweep(request(max_cost=40, pool=pool))
+    with pytest.raises(UserError, match="--max-cost -1 is not above 0"):
+        plan_rented_sweep(request(max_cost=-1, max_hours=2))
+
+
+def test_all_agents_end_at_one_time_whenever_they_begin(server: WandbServer) -> None:
+    """An agent that had to wait, or that began again on another machine, has no hours of its own."""
+    task = agent_task(plan_rented_sweep(request(max_hours=2)), "e/p/s", 1e9)
+    assert (task.envs["MAX_HOURS"], task.envs["UNTIL"]) == ("2", str(10**9 + 600 + 7200))
+    task = agent_task(plan_rented_sweep(request()), "e/p/s", 1e9)
+    assert (task.envs["MAX_HOURS"], task.envs["UNTIL"]) == ("", "")
+
+
+def test_the_option_wins_over_env_and_env_counts_as_a_limit(server: WandbServer) -> None:
+    both = plan_rented_sweep(request(max_hours=2, env=(("MAX_HOURS", "50"),)))
+    assert both.max_hours == 2 and agent_task(both, "e/p/s", 0.0).envs["MAX_HOURS"] == "2"
+    alone = plan_rented_sweep(request(max_cost=40, env=(("MAX_HOURS", "2"),)))
+    assert alone.max_hours == 2 and "at most about $36.00" in "\n".join(alone.lines())
+    with pytest.raises(UserError, match="--env UNTIL is what this command says to its agents; leave it out"):
+        plan_rented_sweep(request(env=(("UNTIL", "5"),)))
 
 
 def test_each_agent_gets_the_cores_of_one_machine(server: WandbServer) -> None:
@@ -51,7 +83,7 @@ def test_on_slurm_an_agent_says_how_many_cores_it_takes(server: WandbServer) -> 
             instance_type = "20CPU--0GB--A100:8"
 
     plan = plan_rented_sweep(request())
-    (resources,) = agent_task(plan, "e/p/s", Cluster("c", "UP", 0.0, 5, True, None, Handle())).resources
+    (resources,) = agent_task(plan, "e/p/s", 0.0, Cluster("c", "UP", 0.0, 5, True, None, Handle())).resources
     assert (resources.cpus, resources.accelerators) == ("2", {"A100": 1})
 
 

@@ -44,6 +44,18 @@ def test_a_pool_is_taken_down_after_its_last_agent(server: WandbServer) -> None:
     assert open_launches() == {}
 
 
+def test_a_pool_is_taken_down_when_its_time_is_over(server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its agents hang; its workers would wait, and cost, for ever."""
+    monkeypatch.setattr("mesozoic.cloud.sky.sweep_plan.SETUP_MINUTES", 0)
+    monkeypatch.setattr("mesozoic.cloud.sky.sweep_pool.IDLE_MINUTES", 0)
+    monkeypatch.setattr("mesozoic.cloud.sky.sweep_agents.PAUSE", 0.0)
+    sky, said = FakeSky(), list[str]()
+    plan = plan_rented_sweep(request(gpus="A100:1", pool=True, max_hours=1e-6))
+    result = launch_pool(sky, plan, said.append, 1.0)
+    assert len(result.failed) == 1 and sky.pooled == {} and open_launches() == {}
+    assert any(line.startswith("the time is over") for line in said)
+
+
 @pytest.mark.parametrize("error", [UserError("sold out"), KeyboardInterrupt()])
 def test_a_pool_that_fails_is_taken_down(server: WandbServer, error: BaseException) -> None:
     sky = FakeSky()

@@ -79,7 +79,7 @@ class Notes:
     def certified(self, step: int, summary: Summary, verdict: Verdict) -> None:
         self.certifications.append((step, verdict.passed))
 
-    def checkpoint(self, step: int) -> None:
+    def checkpoint(self, step: int, policy: Policy) -> None:
         assert self.loop is not None
         self.saved.append((step, self.loop.state()))
 

@@ -14,10 +14,10 @@ import pytest
 
 from mesozoic.errors import Stopped, UserError
 from mesozoic.run import curriculum as module
-from mesozoic.run.curriculum import COLUMNS, RESULTS_FILE, results_table
 from mesozoic.run.display import Quiet
 from mesozoic.run.interrupt import Interrupts
 from mesozoic.run.problems import resolve
+from mesozoic.run.results_table import COLUMNS, RESULTS_FILE, results_table
 from mesozoic.run.sinks.table import sinks_for
 from mesozoic.run.spec import RunSpec
 from mesozoic.run.stage_spec import StageSpec

@@ -17,8 +17,9 @@ from mesozoic.errors import Interrupted, UserError
 from mesozoic.learn.kinds import LearnerKind
 from mesozoic.learn.policy import load_policy
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest, save_checkpoint
-from mesozoic.run.curriculum import RESULTS_FILE, run_curriculum
+from mesozoic.run.curriculum import run_curriculum
 from mesozoic.run.folder import StageFolder, start_of
+from mesozoic.run.results_table import RESULTS_FILE
 from mesozoic.run.train_stage import train_stage
 
 

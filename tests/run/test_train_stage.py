@@ -18,8 +18,8 @@ from mesozoic.errors import UserError
 from mesozoic.learn.policy import load_policy
 from mesozoic.run import train_stage as module
 from mesozoic.run.checkpoint import checkpoints, load_state, read_manifest
-from mesozoic.run.curriculum import results_table
 from mesozoic.run.folder import StageFolder
+from mesozoic.run.results_table import results_table
 from mesozoic.run.train_stage import train_stage
 from mesozoic.sim.samples import Stream
 
@@ -40,6 +40,7 @@ def test_a_finished_run_has_all_its_files(done: Done) -> None:
     assert folder.best_policy.name == "best_model.zip"
     assert load_policy(folder.final_policy).info["step"] == 256
     assert load_policy(folder.best_policy).info["step"] == result["best_step"]
+    assert load_policy(folder.newest_policy).info["step"] == 256, "that of the last checkpoint"
     assert list((folder.path / "tensorboard").glob("events.out.tfevents.*"))
     with (folder.path / "training.csv").open() as file:
         rows = list(csv.DictReader(file))

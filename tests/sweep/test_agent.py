@@ -17,7 +17,7 @@ from mesozoic.errors import UserError
 from mesozoic.run.agent_folder import RUNS
 from mesozoic.run.folder import choose_run_folder
 from mesozoic.sweep import agent
-from mesozoic.sweep.agent import read_count, runs_left
+from mesozoic.sweep.agent import hours_left, read_count, runs_left
 from mesozoic.sweep.agent_runs import AgentRuns, Ending
 from mesozoic.sweep.engines import agents
 from mesozoic.sweep.engines.shares import share_of
@@ -247,3 +247,13 @@ def test_agents_that_do_not_end_when_asked_are_killed_together(monkeypatch: pyte
     threading.Thread(target=ask, daemon=True).start()
     assert agents.run_agents("a/b/c", 3, None, 3, None, said.append) == 128 + signal.SIGKILL
     assert said[-1] == "3 of 3 agents did not end within 1 s; killing them"
+
+
+def test_an_agent_that_begins_late_ends_with_the_others() -> None:
+    """What a sweep costs depends on when its last agent ends, not on how long each of them works."""
+    now = int(time.time())
+    assert hours_left(None, "") is None and hours_left(2.0, "") == 2.0
+    assert hours_left(2.0, str(now + 3600)) == pytest.approx(1.0, abs=0.01)
+    assert hours_left(0.5, str(now + 3600)) == 0.5 and hours_left(None, str(now + 7200)) == pytest.approx(2, abs=0.01)
+    with pytest.raises(UserError, match="UNTIL=tomorrow is no time in seconds since 1970"):
+        hours_left(None, "tomorrow")

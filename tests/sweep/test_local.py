@@ -18,6 +18,8 @@ import pytest
 pytest.importorskip("optuna", reason="needs the extra [sweep]")
 
 from mesozoic.cli.app import main
+from mesozoic.policies import shipped_policy
+from mesozoic.sweep.plan import SweepRequest, plan_sweep
 from mesozoic.sweep.sweep_folder import SweepFolder
 from mesozoic.sweep.trial_record import TrialRecord
 
@@ -231,3 +233,32 @@ def test_a_folder_of_another_sweep_is_refused(
     code, said = run(monkeypatch, capsys, *words(tmp_path))
     assert code == 2 and "holds another sweep of stage 1 (" in said
     assert os.listdir(tmp_path) == ["sweep.json"]
+
+
+def test_a_sweep_that_never_prunes_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Trials that are over before the first judgement; several seeds are one trial."""
+    arguments = words(tmp_path / "sweep", "--dry-run", "--eval-freq=1024")
+    code, said = run(monkeypatch, capsys, *arguments)
+    assert code == 0 and "warning: no trial will be pruned: asha judges for the first time at 1,024 steps" in said
+    for more in ("--pruner=none", "--seeds-per-trial=2"):
+        code, said = run(monkeypatch, capsys, *arguments, more)
+        assert code == 0 and "will be pruned" not in said
+
+
+def test_a_policy_to_begin_from_is_the_same_however_it_is_spelled(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """So the same command goes on from another folder, and a folder that is named in another way is no other sweep."""
+    source = shipped_policy("velociraptor", 1)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "policy.zip").write_bytes(source.read_bytes())
+    monkeypatch.chdir(tmp_path / "deep")
+    space = json.dumps({"ppo_learning_rate": {"type": "discrete", "values": [1e-4, 2e-4]}})
+    one, other = (
+        plan_sweep(SweepRequest("velociraptor", 1, text=space, load=load))
+        for load in (Path("../policy.zip"), tmp_path / "policy.zip")
+    )
+    assert one.digest() == other.digest()
+    assert one.trial_words({})[-1] == f"--load={tmp_path / 'policy.zip'}"

@@ -20,39 +20,9 @@ from mesozoic.sweep.best import best_trial, curriculum_command, find_winner, set
 from mesozoic.sweep.line import NoLine
 from mesozoic.sweep.results import collect, hyperparameters, write_table
 from mesozoic.sweep.results_plot import importance
-from mesozoic.sweep.run_trial import Trial, run_trial
+from mesozoic.sweep.run_trial import Trial
 from mesozoic.sweep.space import overrides_of
 from mesozoic.sweep.sweep_folder import SweepFolder
-
-TINY = (
-    "stage.n_envs=8",
-    "env.max_episode_steps=20",
-    "ppo.n_steps=8",
-    "ppo.batch_size=32",
-    "ppo.net_arch=[16, 16]",
-    "curriculum.timesteps=128",
-    "curriculum.eval_freq=128",
-    "curriculum.eval_episodes=8",
-    "curriculum.min_success_low=0",
-    "curriculum.min_avg_episode_length=0",
-)
-
-
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep with six trials, copies of a real one with other values; the fourth is the best."""
-    folder = tmp_path_factory.mktemp("sweep")
-    trials = folder / "stage1"
-    point: dict[str, Any] = {"ppo.learning_rate": 4e-4, "ppo.gamma": 0.91, "env.alive_bonus": 1.5}
-    spec = RunSpec("velociraptor", 1, overrides=(*TINY, *overrides_of(point)))
-    record = run_trial(Trial(spec, point), trials / "4", NoLine())
-    for number in (1, 2, 3, 5, 6, 4):
-        if number != 4:
-            shutil.copytree(trials / "4", trials / str(number))
-        record.point = {**point, "ppo.learning_rate": number * 1e-4, "ppo.gamma": 0.9 + number % 3 / 100}
-        record.value = record.results[0]["value"] = 0.9 if number == 4 else 0.1 * number
-        record.save(trials / str(number))
-    return folder
 
 
 def table_of(file: Path) -> list[dict[str, str]]:
@@ -197,3 +167,14 @@ def test_the_parameter_that_decides_is_the_important_one() -> None:
     found = importance(rows)
     assert next(iter(found)) == "ppo.learning_rate" and found["ppo.learning_rate"] > 0.6
     assert importance(rows[:3]) == {}
+
+
+def test_a_damaged_record_is_said_wherever_records_are_read(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The best of the others is not called the best of all without a word."""
+    shutil.copytree(swept, tmp_path / "sweep")
+    (tmp_path / "sweep" / "stage1" / "4" / "trial.json").write_text("{")
+    code, said = run(monkeypatch, capsys, "sweep", "best", str(tmp_path / "sweep"), "--episodes", "8")
+    assert code == 0 and "best of 5 trials of stage 1: trial 6" in said
+    assert said.count("warning: a trial of stage 1 is left out: ") == 1 and "4/trial.json is damaged" in said

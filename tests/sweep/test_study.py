@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import fcntl
-import glob
 import json
-import os
-import pwd
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,41 +100,6 @@ def work_together(folder: Path, place: str | None, launchers: int = 4) -> None:
 @pytest.mark.e2e
 def test_four_launchers_that_die_now_and_then_share_one_journal(tmp_path: Path) -> None:
     work_together(tmp_path, None)
-
-
-@pytest.fixture
-def postgresql() -> Iterator[str]:
-    """A real PostgreSQL on loopback, of its own, as a user that it accepts; its URL."""
-    programs = [Path(one).parent for one in glob.glob("/usr/lib/postgresql/*/bin/initdb")]
-    found = shutil.which("initdb")
-    if found is None and not programs:
-        pytest.skip("PostgreSQL is not installed")
-    bin_folder = Path(found).resolve().parent if found and not programs else programs[-1]
-    pytest.importorskip("psycopg2", reason="needs the driver of PostgreSQL")
-    user = pwd.getpwnam("nobody").pw_uid if os.getuid() == 0 else os.getuid()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
-        os.chown(folder, user, -1)
-        data = f"{folder}/data"
-        more = {"user": user, "cwd": folder, "env": {**os.environ, "HOME": folder}}
-        begin = [str(bin_folder / "initdb"), "-D", data, "-U", "mesozoic", "-A", "trust", "--no-sync"]
-        subprocess.run(begin, check=True, capture_output=True, timeout=120, **more)  # type: ignore[call-overload]
-        options = [f"-p{port}", "-k", folder, "-h", "127.0.0.1", "-F"]
-        server = subprocess.Popen(  # type: ignore[call-overload]
-            [str(bin_folder / "postgres"), "-D", data, *options], stderr=subprocess.DEVNULL, **more
-        )
-        try:
-            for _ in range(300):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.1)
-            yield f"postgresql://mesozoic@127.0.0.1:{port}/postgres"
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(60)
 
 
 @pytest.mark.e2e

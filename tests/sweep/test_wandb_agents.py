@@ -121,6 +121,15 @@ def test_runs_that_fail_fail_the_agent(server: WandbServer, tmp_path: Path) -> N
     assert "0 of 2 runs finished; FAILED: " in log.read_text() and "left no record" in log.read_text()
 
 
+def test_trials_that_leave_no_record_are_failures_in_a_row_as_all_others(server: WandbServer, tmp_path: Path) -> None:
+    """One rule counts failures; W&B's own one counts no others than the first runs."""
+    log = tmp_path / "agent.log"
+    agent = start_agent(trials_of(["--load=nowhere.zip"], runs=20), log, MAX_FAILURES="2")
+    assert agent.wait(600) == 1
+    assert "runs failed in a row, the last one because: left no record" in log.read_text()
+    assert "mend that, then start the agent again" in log.read_text() and 2 <= len(server.runs) < 10
+
+
 def test_runs_that_report_nothing_fail_the_agent(server: WandbServer, tmp_path: Path) -> None:
     log = tmp_path / "agent.log"
     agent = start_agent(sweep_of(TINY, runs=1), log)

@@ -19,7 +19,7 @@ from mesozoic.errors import UserError  # noqa: E402
 from mesozoic.run.sinks import Outcome, Place, Sink  # noqa: E402
 from mesozoic.sweep.engines.wandb import wandb_config  # noqa: E402
 from mesozoic.sweep.plan import SweepPlan, SweepRequest, plan_sweep  # noqa: E402
-from mesozoic.sweep.trial_record import read_trial  # noqa: E402
+from mesozoic.sweep.trial_record import State, TrialRecord, read_trial  # noqa: E402
 from mesozoic.sweep.wandb_file import read_sweep  # noqa: E402
 from mesozoic.sweep.wandb_format import read_wandb  # noqa: E402
 from mesozoic.sweep.wandb_line import WandbLine  # noqa: E402
@@ -71,15 +71,9 @@ def test_a_sweep_file_that_ships_is_read_by_every_engine(path: Path) -> None:
     assert set(wandb_config(plan)["parameters"]) == {one.path for one in plan.parameters}
 
 
-@pytest.mark.parametrize(
-    ("changes", "sentence"), [({"pruner": "asha"}, "no pruner 'asha'"), ({"seeds": 2}, "seeds-per-trial 1")]
-)
-def test_what_wandb_cannot_do_is_refused(changes: dict[str, Any], sentence: str) -> None:
-    space = {name: entry for name, entry in SPACE.items() if name != "seed"}
-    request = {"trials": 1, "timesteps": 1024, "n_envs": 8, "eval_freq": 256, "pruner": "none", **changes}
-    plan = plan_sweep(SweepRequest("velociraptor", 1, text=json.dumps(space), overrides=TINY, **request))
-    with pytest.raises(UserError, match=sentence):
-        wandb_config(plan)
+def test_a_pruner_that_wandb_lacks_is_refused() -> None:
+    with pytest.raises(UserError, match="no pruner 'asha'"):
+        wandb_config(plan_of(pruner="asha"))
 
 
 class Kept(Sink):
@@ -87,25 +81,64 @@ class Kept(Sink):
 
     def __init__(self) -> None:
         self.rows: list[tuple[int, dict[str, float]]] = []
+        self.opened: list[Place] = []
+        self.ends: list[str] = []
+
+    def open(self, place: Place) -> Sink:
+        self.opened.append(place)
+        return self
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         self.rows.append((step, dict(metrics)))
 
     def close(self, outcome: Outcome) -> None:
-        """Nothing is open."""
+        self.ends.append(outcome)
 
 
-def test_a_gate_that_is_passed_is_worth_more_on_wandb_as_well(tmp_path: Path) -> None:
-    line, kept = WandbLine("abc"), Kept()
+def place_of(folder: Path, seed: int, stopped: list[str]) -> Place:
     config = {"curriculum.timesteps": 1000}
-    place = Place(1, tmp_path / "seed0" / "stage1", "x", config, 0, lambda _: None, lambda _: None)
-    sink = line.sink(lambda _: kept, "score")(place)
-    line.report(250, 0.9)
-    sink.write(250, {"eval/score": 1.0})
-    sink.write(250, {"stage1/certification/passed": 0.0})
-    sink.write(250, {"stage1/certification/passed": 1.0})
-    sink.write(300, {"train/loss": 1.0})
-    assert [row.get("sweep/value") for _, row in kept.rows] == [0.9, None, 1.75, None]
+    return Place(1, folder / f"seed{seed}" / "stage1", "x", config, 0, lambda _: None, stopped.append)
+
+
+def record_of(state: State, **more: Any) -> TrialRecord:
+    return TrialRecord("abc", "wandb", {}, {}, "score", 2, state=state, reports=[(2000, 1.2)], **more)
+
+
+def test_all_seeds_of_a_trial_are_one_run_on_wandb(tmp_path: Path) -> None:
+    """It ends with the last one, and says mean and lower bound; what stops it stops the training that runs."""
+    line, kept = WandbLine("abc"), Kept()
+    stopped: tuple[list[str], list[str]] = ([], [])
+    opens = line.sink(kept.open)
+    for seed in (0, 1):
+        sink = opens(place_of(tmp_path, seed, stopped[seed]))
+        line.report(1000 * seed + 250, 0.9)
+        sink.write(250, {"eval/score": 1.0})
+        sink.write(300, {"train/loss": 1.0})
+        sink.close("finished")
+        assert kept.ends == [] and len(kept.opened) == 1
+    kept.opened[0].stop("by W&B")
+    assert stopped == ([], ["by W&B"])
+    line.ended(record_of("budget", value=1.2, lower=0.7))
+    assert [(step, row.get("sweep/value")) for step, row in kept.rows] == [
+        *((250, 0.9), (300, None), (1250, 0.9), (1300, None), (2000, 1.2))
+    ]
+    assert kept.rows[-1][1] == {"sweep/value": 1.2, "sweep/lower": 0.7}
+    assert kept.ends == ["finished"]
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"), [("pruned", "preempted"), ("pre-empted", "preempted"), ("failed", "failed")]
+)
+def test_a_trial_that_did_not_run_to_its_end_ends_its_run_as_what_it_was(
+    tmp_path: Path, state: State, outcome: str
+) -> None:
+    line, kept = WandbLine("abc"), Kept()
+    line.sink(kept.open)(place_of(tmp_path, 0, [])).close("finished")
+    line.ended(record_of(state))
+    assert kept.ends == [outcome]
+    line.ended(record_of(state))
+    WandbLine("abc").ended(record_of("passed"))  # it was over before, and no run was begun
+    assert kept.ends == [outcome]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -122,19 +155,21 @@ def test_agents_run_the_trials_of_a_sweep_on_wandb(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     fixed = [f"--override={text}" for text in TINY]
-    options = ["--trials=3", "--timesteps=1024", "--n-envs=8", "--eval-freq=256", "--sampler=random", "--pruner=none"]
-    space = ["--search-space", json.dumps(SPACE)]
+    options = ["--trials=2", "--seeds-per-trial=2", "--timesteps=1024", "--n-envs=8", "--eval-freq=256"]
+    options += ["--sampler=random", "--pruner=none"]
+    space = ["--search-space", json.dumps({name: SPACE[name] for name in SPACE if name != "seed"})]
     code, said = run(monkeypatch, capfd, "sweep", "launch", "--engine=wandb", "--stage=1", *space, *fixed, *options)
     assert code == 0 and "work on it, here or on any machine: mesozoic sweep agent" in said, said
     path = said.split("mesozoic sweep agent ")[1].split()[0]
     out = tmp_path / "out"
     code, said = run(monkeypatch, capfd, "sweep", "agent", path, "--parallel", "2", "--output-dir", str(out))
     assert code == 0 and "FAILED" not in said, said
-    assert [one.state for one in server.runs.values()] == ["finished"] * 3
+    assert [one.state for one in server.runs.values()] == ["finished"] * 2
     for one in server.runs.values():
         record = read_trial(out / f"sweep-{path.rpartition('/')[2]}" / one.name)
         assert record is not None and (record.engine, record.id, record.state) == ("wandb", one.name, "budget")
         values = [row["sweep/value"] for row in one.history if "sweep/value" in row]
         assert values == [value for _, value in record.reports]
+        assert one.summary["sweep/value"] == record.value and one.summary["sweep/lower"] == record.lower
+        assert len(record.results) == 2 and max(row["_step"] for row in one.history) == 2048
         assert record.point["ppo.n_epochs"] == one.parameters["ppo.n_epochs"]
-        assert record.spec["seed"] == one.parameters["seed"]

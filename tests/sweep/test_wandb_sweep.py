@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("wandb", reason="needs the extra [sweep]")
@@ -10,6 +13,7 @@ from support.wandb_server import API_KEY, WandbServer
 from support.wandb_state import ENTITY
 
 from mesozoic.errors import UserError
+from mesozoic.sweep import agent
 from mesozoic.sweep.wandb_sweep import cancel_sweep, create_sweep, sweep_state
 
 CONFIG = {"method": "random", "run_cap": 2, "parameters": {"ppo.gamma": {"min": 0.9, "max": 0.99}}}
@@ -55,3 +59,13 @@ def test_a_server_that_refuses_the_sweep(server: WandbServer) -> None:
 def test_nothing_is_printed(server: WandbServer, capfd: pytest.CaptureFixture[str]) -> None:
     create_sweep(CONFIG, API_KEY, "dinos")
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_agent_that_begins_when_the_time_of_all_is_over_takes_no_run(
+    server: WandbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = create_sweep(CONFIG, API_KEY, "mesozoic")
+    monkeypatch.setenv("WANDB_API_KEY", API_KEY)
+    monkeypatch.setenv("UNTIL", str(int(time.time()) - 1))
+    monkeypatch.setattr("mesozoic.sweep.agent.program", Path)
+    assert agent.main([sweep.path]) == 143 and server.runs == {}

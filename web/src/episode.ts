@@ -17,7 +17,7 @@ export class Episode {
   constructor(
     readonly engine: Engine,
     private readonly animal: AnimalData,
-    readonly stage: StageData,
+    public stage: StageData,
     private readonly constants: Constants,
   ) {
     this.task = new Task(animal.anatomy, stage.env, constants)
@@ -29,6 +29,7 @@ export class Episode {
   /** Go on with another policy of the same animal from the next step on. */
   setPolicy(stage: StageData): void {
     this.policy = policyOf(this.animal, stage, this.constants)
+    this.stage = stage
   }
 
   /** Begin the episode of `seed` that `mesozoic render --seed SEED --episode NUMBER` shows. */

@@ -5,6 +5,7 @@ Read `launch_sweep` first; `sweep_plan.py` is what comes before it, `agent.py` w
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from mesozoic.cloud.estimate import IDLE_MINUTES
@@ -83,9 +84,10 @@ def _bring_up(client: CloudClient, plan: RentedSweep, sweep: Sweep, say: Say, pa
     with undone_on_failure(provider, name, say, patience, lambda error: why(offers, error), lambda: cancelled(sweep)):
         say(f"sweep {sweep.path} created: {sweep.url}")
         setup, _ = bring_up(client, plan.task, name, plan.request.retry_until_up, offers, say)
+        up = time.time()
         if setup is not None and follow(client, name, setup, say) != "SUCCEEDED":
             raise UserError("the machine could not be set up; the lines above say why")
-        task = agent_task(plan, sweep.path, find_cluster(client, name))
+        task = agent_task(plan, sweep.path, up, find_cluster(client, name))
         jobs: list[int] = []
         while len(jobs) < plan.agents:
             job = client.execute(task, name)

@@ -43,7 +43,7 @@ def begin_for(sweep: Sweep, kind: Kind, name: str, plan: RentedSweep) -> None:
             file=str(CLUSTER_FILE),
             run_name=f"sweep-{sweep.id}",
             sweep=sweep.path,
-            max_hours=plan.request.max_hours,
+            max_hours=plan.max_hours,
             offer=str(first),
             price=first.price,
         )
@@ -67,8 +67,12 @@ def wait_for_agents(
     say: Say,
     silence: float = SILENCE,
     sleep: Callable[[float], None] = time.sleep,
+    until: float | None = None,
 ) -> dict[int, str]:
     """Look until every agent's job has ended; the states they ended in. Says what changed meanwhile.
+
+    Args:
+        until: when to look no more, in seconds since 1970; the states are those of that moment.
 
     Raises:
         Unreachable: no answer for as long as `silence`.
@@ -79,9 +83,12 @@ def wait_for_agents(
         try:
             found = {job.id: job for job in look()}
             heard = time.monotonic()
-            if all(number in found and found[number].ended for number in numbers):
-                return {number: found[number].state for number in numbers}
             states = [found[number].state if number in found else "unknown" for number in numbers]
+            if all(number in found and found[number].ended for number in numbers):
+                return dict(zip(numbers, states, strict=True))
+            if until is not None and time.time() > until:
+                say("the time is over; agents that have not ended by now are ended")
+                return dict(zip(numbers, states, strict=True))
             line = f"agents: {_tally(states)}; runs: {_runs(sweep)}"
             if line != last:
                 say(line)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.estimate import IDLE_MINUTES, OVERHEAD_HOURS
+from mesozoic.cloud.estimate import IDLE_MINUTES, OVERHEAD_HOURS, SETUP_MINUTES
 from mesozoic.cloud.names import check_name, unique_name
 from mesozoic.cloud.offer import Offer
 from mesozoic.cloud.request import Gpus, LaunchRequest, parse_gpus, parse_infra, positive
@@ -16,8 +16,9 @@ from mesozoic.cloud.sky.client import Cluster
 from mesozoic.cloud.sky.launch import SHOWN
 from mesozoic.cloud.sky.offers import find_offers, narrow
 from mesozoic.cloud.sky.preflight import Preflight, clouds_to_plan
-from mesozoic.cloud.sky.task import find_checkout, load_task, task_for
+from mesozoic.cloud.sky.task import find_checkout, load_task, settings_of, task_for
 from mesozoic.errors import UserError
+from mesozoic.job.environment import read_hours
 from mesozoic.redact import without_password
 from mesozoic.sim.physics import WARP
 from mesozoic.sweep.wandb_account import project_and_entity, server, wandb_key
@@ -27,6 +28,8 @@ from mesozoic.sweep.wandb_format import SHIPPED
 SWEEP_FILE = Path(SHIPPED)
 CLUSTER_FILE = Path("cloud/sweep-cluster.yaml")
 AGENT_FILE = Path("cloud/sweep-agent.yaml")
+OURS = ("SWEEP_ID", "SLOTS", "UNTIL")
+"""Settings of agents that only a launch knows."""
 MOST_AGENTS = 256
 """A typing error such as A100:88 should not rent a hall of machines."""
 
@@ -41,7 +44,8 @@ class RentedSweepRequest:
         any_command: also one that runs something else than `mesozoic sweep trial` or `mesozoic train`.
         nodes: machines of that size; pool: as a SkyPilot managed pool instead of one cluster.
         project, entity: of W&B; default: the sweep file's, then those of W&B's own settings.
-        max_hourly_cost: dollars per hour for all machines; max_hours: each agent ends itself after that.
+        max_hourly_cost: dollars per hour for all machines; max_cost: dollars in all, set-up and idling included.
+        max_hours: all agents end themselves after that.
         env: settings of cloud/sweep-agent.yaml.
         wait: until all agents ended; pull: then copy the run folders to `pull`/sweep-ID; down: then terminate.
     """
@@ -57,6 +61,7 @@ class RentedSweepRequest:
     entity: str | None = None
     name: str | None = None
     max_hourly_cost: float | None = None
+    max_cost: float | None = None
     max_hours: float | None = None
     retry_until_up: bool = False
     env: tuple[tuple[str, str], ...] = ()
@@ -69,7 +74,11 @@ class RentedSweepRequest:
 
 @dataclass(frozen=True)
 class RentedSweep:
-    """A request that was checked, with what it can be met with; `missing` are clouds without credentials."""
+    """A request that was checked, with what it can be met with.
+
+    Attributes:
+        max_hours: that of the request, of `--env` or of the agents' file; missing: clouds without credentials.
+    """
 
     request: RentedSweepRequest
     name: str
@@ -80,6 +89,7 @@ class RentedSweep:
     task: Any = field(repr=False)
     offers: list[Offer]
     missing: list[Preflight]
+    max_hours: float | None = None
 
     @property
     def agents(self) -> int:
@@ -107,22 +117,32 @@ class RentedSweep:
             lines.append(f"  and {len(shown) - SHOWN} more")
         lines.append(f"  {self._total()}")
         if self.request.pool:
-            lines.append("  beside it SkyPilot's jobs controller runs; the pool is taken down once all agents ended")
+            lines.append("  beside it SkyPilot's jobs controller runs, a small machine that is paid for as well")
+            lines.append("  the pool is taken down by this command, once all agents ended; let it run")
         else:
             lines.append(f"  terminates itself after {IDLE_MINUTES} idle minutes; what is on its disk is lost then")
         return lines + [f"  not without credentials: {one.cloud} ({one.found}; {one.fix})" for one in self.missing]
 
     def _total(self) -> str:
-        first, hours = self.offers[0], self.request.max_hours
+        first, hours = self.offers[0], self.max_hours
         if first.placement.cloud == "slurm":
             return "total: nothing is rented, the machines are your own"
         if hours is None:
             return f"total: unknown; ${first.price:.2f} for every hour until the sweep ends, or give --max-hours"
-        total = first.price * (hours + OVERHEAD_HOURS)
-        text = f"${total:.2f} ({hours:g} h of agents, and setting up and idling)"
-        if self.request.pool:
-            return f"total: about {text} if no worker is taken away; this is no limit: each new worker sets up again"
-        return f"total: at most about {text}"
+        paid = hours + OVERHEAD_HOURS
+        dearest = max(offer.price for offer in self.offers)
+        more = f", ${dearest * paid:.2f} on the dearest" if dearest > first.price else ""
+        what = _count(self.request.nodes, "worker" if self.request.pool else "machine")
+        text = f"${first.price * paid:.2f}{more} ({what}, {hours:g} h of agents, and setting up and idling)"
+        return f"total: at most about {text}" + (", as long as this command runs" if self.request.pool else "")
+
+    def agents_end(self, up: float) -> float | None:
+        """When all agents end at the latest, whenever each of them began; None without a limit.
+
+        Args:
+            up: when the machines were there, seconds since 1970 like the answer.
+        """
+        return None if self.max_hours is None else up + 60 * SETUP_MINUTES + 3600 * self.max_hours
 
 
 def plan_rented_sweep(request: RentedSweepRequest) -> RentedSweep:
@@ -146,14 +166,21 @@ def plan_rented_sweep(request: RentedSweepRequest) -> RentedSweep:
         )
     if request.pull and request.pull.exists() and not request.pull.is_dir():
         raise UserError(f"--pull {request.pull} is no folder; give another")
-    refuse_secrets(dict(request.env))
+    envs = dict(request.env)
+    refuse_secrets(envs)
+    for name in OURS:
+        if name in envs:
+            raise UserError(f"--env {name} is what this command says to its agents; leave it out")
+    limit = positive(request.max_hours, "--max-hours")
+    if limit is None:
+        limit = read_hours({**settings_of(AGENT_FILE), **envs}.get("MAX_HOURS", "").strip())
     file = read_sweep(request.sweep_file or checkout / SWEEP_FILE, request.any_command, gpus.has_gpu)
     if file.physics == WARP and not gpus.has_gpu:
         raise UserError(
             f"{file.path.name}: physics '{WARP}' simulates on an NVIDIA GPU, and '{gpus}' is none; ask for example for"
             " A100:1, or write --physics=native into its command"
         )
-    if file.runs is None and request.max_hours is None:
+    if file.runs is None and limit is None:
         raise UserError(f"{file.path.name} never ends; add for example run_cap: 24 to it, or give --max-hours 8")
     own_project, own_entity = project_and_entity()
     project = request.project or file.config.get("project") or own_project
@@ -167,12 +194,13 @@ def plan_rented_sweep(request: RentedSweepRequest) -> RentedSweep:
         spot=request.spot,
         retry=request.retry_until_up,
         max_hourly_cost=positive(request.max_hourly_cost, "--max-hourly-cost"),
-        max_hours=positive(request.max_hours, "--max-hours"),
+        max_cost=positive(request.max_cost, "--max-cost"),
+        max_hours=limit,
         name=check_name(request.name or unique_name("sweep"), "--name"),
     )
     load_task(AGENT_FILE, dict(request.env))  # refuses settings that it does not have
     task, offers, missing = _machines(machine, request)
-    return RentedSweep(request, machine.name, file, str(project), entity, gpus, task, offers, missing)
+    return RentedSweep(request, machine.name, file, str(project), entity, gpus, task, offers, missing, limit)
 
 
 def _machines(machine: LaunchRequest, request: RentedSweepRequest) -> tuple[Any, list[Offer], list[Preflight]]:
@@ -199,13 +227,18 @@ def _cores_for_each_agent(task: Any, agents: int) -> None:
         task.set_resources(type(task.resources)(found))
 
 
-def agent_task(plan: RentedSweep, sweep_path: str, cluster: Cluster | None = None) -> Any:
-    """The task of one agent: one of the machine's GPUs, or none on a machine that was asked for without."""
+def agent_task(plan: RentedSweep, sweep_path: str, up: float, cluster: Cluster | None = None) -> Any:
+    """The task of one agent: one of the machine's GPUs, or none on a machine that was asked for without.
+
+    Args:
+        up: when the machines were there, seconds since 1970.
+    """
     from mesozoic.cloud.sky.sky_errors import import_sky, plain_errors
 
-    hours = plan.request.max_hours
-    envs = {"SWEEP_ID": sweep_path, "SLOTS": str(plan.gpus.count), "MAX_HOURS": "" if hours is None else f"{hours:g}"}
-    task = load_task(AGENT_FILE, {**envs, **dict(plan.request.env)})
+    hours, until = plan.max_hours, plan.agents_end(up)
+    limits = {} if hours is None or until is None else {"MAX_HOURS": f"{hours:g}", "UNTIL": f"{until:.0f}"}
+    own = {"SWEEP_ID": sweep_path, "SLOTS": str(plan.gpus.count), **limits}
+    task = load_task(AGENT_FILE, {**dict(plan.request.env), **own})
     resources = getattr(cluster.handle, "launched_resources", None) if cluster is not None else None
     names: Sequence[str] = list((resources.accelerators if resources is not None else None) or {})
     name = names[0] if names else plan.gpus.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +13,15 @@ from typing import TYPE_CHECKING, Any
 from mesozoic.errors import UserError, plain
 from mesozoic.files import cause
 from mesozoic.redact import redact, without_password
+from mesozoic.sweep.engines.database import open_database, watched
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 JOURNAL = "journal.log"
 NEEDS_OPTUNA = "a local sweep needs Optuna; run: pip install 'mesozoic[sweep]'"
-ATTEMPTS = 5
-"""To find the tables of a database that another launcher is making just now."""
 LOCK_SECONDS = 60.0
 """For which a launcher waits for its turn to write a few lines into the journal."""
-CONNECT_SECONDS = 15
-"""Given to a database for its first answer."""
 
 
 class _FileLock:
@@ -84,7 +81,7 @@ def open_storage(place: str | None, folder: Path) -> BaseStorage:
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         if place is not None and "://" in place:
-            return _open_database(place)
+            return open_database(place)
         file = folder / JOURNAL if place is None else Path(place).expanduser()
         file.parent.mkdir(parents=True, exist_ok=True)
         lock = _FileLock(file.with_name(f".{file.name}.lock"))
@@ -94,31 +91,6 @@ def open_storage(place: str | None, folder: Path) -> BaseStorage:
         finally:
             lock.release()
         return JournalStorage(JournalFileBackend(str(file), lock_obj=lock))
-
-
-def _open_database(place: str) -> BaseStorage:
-    """The tables of Optuna in a database; made, if they are missing, by one of those that come at the same time."""
-    from optuna.storages import RDBStorage
-    from sqlalchemy.exc import IntegrityError, ProgrammingError
-
-    waits = {"connect_timeout": CONNECT_SECONDS} if place.startswith("postgres") else {}
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            return RDBStorage(_with_driver(place), engine_kwargs={"pool_pre_ping": True, "connect_args": waits})
-        except (IntegrityError, ProgrammingError):
-            if not left:
-                raise
-            time.sleep(1.0)
-    raise AssertionError
-
-
-def _with_driver(url: str) -> str:
-    """The URL of a database with the driver of PostgreSQL that is here, where it names none."""
-    scheme, _, rest = url.partition("://")
-    if scheme in ("postgres", "postgresql"):
-        driver = "psycopg2" if find_spec("psycopg") is None and find_spec("psycopg2") is not None else "psycopg"
-        return f"postgresql+{driver}://{rest}"
-    return url
 
 
 def _drop_torn_line(file: Path) -> None:
@@ -136,7 +108,8 @@ def _drop_torn_line(file: Path) -> None:
 def storage_errors(place: str | None) -> Iterator[None]:
     """Turn whatever a storage raises into one sentence without a password."""
     try:
-        yield
+        with watched() if place is not None and "://" in place else nullcontext():
+            yield
     except ImportError as error:
         if error.name == "optuna":
             raise UserError(NEEDS_OPTUNA) from None

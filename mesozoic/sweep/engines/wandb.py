@@ -14,12 +14,10 @@ def wandb_config(plan: SweepPlan) -> dict[str, Any]:
     """The sweep as W&B takes it.
 
     Raises:
-        UserError: W&B has no such pruner, or the sweep needs what its runs cannot do.
+        UserError: W&B has no such pruner.
     """
     if plan.pruner not in ("hyperband", "none"):
         raise UserError(f"W&B has no pruner '{plan.pruner}'; give --pruner hyperband or none")
-    if plan.seeds > 1:
-        raise UserError("a run of W&B is over after its first training; give --seeds-per-trial 1, or --engine local")
     config: dict[str, Any] = {
         "method": plan.method,
         "name": f"{plan.spec.species}-stage{plan.stage}",

@@ -64,7 +64,7 @@ step_network_down() {
   before="$(rented)"
   "${train[@]}" --env TIMESTEPS=10000 --name mesozoic-cut --yes >"$log" 2>&1 </dev/null &
   launcher=$!
-  wait_until 600 more_rented "$before" || { show "$log" >&2; fail "no machine was rented"; }
+  wait_while "$launcher" 600 more_rented "$before" || { show "$log" >&2; fail "no machine was rented"; }
   ip link set cloud down
   say "no network from here on"
   wait_until 900 grep -q "making sure that nothing of it is left" "$log" || { show "$log" >&2; fail "it did not notice"; }
@@ -134,7 +134,7 @@ step_pool_killed() {
   mesozoic cloud sweep A10 --nodes 2 --pool --infra lambda --sweep "$sweep" --max-hours 1 --yes \
     --name mesozoic-sweep-killed >"$log" 2>&1 </dev/null &
   launcher=$!
-  wait_until 1800 noted up mesozoic-sweep-killed-agent || { show "$log" >&2; fail "no agents were submitted"; }
+  wait_while "$launcher" 1800 noted up mesozoic-sweep-killed-agent || { show "$log" >&2; fail "no agents were submitted"; }
   kill -KILL "$launcher"
   wait "$launcher" || true
   typed 0 "$logs/pool-killed-status.log" 600 mesozoic cloud status

@@ -12,6 +12,7 @@ const CALM = [0.3, 0.3, 0.7] // seconds over which the camera forgets, along eac
 const SLOW = 0.7
 const FARTHEST = 2 // times the first distance, to which it backs away
 const TURNS = 4
+const LEAST_FREE = 0.4
 const LOWEST = -88
 const HIGHEST = 20
 
@@ -29,8 +30,9 @@ export class FollowCamera {
   turn = 0
   tilt = 0
   zoom = 1
-  /** Shares of the frame by which the picture is moved to the right and down, for panels over its edges. */
+  /** Shares of the frame by which the picture is moved to the left and up. */
   shift: [number, number] = [0, 0]
+  private free: [across: number, up: number] = [1, 1] // shares of the frame that no panel covers
   private begun = false
   private azimuth = 0
   private height = 0
@@ -40,11 +42,17 @@ export class FollowCamera {
   private seconds = 0
   private points = new Float64Array(0)
 
-  constructor(private readonly look_: Appearance['camera']) {}
+  constructor(private readonly lens: Appearance['camera']) {}
 
   /** Forget the episode before; what the user has changed stays. */
   begin(): void {
     this.begun = false
+  }
+
+  /** Panels cover these shares of the frame at its top, bottom and right: what is looked at is beside them. */
+  cover(top: number, bottom: number, right: number): void {
+    this.free = [Math.max(LEAST_FREE, 1 - right), Math.max(LEAST_FREE, 1 - top - bottom)]
+    this.shift = [right / 2, (bottom - top) / 2]
   }
 
   /** The goal was led away: it stays in the frame up to so many metres from the animal. */
@@ -77,6 +85,12 @@ export class FollowCamera {
     this.distance = Math.max(need, need + (this.distance - need) * Math.exp(-passed / SLOW))
   }
 
+  /** Stay where it is until `look` is called again: what a pointer holds must not move away under it. */
+  hold(seconds: number): void {
+    this.seconds = seconds
+    this.speed = [0, 0, 0]
+  }
+
   get position(): Vector {
     const { ahead } = this.axes()
     const far = this.distance * this.zoom
@@ -96,7 +110,7 @@ export class FollowCamera {
       this.away = Math.hypot(aim.point[0] - torso[0], aim.point[1] - torso[1], aim.point[2] - torso[2])
       side = Math.sin(yaw - direction) > 0 ? -1 : 1
     }
-    this.azimuth = side * this.look_.azimuth + (direction * 180) / Math.PI
+    this.azimuth = side * this.lens.azimuth + (direction * 180) / Math.PI
   }
 
   /** The points that should be seen: of the animal, of the goal and of its place on the floor. */
@@ -139,13 +153,14 @@ export class FollowCamera {
   /** How far the camera must be from `at`, so that all points are in the frame. */
   private need(at: Vector): number {
     const { right, up, ahead } = this.axes()
-    const steep = FILL * Math.tan((this.look_.fovy * Math.PI) / 360)
+    const half = Math.tan((this.lens.fovy * Math.PI) / 360)
+    const [wide, steep] = [FILL * this.free[0] * this.aspect * half, FILL * this.free[1] * half]
     let need = 0
     for (let i = 0; i < this.points.length; i += 3) {
       const x = this.points[i] - at[0]
       const y = this.points[i + 1] - at[1]
       const z = this.points[i + 2] - at[2]
-      const across = Math.abs(x * right[0] + y * right[1] + z * right[2]) / (steep * this.aspect)
+      const across = Math.abs(x * right[0] + y * right[1] + z * right[2]) / wide
       const above = Math.abs(x * up[0] + y * up[1] + z * up[2]) / steep
       need = Math.max(need, Math.max(across, above) - (x * ahead[0] + y * ahead[1] + z * ahead[2]))
     }
@@ -184,7 +199,7 @@ export class FollowCamera {
 
   private axes(): { right: Vector; up: Vector; ahead: Vector } {
     const turn = ((this.azimuth + this.turn) * Math.PI) / 180
-    const tilt = (Math.min(HIGHEST, Math.max(LOWEST, this.look_.elevation + this.tilt)) * Math.PI) / 180
+    const tilt = (Math.min(HIGHEST, Math.max(LOWEST, this.lens.elevation + this.tilt)) * Math.PI) / 180
     const ahead: Vector = [Math.cos(tilt) * Math.cos(turn), Math.cos(tilt) * Math.sin(turn), Math.sin(tilt)]
     const right: Vector = [Math.sin(turn), -Math.cos(turn), 0]
     const up: Vector = [right[1] * ahead[2], -right[0] * ahead[2], right[0] * ahead[1] - right[1] * ahead[0]]

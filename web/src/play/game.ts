@@ -10,6 +10,7 @@ import type { MuJoCo } from '../physics/mujoco.ts'
 import { agrees, checkStage } from './check.ts'
 import type { Checked } from './check.ts'
 import { Clock } from './clock.ts'
+import { Follow } from './follow.ts'
 import type { Options } from './options.ts'
 import { Panel } from './panel.ts'
 import { Pointer } from './pointer.ts'
@@ -31,6 +32,7 @@ export class Game {
   readonly panel: Panel
   readonly pointer: Pointer
   readonly times: Times = { frames: 0, step: 0, draw: 0 }
+  readonly follows: Follow | null
   readonly checked = new Map<StageData, Checked>()
   world: World
   camera: FollowCamera
@@ -38,7 +40,6 @@ export class Game {
   private animal: Animal
   private readonly shove = new Shove()
   private shown: Frames
-  private seconds = 0
   private last = 0
   private readonly pace: Pace | null
 
@@ -70,6 +71,7 @@ export class Game {
     this.setSpeed(options.paused, 1)
     this.begin(options.seed ?? 0, options.episode ?? 0)
     this.present()
+    this.follows = parcel.start.follow ? new Follow((fresh) => this.swap(fresh)) : null
     addEventListener('resize', () => this.view.resize())
     document.addEventListener('visibilitychange', () => (this.last = 0)) // a tab that was hidden goes on where it was
   }
@@ -79,7 +81,6 @@ export class Game {
     const elapsed = this.last ? (time - this.last) / 1000 : 0
     this.last = time
     this.advance(this.clock.advance(elapsed))
-    if (!this.clock.paused) this.seconds += elapsed * this.clock.speed
     this.draw(this.clock.share)
     if (elapsed < 1 && this.pace?.frame(elapsed)) this.view.setQuality(LEVELS[this.pace.level])
   }
@@ -95,6 +96,16 @@ export class Game {
     this.times.step += performance.now() - began
   }
 
+  /** Let the camera follow what is shown, `share` of a control step after the last but one. */
+  private follow(share: number): void {
+    const { world, camera } = this
+    camera.aspect = this.view.aspect
+    camera.cover(...this.panel.covered())
+    const seconds = (world.steps - 1 + share) * world.animal.anatomy.dt
+    if (this.pointer.drag === 'lead') camera.hold(seconds)
+    else camera.look(this.animal.outline(this.shown), this.shown, seconds, world.goal)
+  }
+
   /** Draw the moment `share` of a control step after the last but one. */
   draw(share: number): void {
     const began = performance.now()
@@ -105,8 +116,7 @@ export class Game {
     if (goal) view.goal.show(goal.point, goal.radius, goal.struck)
     else view.goal.hide()
     this.drawPush()
-    this.camera.aspect = view.aspect
-    this.camera.look(this.animal.outline(this.shown), this.shown, this.seconds, goal)
+    this.follow(share)
     view.draw(this.camera)
     this.panel.showEnding(world.ending, world.animal)
     this.panel.showFigures(`${world.seconds.toFixed(1)} s   ${world.speed.toFixed(2)} m/s`)
@@ -133,6 +143,16 @@ export class Game {
     this.present()
   }
 
+  /** Another policy of the animal, of the stage that is played or of a new one: it acts from the next step on. */
+  swap(fresh: StageData): void {
+    const { stages } = this.world.animal
+    const at = stages.findIndex((one) => one.number === fresh.number)
+    stages.splice(at < 0 ? stages.length : at, at < 0 ? 0 : 1, fresh)
+    if (fresh.number === this.world.stage.number) this.world.swap(fresh)
+    else this.choose({ animal: this.world.animal.name, stage: fresh.number })
+    this.present()
+  }
+
   setSpeed(paused: boolean, speed: number): void {
     this.clock.paused = paused
     this.clock.speed = speed
@@ -151,13 +171,13 @@ export class Game {
     let found = this.checked.get(stage)
     if (!found) this.checked.set(stage, (found = checkStage(animal, stage, this.parcel.constants)))
     const ours = this.mujoco.mj_versionString()
-    const same = ours === this.parcel.mujoco
-    const good = same && agrees(found)
-    const version = same ? `MuJoCo ${ours}` : `MuJoCo ${ours} here, ${this.parcel.mujoco} there`
-    const result = agrees(found)
-      ? `same numbers as in training: ${found.states} states within ${found.worst.toExponential(0)}`
-      : `other numbers than in training: ${[...found.wrong, found.where].join(', ')} differs by ${found.worst.toExponential(0)}`
-    this.panel.showProof(`${result}, ${version}`, good)
+    const versions = ours === this.parcel.mujoco ? `MuJoCo ${ours}` : `MuJoCo ${ours} here, ${this.parcel.mujoco} in Python`
+    const states = `${found.states} states of real episodes`
+    const detail = agrees(found)
+      ? `Observation, action, servo targets, pushes and endings of ${states} agree with Python's within ${found.worst.toExponential(0)}.`
+      : `Of ${states}, ${[...found.wrong, found.where].join(', ')} differs from Python's by ${found.worst.toExponential(0)}.`
+    const verdict = this.proven ? 'checked: the numbers of the training' : 'NOT the numbers of the training'
+    this.panel.showProof(verdict, `${detail} ${versions}.`, this.proven)
   }
 
   get proven(): boolean {

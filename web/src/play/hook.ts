@@ -29,6 +29,7 @@ export function hookOf(game: Game) {
         paused: clock.paused,
         speed: clock.speed,
         dropped: clock.dropped,
+        swaps: game.follows?.swaps ?? 0,
         proven: game.proven,
         checked: [...game.checked.values()],
         times: game.times,

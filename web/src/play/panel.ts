@@ -24,6 +24,7 @@ const DONE: Record<string, string> = { strike: 'struck', bite: 'bitten', food_re
 const LARGEST_EPISODE = 4095
 
 export class Panel {
+  private cover: [number, number, number] | null = null // measured once: it lays out the page anew
   private readonly element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T
 
   constructor(animals: AnimalData[], private readonly choices: Choices) {
@@ -37,6 +38,7 @@ export class Panel {
     this.element('home').addEventListener('click', choices.camera)
     this.element('proof').addEventListener('click', () => this.element<HTMLDialogElement>('about').showModal())
     addEventListener('keydown', (event) => this.key(event))
+    addEventListener('resize', () => (this.cover = null))
     this.element('bar').hidden = this.element('foot').hidden = false
     this.say('')
   }
@@ -46,6 +48,7 @@ export class Panel {
     const select = this.element<HTMLSelectElement>('stage')
     select.replaceChildren(...animal.stages.map(({ number, name }) => new Option(`${number} ${name}`, String(number))))
     select.value = String(stage.number)
+    this.cover = null
     this.element('title').textContent = animal.title
     this.element('what').textContent = stage.title
     const lead = stage.env.has_target ? `Drag the ${animal.behaviour === 'food_reach' ? 'food' : 'prey'} to lead it. ` : ''
@@ -77,15 +80,30 @@ export class Panel {
     if (box.textContent !== text) box.textContent = text
   }
 
-  showProof(text: string, good: boolean): void {
+  /** Whether the page computes what Python computes; `detail` where a pointer rests on it. */
+  showProof(text: string, detail: string, good: boolean): void {
     const proof = this.element('proof')
     proof.textContent = text
+    proof.title = detail
+    this.element('detail').textContent = detail
     proof.classList.toggle('bad', !good)
   }
 
   showSpeed(paused: boolean, slow: boolean): void {
     this.element('pause').classList.toggle('on', paused)
     this.element('slow').classList.toggle('on', slow)
+  }
+
+  /** Shares of the page that are covered at its top, bottom and right. */
+  covered(): [top: number, bottom: number, right: number] {
+    if (this.cover) return this.cover
+    const box = (id: string) => this.element(id).getBoundingClientRect()
+    const aside = box('follow')
+    const beside = aside.width > 0 && aside.left > innerWidth / 2 // on a narrow page it is at the bottom
+    const share = (part: number) => Math.min(0.4, Math.max(0, part))
+    const top = share(box('bar').bottom / innerHeight)
+    const bottom = share(1 - box('foot').top / innerHeight)
+    return (this.cover = [top, bottom, beside ? share(1 - aside.left / innerWidth) : 0])
   }
 
   /** A sentence in the middle of the page; empty: none. */

@@ -58,6 +58,11 @@ export class World {
     this.episode = new Episode(this.engine, this.animal, stage, this.constants)
   }
 
+  /** Go on with another policy of this stage. */
+  swap(fresh: StageData): void {
+    this.episode.setPolicy(fresh)
+  }
+
   begin(seed: number, number: number): void {
     this.seed = seed
     this.number = number

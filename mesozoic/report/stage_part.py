@@ -1,0 +1,209 @@
+"""The part of a report about one stage of an animal: several runs side by side, as trained and on unseen episodes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from mesozoic.evaluation.gait_report import gait_table
+from mesozoic.evaluation.robustness import Row
+from mesozoic.rendering.recording import Recording
+from mesozoic.report.chart import key_of, panel_sheet
+from mesozoic.report.footfalls import footfall_sheet
+from mesozoic.report.panels import panels_of
+from mesozoic.report.runs import StageRun
+from mesozoic.report.svg import to_svg
+from mesozoic.report.tables import Marked, heading, minutes, number, paragraph, table
+from mesozoic.run.evaluation import Evaluation
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """A stage of a run with what its policy does on unseen episodes; None where it has none yet.
+
+    Attributes:
+        recordings: of the episodes of `found`; robustness: rows of `measure_robustness`, empty if it was left out.
+    """
+
+    run: StageRun
+    found: Evaluation | None
+    recordings: list[Recording]
+    robustness: list[Row]
+
+    @property
+    def name(self) -> str:
+        seed = self.run.seed
+        return self.run.name if seed is None or f"s{seed}" in self.run.name else f"{self.run.name} (seed {seed})"
+
+
+def stage_part(stage: Sequence[Examined]) -> str:
+    """HTML of one stage."""
+    runs = [one.run for one in stage]
+    judged = [one for one in stage if one.found is not None]
+    parts = []
+    with_curves = [run for run in runs if run.rows]
+    if with_curves:
+        parts += [heading(3, "Training"), _curves(with_curves)]
+        parts.append(paragraph(_ending_words(runs)))
+    parts += [heading(3, "Gate"), paragraph(GATE_WORDS), _gate(stage)]
+    if judged:
+        parts += [heading(3, "Unseen episodes beside the baselines"), _baselines(judged)]
+        parts += _walk(judged)
+        if any(one.robustness for one in judged):
+            parts += [heading(3, "Other worlds"), paragraph(ROBUST_WORDS), _robustness(judged)]
+    return "".join(parts)
+
+
+def _curves(runs: Sequence[StageRun]) -> str:
+    """A panel for each metric, as many beside each other as fit, and what the colours mean."""
+    panels, names = panels_of(runs), [run.name for run in runs]
+    svgs = [to_svg(panel_sheet(panel, names), f"{panel.title} over environment steps") for panel in panels]
+    key = [f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in key_of(panels, names)]
+    return f'<div class="chart"><div class="panels">{"".join(svgs)}</div><div class="key">{"".join(key)}</div></div>\n'
+
+
+GATE_WORDS = (
+    "Each criterion as the gate judged it at the end of training, and again on unseen episodes. Bounds are 95 % Wilson"
+    " bounds; 'over' a baseline means: above the upper bound of its success."
+)
+ROBUST_WORDS = "Success on the same unseen episodes in changed worlds, and the drop against the unchanged one."
+
+
+def _ending_words(runs: Sequence[StageRun]) -> str:
+    words = []
+    for run in runs:
+        passed = run.result.get("stage_passed")
+        steps = run.result.get("timesteps")
+        what = {True: "passed its gate", False: "did not pass its gate"}.get(passed, "is not over yet")  # type: ignore[arg-type]
+        words.append(f"{run.name} {what}" + (f" after {steps:,} steps" if isinstance(steps, int) else ""))
+    return "; ".join(words) + "."
+
+
+def _gate(stage: Sequence[Examined]) -> str:
+    names: dict[str, dict[str, Any]] = {}
+    columns, found = ["criterion", "needs"], []
+    for one in stage:
+        trained = {row["name"]: row for row in one.run.result.get("gate") or [] if _criterion(row)}
+        verdict = one.found.verdict if one.found is not None else None
+        unseen = {row["name"]: row for row in (verdict.to_json() if verdict is not None else [])}
+        names = {**unseen, **trained, **names}
+        columns += [f"{one.name}, trained", "unseen"]
+        found += [trained, unseen]
+    rows = []
+    for name, row in names.items():
+        sign = ">=" if row.get("or_equal") else ">"
+        same = {number(one[name]["threshold"]) for one in found if name in one}
+        needs = f"{sign} {' / '.join(sorted(same))}"
+        rows.append([name, needs, *(_verdict(one.get(name)) for one in found)])
+    passed = [
+        Marked(
+            "passed" if all(row["passed"] for row in one.values()) else "not passed",
+            all(r["passed"] for r in one.values()),
+        )
+        if one
+        else "not judged"
+        for one in found
+    ]
+    return table(columns, [*rows, ["all together", "", *passed]])
+
+
+def _criterion(row: object) -> bool:
+    """Whether a row of `metrics.json` can be shown."""
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("name"), str)
+        and all(isinstance(row.get(key), int | float) for key in ("value", "threshold"))
+        and isinstance(row.get("passed"), bool)
+    )
+
+
+def _verdict(row: dict[str, Any] | None) -> object:
+    return "" if row is None else Marked(f"{number(row['value'])} {'✓' if row['passed'] else '✗'}", row["passed"])
+
+
+def _baselines(judged: Sequence[Examined]) -> str:
+    columns = ["", "success (95 % bounds)", "survival (95 % bounds)", "score", "length", "reward"]
+    rows: list[list[object]] = []
+
+    def add(name: str, row: dict[str, float]) -> None:
+        shares = [
+            f"{row[key]:.3f} ({row[f'{key}_low']:.3f}-{row[f'{key}_high']:.3f})" for key in ("success", "survival")
+        ]
+        rest = (row["score"], row["avg_episode_length"], row["avg_reward"])
+        rows.append([name, *shares, *(number(value) for value in rest)])
+
+    for one in judged:
+        assert one.found is not None
+        add(one.name, one.found.figures["policy"])
+    assert judged[0].found is not None
+    for name, row in judged[0].found.figures.items():
+        if name != "policy":
+            add(name, row)
+    found = judged[0].found
+    count = len(found.episodes.length)
+    return table(columns, rows) + paragraph(f"{count} episodes of seed {found.seed}, which no training sees.")
+
+
+def _walk(judged: Sequence[Examined]) -> list[str]:
+    """Criteria, gait and footfalls, where the animal walks."""
+    walking = [one for one in judged if one.found is not None and one.found.episodes.gait is not None]
+    parts: list[str] = []
+    names = list(dict.fromkeys(name for one in walking for name in one.found.episodes.criteria))  # type: ignore[union-attr]
+    if names:
+        rows = [
+            [name.replace("_", " "), *(f"{one.found.episodes.criteria[name].mean():.3f}" for one in walking)]  # type: ignore[union-attr]
+            for name in names
+        ]
+        parts += [
+            heading(3, "What a good walk is made of"),
+            paragraph("Share of episodes that meet each."),
+            table(["", *(one.name for one in walking)], rows),
+        ]
+    if walking:
+        parts += [heading(3, "Gait"), _gaits(walking)]
+    shown = [
+        (f"{one.name}, episode 0", one.recordings[0]) for one in walking if one.recordings[0].foot_load is not None
+    ]
+    if shown:
+        svg = to_svg(footfall_sheet(shown), "footfalls: which foot bears load when")
+        parts += [heading(3, "Footfalls"), f'<div class="chart long">{svg}</div>']
+        parts.append(paragraph("Blue: left feet; orange: right feet; shaded: no foot on the floor."))
+    return parts
+
+
+def _gaits(walking: Sequence[Examined]) -> str:
+    tables = []
+    for one in walking:
+        assert one.found is not None and one.found.episodes.trace is not None and one.found.episodes.gait is not None
+        tables.append(gait_table(one.found.episodes.trace, one.found.episodes.gait))
+    rows = []
+    for lines in zip(*tables, strict=True):
+        cells = [
+            f"{row.mean:.3f} ({row.low:.3f} to {row.high:.3f})" if math.isfinite(row.mean) else "none" for row in lines
+        ]
+        rows.append([lines[0].name, lines[0].meaning, *cells])
+    return table(["mean (5 % to 95 %)", "unit", *(one.name for one in walking)], rows)
+
+
+def _robustness(judged: Sequence[Examined]) -> str:
+    shown = [one for one in judged if one.robustness]
+    rows = []
+    for lines in zip(*(one.robustness for one in shown), strict=True):
+        cells = [f"{row.success:.3f}" + (f" ({-row.drop:+.3f})" if row.drop else "") for row in lines]
+        rows.append([lines[0].name, *cells])
+    return table(["world", *(one.name for one in shown)], rows)
+
+
+def timing_rows(run: StageRun) -> list[object]:
+    """Steps, time, speed, memory and cores of a stage."""
+    result = run.result
+    spent = result.get("seconds") if isinstance(result.get("seconds"), dict) else {}
+    phases = ", ".join(f"{name} {minutes(value)}" for name, value in (spent or {}).items())
+    return [
+        f"{run.name}, stage {run.stage}",
+        *(number(result.get("timesteps")), minutes(result.get("wall_seconds")), phases),
+        *(number(result.get("steps_per_second")), number(result.get("peak_memory_mb")), number(result.get("cores"))),
+    ]

@@ -1,0 +1,138 @@
+"""A report has everything about its runs in one file that asks for nothing and runs nothing that it was given."""
+
+from __future__ import annotations
+
+import html
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mesozoic.errors import UserError
+from mesozoic.report.cost import cost_lines
+from mesozoic.report.report import write_report
+from mesozoic.report.runs import read_runs
+from mesozoic.report.settings_part import command_of, differences_of
+
+Make = Callable[..., Path]
+HOSTILE = "<script>alert(1)<"
+
+
+class Seen(HTMLParser):
+    """Tags, texts and attributes of a page, without what its frames hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.frames: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.frames += [value for name, value in attrs if name == "srcdoc" and value]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def seen_in(path: Path) -> Seen:
+    seen = Seen()
+    seen.feed(path.read_text(encoding="utf-8"))
+    return seen
+
+
+def test_a_report_of_several_seeds_has_every_part(make_run: Make, tmp_path: Path) -> None:
+    """Curves, gate, baselines, robustness, replays, times, differences, commands and versions; names stay text."""
+    runs = [make_run("raptor-a", 0), make_run(HOSTILE, 1, best=0.3)]
+    page = tmp_path / "report.html"
+    size = write_report(runs, page, episodes=8, robustness=2)
+    assert size == page.stat().st_size < 3_000_000
+    seen = seen_in(page)
+    for words in ("Replays", "Training", "Gate", "Unseen episodes beside the baselines", "Other worlds", "Time"):
+        assert words in seen.text
+    for words in (
+        "Configuration",
+        "Train it again",
+        "Versions",
+        "success_low over",
+        "friction 0.6",
+        "statue, undisturbed",
+    ):
+        assert words in seen.text, words
+    assert HOSTILE in seen.text and "script" not in seen.tags
+    source = page.read_text(encoding="utf-8")
+    assert "default-src 'none'" in source and "connect-src 'none'" in source
+    assert source.count("<polygon") >= 2, "a band of both seeds"
+    (frame,) = seen.frames
+    assert frame.startswith("<!doctype html>") and "alert(1)" not in html.unescape(frame)
+
+
+def test_a_shipped_policy_has_a_report_without_a_run(tmp_path: Path) -> None:
+    """Of a walker: criteria of a good walk, gait and footfalls; what its gate said is known from its record."""
+    page = tmp_path / "report.html"
+    write_report([Path("velociraptor")], page, 2, episodes=4, robustness=0)
+    seen = seen_in(page)
+    for words in ("What a good walk is made of", "stride frequency", "Footfalls", "None: every run is as shipped."):
+        assert words in seen.text, words
+    assert "passed" in seen.text and "Other worlds" not in seen.text and "Training" not in seen.text
+
+
+def test_a_run_without_a_policy_yet_is_reported_by_its_curves(make_run: Make, tmp_path: Path) -> None:
+    run = make_run()
+    (run / "stage1" / "metrics.json").unlink()
+    for path in (run / "stage1" / "models").iterdir():
+        path.unlink()
+    write_report([run], tmp_path / "r.html")
+    seen = seen_in(tmp_path / "r.html")
+    assert "is not over yet" in seen.text and "Training" in seen.text and seen.frames == []
+
+
+def test_the_command_repeats_what_differs_from_the_shipped_stage(make_run: Make) -> None:
+    run = make_run(seed=3)
+    file = run / "stage1" / "stage_config.json"
+    recorded = json.loads(file.read_text())
+    recorded["config"]["ppo"]["gamma"] = 0.5
+    recorded["identity"]["backend"] = "sb3"
+    file.write_text(json.dumps(recorded))
+    (stage,) = read_runs([run])
+    assert differences_of(stage)["ppo.gamma"][1] == 0.5
+    command = command_of(stage)
+    assert (
+        command.startswith("mesozoic train velociraptor --stage 1 --seed 3 --backend sb3 ")
+        and "ppo.gamma=0.5" in command
+    )
+
+
+def test_the_cost_of_a_rented_run_is_its_hours_times_the_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESOZOIC_CLOUD_HOME", str(tmp_path / "home"))
+    assert cost_lines(tmp_path) == []
+    from mesozoic.cloud.ledger import begin, write_ledger
+
+    begin("cluster", "dino-1")
+    write_ledger("up", "dino-1", price=1.5)
+    (tmp_path / "job.json").write_text(json.dumps({"seconds": 7200.0}))
+    (tmp_path / ".pulled-from.json").write_text(json.dumps({"cluster": "dino-1", "run": "r"}))
+    said = " ".join(cost_lines(tmp_path))
+    assert "2.00 hours" in said and "$1.50 an hour" in said and "$3.00" in said
+
+
+def test_a_wrong_name_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"does not end in \.html"):
+        write_report([Path("trex")], tmp_path / "r.pdf")
+
+
+def test_a_report_needs_neither_jax_nor_opengl(make_run: Make, tmp_path: Path) -> None:
+    blocked = ["jax", "flax", "torch", "OpenGL", "glfw", "mujoco.gl_context", "matplotlib", "PIL", "sky", "wandb"]
+    page = tmp_path / "r.html"
+    words = ["report", str(make_run()), "--episodes", "2", "--robustness", "0", "--output", str(page)]
+    program = (
+        f"import sys\nfor name in {blocked!r}: sys.modules[name] = None\n"
+        f"sys.argv = ['mesozoic', *{words!r}]\nfrom mesozoic.cli.app import main\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"report {page} (")
