@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,13 +53,6 @@ TINY = (
 )
 
 
-def google_services(method: str, path: str, query: Mapping[str, str], body: bytes) -> Any:
-    """What is looked at before a job is submitted: all is well."""
-    if path.endswith("services:batchGet"):
-        return {"services": [{"name": "aiplatform.googleapis.com", "state": "ENABLED"}]}
-    return {} if "/repositories/" in path else None
-
-
 class Sweep:
     """The command, as often as it is started, and what it left."""
 
@@ -95,7 +88,6 @@ class Sweep:
 
 @pytest.fixture
 def sweep(server: VertexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sweep]:
-    server.services.append(google_services)
     with mounted_bucket(server.gcs, BUCKET) as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
