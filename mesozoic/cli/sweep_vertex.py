@@ -70,7 +70,6 @@ class VertexOptions:
             UserError: something is missing, or cannot be.
         """
         from mesozoic.cloud.vertex.bucket import read_bucket
-        from mesozoic.cloud.vertex.client import VertexClient
         from mesozoic.cloud.vertex.endpoint import read_place
         from mesozoic.cloud.vertex.machines import read_machine
         from mesozoic.cloud.vertex.plans import wandb_of
@@ -102,8 +101,7 @@ class VertexOptions:
             key=key,
         )
         return Tuning(
-            client=VertexClient(place),
-            files=SweepFiles.of(bucket / f"sweeps/{species}"),
+            files=SweepFiles(bucket / f"sweeps/{species}"),
             where=where,
             environment=variables,
             max_failed=self.max_failed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ class Tuning:
         delays: seconds before each further try after an error that may pass.
     """
 
-    client: VertexClient
     files: SweepFiles
     where: JobPlace
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +47,15 @@ class Tuning:
     stuck: float = STUCK
     delays: Sequence[float] = DELAYS
     every: float = EVERY
+
+    @cached_property
+    def client(self) -> VertexClient:
+        """Who is asked; a dry run asks nobody, and needs no account.
+
+        Raises:
+            UserError: Google's package is not installed, or Google knows nobody here.
+        """
+        return VertexClient(self.where.place)
 
     @property
     def price(self) -> float | None:

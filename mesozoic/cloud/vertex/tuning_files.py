@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,20 +27,19 @@ class SweepFiles:
     """Where the files of a sweep lie.
 
     Attributes:
-        place: its folder in a bucket; remote: the same, to read and write there.
+        place: its folder in a bucket.
     """
 
     place: BucketFolder
-    remote: Remote
 
-    @classmethod
-    def of(cls, place: BucketFolder) -> SweepFiles:
-        """Those in a folder.
+    @cached_property
+    def remote(self) -> Remote:
+        """The same, to read and write there.
 
         Raises:
             UserError: what reaches buckets is not installed.
         """
-        return cls(place, Remote(place.url))
+        return Remote(self.place.url)
 
     @property
     def mount(self) -> PurePosixPath:
