@@ -30,14 +30,18 @@ def play(
 ) -> None:
     """Play with a trained animal in the browser: push it, lead it, choose stages and seeds. Ctrl-C ends it."""
     from mesozoic.cli.serving import serve
-    from mesozoic.page.html import player_html
+    from mesozoic.page.html import check_html, player_html
     from mesozoic.page.play import playable_page, write_page
     from mesozoic.page.server import PageServer
 
-    overrides = [*(override or []), *(words or [])]
-    parcel = playable_page(policy, stage, species, overrides, seed, episode)
     if html is not None:
-        size = write_page(parcel, html)
+        check_html(html)
+    overrides = [*(override or []), *(words or [])]
+    page = playable_page(policy, stage, species, overrides, seed, episode)
+    for sentence in page.left_out:
+        typer.echo(f"note: {sentence}", err=True)
+    if html is not None:
+        size = write_page(page, html)
         typer.echo(f"page {html} ({size / 1e6:.2f} MB); open it in any browser, it needs no network")
         return
-    serve(PageServer(player_html(parcel), port), browser)
+    serve(PageServer(player_html(page.parcel), port), browser)

@@ -34,8 +34,8 @@ class _Moment(NamedTuple):
 def examples_of(
     species: Species, env: EnvSection, policy: Policy, count: int = 10, longest: int = 60
 ) -> list[dict[str, Any]]:
-    """`count` states, one of each of as many episodes, at moments spread evenly over `longest` control steps; of an
-    episode that ends before its moment, the last one.
+    """`count` states, one of each of as many episodes, at moments within `longest` control steps, most of them early;
+    of an episode that ends before its moment, the last one.
 
     Each has what was sensed and the task's own state, and what follows from them: observation, action, servo targets
     and push; then the next step in the same way, with its flags. Actions are computed one observation at a time: in a
@@ -44,7 +44,7 @@ def examples_of(
     worlds = native_env(species, env, count, SEED, Stream.EVAL, auto_reset=False)
     noise = np.random.default_rng(SEED)
     observation = worlds.reset()
-    moments = (np.arange(count) * longest) // count
+    moments = (longest * (np.arange(count) / count) ** 2).astype(int)
     disturbed = np.arange(count) % SPREAD == SPREAD - 1
     active = np.ones(count, dtype=bool)
     found: dict[int, dict[str, Any]] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from mesozoic.learn.policy import Policy, load_policy
 from mesozoic.page.parcel import Playable, stage_parcel
 from mesozoic.run.checkpoint import checkpoints
 from mesozoic.run.checkpoint_file import Damaged, read_file
-from mesozoic.run.folder import StageFolder
+from mesozoic.run.folder import StageFolder, begun_stages
 from mesozoic.species import Species, get_species
 from mesozoic.species.anatomy import anatomy_of
 
@@ -56,7 +55,7 @@ class Follower:
         Raises:
             UserError: there is none.
         """
-        folders = [StageFolder(self._run, number) for number in _stages(self._run)]
+        folders = [StageFolder(self._run, number) for number in begun_stages(self._run)]
         if self._stage is not None:
             folders = [one for one in folders if one.stage == self._stage]
         if not folders:
@@ -149,13 +148,6 @@ class Follower:
             species = get_species(name)
             self._species[name] = species, anatomy_of(species, species.load_model())
         return self._species[name]
-
-
-def _stages(run: Path) -> list[int]:
-    """Numbers of the stages whose training has begun."""
-    names = (re.fullmatch(r"stage([1-9][0-9]?)", path.name) for path in run.glob("stage*"))
-    numbers = [int(name[1]) for name in names if name]
-    return sorted(number for number in numbers if StageFolder(run, number).config.is_file())
 
 
 def _policy_file(folder: StageFolder) -> Path | None:

@@ -100,7 +100,7 @@ def animal_parcel(species: Species, stages: Sequence[Playable]) -> dict[str, Any
         "name": species.name,
         "title": species.title,
         "behaviour": species.behaviour,
-        "xml": _model_text(species),
+        "xml": model_text(species),
         "anatomy": _anatomy(anatomy),
         "layout": [[block.name, block.size] for block in task.observation_layout(anatomy)],
         "appearance": appearance_of(species, model),
@@ -127,12 +127,17 @@ def stage_parcel(species: Species, anatomy: Anatomy, play: Playable) -> dict[str
     }
 
 
-def _model_text(species: Species) -> str:
+def model_text(species: Species) -> str:
+    """The text of a model, which must need no other file.
+
+    Raises:
+        UserError: it names others.
+    """
     text = read_text(species.model_path, MODEL_LIMIT)
     found = next((sign for sign in FILES if sign in text), None)
     if found is not None:
         raise UserError(
-            f"{shown(str(species.model_path), 120)} needs other files ('{found.strip('<=')}'), which the page does not"
+            f"{shown(str(species.model_path), 120)} needs other files ('{found.strip('<=')}'), which a page does not"
             " carry; render the animal instead: mesozoic render"
         )
     return text

@@ -235,6 +235,12 @@ def find_policy(path: Path, before: int | None = None) -> Path:
     raise UserError(f"{path} holds no policy yet (no models/*.zip); train first, or give the policy file itself")
 
 
+def begun_stages(run: Path) -> tuple[int, ...]:
+    """Numbers of the stages of a run folder whose training has begun, in order."""
+    numbers = (int(match[1]) for match in _matches(run, r"stage([1-9][0-9]?)"))
+    return tuple(sorted(number for number in numbers if StageFolder(run, number).config.is_file()))
+
+
 def start_of(load: Path | None, run: Path | None, stage: int) -> Path | None:
     """What `--load` means for a stage trained in `run`: itself, unless it is the run folder.
 

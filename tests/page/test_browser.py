@@ -106,7 +106,7 @@ def test_controls_choose_and_the_same_seed_is_the_same_episode(play: Play, page:
 def changed(page: Path, output: Path, change: Callable[[dict[str, Any]], object]) -> Path:
     """A page with another parcel."""
     text = page.read_text(encoding="utf-8")
-    parcel = playable_page(Path("velociraptor"))
+    parcel = playable_page(Path("velociraptor")).parcel
     change(parcel)
     packed = b64encode(gzip.compress(json.dumps(parcel).encode())).decode()
     output.write_text(re.sub(r'(id="parcel">)[^<]*', rf"\g<1>{packed}", text), encoding="utf-8")

@@ -29,13 +29,13 @@ def write_golden(folder: Path, species: str, stages: tuple[int, ...], states: in
     parcel = parcel_of([(animal, plays)], {})
     for play, stage_data in zip(plays, parcel["animals"][0]["stages"], strict=True):
         env = play.config.env
-        stage_data["examples"] = examples_of(animal, env, play.policy, states, 300 if env.has_target else 120)
+        stage_data["examples"] = examples_of(animal, env, play.policy, states, env.max_episode_steps)
         stage_data["episodes"] = episodes(animal, play, worlds)
     (folder / f"{species}.json").write_text(json.dumps(parcel))
 
 
 def episodes(animal: Any, play: Playable, worlds: int) -> list[dict[str, Any]]:
-    """How each episode of seed `SEED` ended, and its poses in the first second."""
+    """How each episode of seed `SEED` ended, its poses in the first second, and the gait clock at its end."""
     env = native_env(animal, play.config.env, worlds, SEED, Stream.EVAL, auto_reset=False)
     observation = env.reset()
     found: list[dict[str, Any]] = [{"seed": SEED, "world": i, "qpos": {}} for i in range(worlds)]
@@ -51,5 +51,6 @@ def episodes(animal: Any, play: Playable, worlds: int) -> list[dict[str, Any]]:
             reasons = [name for name, mask in result.reasons.items() if mask[i]]
             success = bool(result.succeeded[i])
             found[i] |= {"length": step, "succeeded": success, "reasons": reasons}
+            found[i]["phase"] = float(env.task_state.phase[i])
         active &= ~(result.terminated | result.truncated)
     return found

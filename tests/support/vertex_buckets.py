@@ -86,7 +86,7 @@ class Buckets:
                     status = file.stat()
                     state = (status.st_mtime_ns, status.st_size)
                     there.add(file)
-                    if self._local.get(file) != state:
+                    if self._local.get(file) != state and status.st_size:  # the emulator takes no empty ones
                         data = file.read_bytes()
                         self.put(bucket, file.relative_to(root).as_posix(), data)
                         self._local[file] = state

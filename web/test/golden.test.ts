@@ -28,6 +28,7 @@ interface Played {
   length: number
   succeeded: boolean
   reasons: string[]
+  phase: number
 }
 
 for (const parcel of parcels) {
@@ -59,6 +60,7 @@ function playAll(engine: Engine, animal: AnimalData, stage: StageData, parcel: P
       step += 1
       if (!terminated && !truncated) continue
       assert.deepEqual({ succeeded, reasons }, { succeeded: one.succeeded, reasons: one.reasons }, `world ${one.world}`)
+      if (step === one.length) assert.equal(episode.state.phase, one.phase, 'the gait clock, bit for bit')
       assert.ok(Math.abs(step - one.length) <= 1, `world ${one.world} ended at ${step}, not ${one.length}`)
       break
     }

@@ -236,7 +236,7 @@ def test_a_training_in_the_cloud_from_the_price_to_the_policy_at_home(
     home = tmp_path / "home"
     code, out = run("vertex", "download", "dig", "--output", str(home))
     assert code == 0 and f"mesozoic eval {home}" in out
-    assert read_json(home / "metrics.json", 1 << 20)["timesteps"] >= 2048
+    assert read_json(home / "stage1" / "metrics.json", 1 << 20)["timesteps"] >= 2048
     assert "copying 0 of" in run("vertex", "download", "dig", "--output", str(home))[1]
     other = run("vertex", "download", "dig", "--output", str(tmp_path))
     assert other[0] == 2 and "holds another run already" in other[1]

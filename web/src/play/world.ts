@@ -113,7 +113,7 @@ export class World {
     if (step.succeeded) this.ending = 'success'
     else if (step.terminated) this.ending = step.reasons
     else if (step.truncated) this.timeOver()
-    if (step.terminated && !step.succeeded) this.contact.fall()
+    if (step.terminated && !step.succeeded) this.contact.fall(this.engine.data)
   }
 
   /** Standing and walking have no end but falling: here they go on. Hunting has failed. */
