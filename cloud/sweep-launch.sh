@@ -8,7 +8,7 @@
 #   bash cloud/sweep-launch.sh A100 --sweep my-sweep.yaml  one agent (A100 means A100:1)
 #   bash cloud/sweep-launch.sh CPU:4 --infra slurm         four agents without a GPU
 #
-# All other options of `mesozoic cloud sweep` are taken too: --nodes 2, --spot, --max-hours 8, --wait --down, --yes ...
+# All other options of `mesozoic cloud sweep` are taken too: --nodes 2, --spot, --max-hours 8 --max-cost 50, --wait ...
 set -euo pipefail
 
 if ! command -v mesozoic >/dev/null; then

@@ -37,6 +37,7 @@ python scripts/train_all.py --output runs/sb3-ppo --backend sb3 --species trex -
 python scripts/train_all.py --output runs/sb3-sac --algorithm sac --species velociraptor --target 1
 python scripts/collect_results.py runs/all --others runs/sb3-ppo runs/sb3-sac
 python scripts/write_results.py
+mesozoic report runs/all/velociraptor-seed* --output velociraptor.html     # all of a run's records, with replays
 ```
 
 One run is `mesozoic curriculum SPECIES --seed S`. Machine: {cores} shared cores of a server CPU, no GPU. Mostly two or

@@ -21,6 +21,7 @@ from mesozoic.cli import (
     curriculum_command,
     eval_command,
     export_command,
+    job_command,
     play_command,
     plot_command,
     render_command,
@@ -29,6 +30,7 @@ from mesozoic.cli import (
     species_command,
     sweep_command,
     train_command,
+    vertex_command,
     watch_command,
 )
 from mesozoic.cli.usage import UsageError, usage_mistake
@@ -63,6 +65,8 @@ app.add_typer(species_command.app, name="species")
 app.command("bench")(bench_command.bench)
 app.add_typer(sweep_command.app, name="sweep")
 app.add_typer(cloud_command.app, name="cloud")
+app.add_typer(vertex_command.app, name="vertex")
+app.command("job", hidden=True)(job_command.job)
 
 
 @app.callback(invoke_without_command=True)

@@ -90,6 +90,7 @@ def pull(
     Again copies only what has changed.
     """
     from mesozoic.cli import cloud_options
+    from mesozoic.cloud.pulled import report_pulled
     from mesozoic.cloud.sky import pull as puller
     from mesozoic.cloud.sky.bucket import pull_from_bucket, where_in_bucket
     from mesozoic.cloud.sky.targets import find_cluster, find_managed
@@ -101,14 +102,14 @@ def pull(
             bucket, source, target = where_in_bucket(managed.name, run, output)
             typer.echo(f"would copy run {source} of bucket {bucket} to {target}\ndry run: nothing was copied")
             return
-        puller.report_pulled(pull_from_bucket(client, managed.name, run, output, typer.echo), typer.echo)
+        report_pulled(pull_from_bucket(client, managed.name, run, output, typer.echo), typer.echo)
         return
     cluster = find_cluster(client, name)
     if dry_run:
         source, target = puller.where(cluster, run, output)
         typer.echo(f"would copy run {source} of {cluster.name} to {target}\ndry run: nothing was copied")
         return
-    puller.report_pulled(puller.pull(client, cluster, run, output, typer.echo), typer.echo)
+    report_pulled(puller.pull(client, cluster, run, output, typer.echo), typer.echo)
 
 
 def _job_line(job: Job) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mesozoic.cli.cloud_options import Spot, Yes
 from mesozoic.cli.options import (
     EvalFreq,
     MaxFailures,
@@ -30,6 +31,20 @@ from mesozoic.cli.options import (
     path_option,
     whole_option,
 )
+from mesozoic.cli.sweep_vertex import MaxFailed, StuckAfter, SweepBucket, VertexOptions, VertexWandb
+from mesozoic.cli.vertex_options import (
+    DELAYS,
+    AcceleratorOption,
+    Image,
+    Label,
+    MachineType,
+    Project,
+    Region,
+    RetryAfter,
+    ServiceAccount,
+    Timeout,
+    WandbSecret,
+)
 
 PER_STAGE = re.compile(r"--(trials|timesteps|parallel)-stage([1-9][0-9]?)(?:=(.*))?")
 
@@ -37,7 +52,9 @@ PER_STAGE = re.compile(r"--(trials|timesteps|parallel)-stage([1-9][0-9]?)(?:=(.*
 def launch_all(
     context: typer.Context,
     arguments: TrainArguments = None,
-    engine: Annotated[str, typer.Option(help="local: here, without any account; wandb: sweeps on W&B.")] = "local",
+    engine: Annotated[
+        str, typer.Option(help="local: here, without any account; wandb: sweeps on W&B; vertex: on Google's Vertex AI.")
+    ] = "local",
     species: SweepSpecies = None,
     search_space_file: Annotated[Path | None, path_option("JSON with blocks stage1, stage2, ...")] = None,
     search_space: SearchSpace = None,
@@ -57,17 +74,31 @@ def launch_all(
     load: StartPolicy = None,
     override: SweepOverrides = None,
     output_dir: OutputDir = None,
-    bucket: Annotated[
-        str | None, typer.Option(help="Bucket (name, gs://..., s3://...) that keeps how far this is, and what won.")
-    ] = None,
+    bucket: SweepBucket = None,
     storage: Annotated[str | None, typer.Option(help="As of 'sweep launch'.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on where an earlier call stopped; else that is set aside.")] = True,
     max_failures: MaxFailures = 3,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all stages, start nothing.")] = False,
+    project: Project = None,
+    region: Region = None,
+    image: Image = None,
+    machine_type: MachineType = None,
+    accelerator: AcceleratorOption = None,
+    spot: Spot = False,
+    service_account: ServiceAccount = None,
+    timeout: Timeout = None,
+    label: Label = None,
+    wandb: VertexWandb = False,
+    wandb_secret: WandbSecret = None,
+    max_failed: MaxFailed = None,
+    stuck_after: StuckAfter = 60.0,
+    retry_after: RetryAfter = DELAYS,
+    yes: Yes = False,
 ) -> None:
     """Sweep stage 1, then 2 from its winner's policy, then 3. Run the same command again to go on."""
-    from mesozoic.cli.sweep_launch_command import ENGINES, need_optuna, read_parallel
+    from mesozoic.cli.sweep_launch_command import DEFAULT_PRUNERS, ENGINES, need_optuna, read_parallel
     from mesozoic.cli.sweep_trial_command import one_species
+    from mesozoic.cli.sweep_vertex import launch_all_on_vertex, mounted
     from mesozoic.errors import UserError, shown
     from mesozoic.run.spec import DEFAULT_SPECIES
     from mesozoic.run.words import sort_arguments
@@ -80,6 +111,24 @@ def launch_all(
     tokens, own = per_stage([*(arguments or []), *context.args])
     word, more = sort_arguments(tokens, override or [], options, "sweep launch-all")
     animal = one_species(word, species) or DEFAULT_SPECIES
+    vertex = VertexOptions(
+        project=project,
+        region=region,
+        bucket=bucket,
+        image=image,
+        machine_type=machine_type,
+        accelerator=accelerator,
+        spot=spot,
+        service_account=service_account,
+        timeout=timeout,
+        label=tuple(label or ()),
+        wandb=wandb,
+        wandb_secret=wandb_secret,
+        max_failed=max_failed,
+        stuck_after=stuck_after,
+        retry_after=retry_after,
+    )
+    elsewhere = engine == "vertex"
     requests = {
         stage: SweepRequest(
             species=animal,
@@ -99,13 +148,18 @@ def launch_all(
             backend=backend,
             algorithm=algorithm,
             physics=physics,
-            load=load,
+            load=mounted(load) if elsewhere else load,
             overrides=tuple(more),
-            default_pruner="asha" if engine == "local" else "hyperband",
+            default_pruner=DEFAULT_PRUNERS[engine],
+            here=not elsewhere,
+            gpu=elsewhere and vertex.gpu(),
         )
         for stage in stages_of(animal)
     }
     unknown(own, list(requests), animal)
+    if elsewhere:
+        launch_all_on_vertex(vertex, requests, output_dir, resume, dry_run, yes)
+        return
 
     from mesozoic.files.remote import Remote, as_url
     from mesozoic.sweep.chain import final_command, plans_of, run_chain, set_aside

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from mesozoic.cli.cloud_options import Spot, Yes
 from mesozoic.cli.options import (
     EvalFreq,
     MaxFailures,
@@ -28,14 +29,34 @@ from mesozoic.cli.options import (
     path_option,
     whole_option,
 )
+from mesozoic.cli.sweep_vertex import MaxFailed, StuckAfter, VertexOptions, VertexWandb
+from mesozoic.cli.vertex_options import (
+    DELAYS,
+    AcceleratorOption,
+    Bucket,
+    Image,
+    Label,
+    MachineType,
+    Project,
+    Region,
+    RetryAfter,
+    ServiceAccount,
+    Timeout,
+    WandbSecret,
+)
 
-ENGINES = ("local", "wandb")
+DefaultPruner = Literal["asha", "hyperband", "median"]
+DEFAULT_PRUNERS: dict[str, DefaultPruner] = {"local": "asha", "wandb": "hyperband", "vertex": "median"}
+ENGINES = tuple(DEFAULT_PRUNERS)
 
 
 def launch(
     context: typer.Context,
     arguments: TrainArguments = None,
-    engine: Annotated[str, typer.Option(help="local: here, without any account; wandb: a sweep on W&B.")] = "local",
+    engine: Annotated[
+        str,
+        typer.Option(help="local: here, without any account; wandb: a sweep on W&B; vertex: on Google's Vertex AI."),
+    ] = "local",
     species: SweepSpecies = None,
     stage: Annotated[int | None, typer.Option(help="1 balance, 2 locomotion, 3 behaviour; default 1.")] = None,
     search_space_file: Annotated[
@@ -64,9 +85,26 @@ def launch(
     study_name: Annotated[str | None, typer.Option(help="In the storage; default: made of what is searched.")] = None,
     max_failures: MaxFailures = 3,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show, start nothing.")] = False,
+    bucket: Bucket = None,
+    project: Project = None,
+    region: Region = None,
+    image: Image = None,
+    machine_type: MachineType = None,
+    accelerator: AcceleratorOption = None,
+    spot: Spot = False,
+    service_account: ServiceAccount = None,
+    timeout: Timeout = None,
+    label: Label = None,
+    wandb: VertexWandb = False,
+    wandb_secret: WandbSecret = None,
+    max_failed: MaxFailed = None,
+    stuck_after: StuckAfter = 60.0,
+    retry_after: RetryAfter = DELAYS,
+    yes: Yes = False,
 ) -> None:
     """Search hyperparameters of one stage. Run the same command again to go on with a search that was cut off."""
     from mesozoic.cli.sweep_trial_command import one_species
+    from mesozoic.cli.sweep_vertex import launch_on_vertex, mounted
     from mesozoic.errors import UserError, shown
     from mesozoic.run.words import sort_arguments
     from mesozoic.sweep.plan import SweepRequest, plan_sweep
@@ -75,6 +113,24 @@ def launch(
         raise UserError(f"unknown engine '{shown(engine)}'; give one of {', '.join(ENGINES)}")
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     word, more = sort_arguments([*(arguments or []), *context.args], override or [], options, "sweep launch")
+    vertex = VertexOptions(
+        project=project,
+        region=region,
+        bucket=bucket,
+        image=image,
+        machine_type=machine_type,
+        accelerator=accelerator,
+        spot=spot,
+        service_account=service_account,
+        timeout=timeout,
+        label=tuple(label or ()),
+        wandb=wandb,
+        wandb_secret=wandb_secret,
+        max_failed=max_failed,
+        stuck_after=stuck_after,
+        retry_after=retry_after,
+    )
+    elsewhere = engine == "vertex"
     request = SweepRequest(
         species=one_species(word, species),
         stage=stage,
@@ -93,11 +149,16 @@ def launch(
         backend=backend,
         algorithm=algorithm,
         physics=physics,
-        load=load,
+        load=mounted(load) if elsewhere else load,
         overrides=tuple(more),
-        default_pruner="asha" if engine == "local" else "hyperband",
+        default_pruner=DEFAULT_PRUNERS[engine],
+        here=not elsewhere,
+        gpu=elsewhere and vertex.gpu(),
     )
     plan = plan_sweep(request)
+    if elsewhere:
+        launch_on_vertex(vertex, plan, dry_run, yes)
+        return
 
     from mesozoic.sweep.engines.board import Board, best_of, described
     from mesozoic.sweep.engines.local import refuse_incomplete, run_local

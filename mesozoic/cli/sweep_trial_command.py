@@ -58,6 +58,7 @@ def trial(
     import os
 
     from mesozoic.config import parse_overrides
+    from mesozoic.job.on_vertex import on_vertex
     from mesozoic.run.folder import choose_run_folder
     from mesozoic.run.sinks.table import sinks_for
     from mesozoic.run.sinks.wandb_sink import WandbSink
@@ -87,6 +88,8 @@ def trial(
     wanted = Trial(spec, searched, known_objective(objective), seeds_per_trial)
     of_wandb = wandb_line_of(os.environ)
     of_vertex = vertex_line_of(os.environ, wanted.objective)
+    if of_vertex is not None:
+        os.environ.update(on_vertex(os.environ))  # its W&B key may lie in Secret Manager
     line = of_vertex or of_wandb or line_of(os.environ)
     if output_dir is not None and line.id:
         output_dir /= line.id

@@ -24,7 +24,9 @@ IDLE_MINUTES = 5
 SETUP_MINUTES = 10
 """Allowance for starting and setting up a machine, which is paid for as well. A round figure, not a measurement."""
 OVERHEAD_HOURS = (SETUP_MINUTES + IDLE_MINUTES) / 60
-"""Hours of a machine beyond those of the job."""
+"""Hours of a cluster beyond those of the job."""
+END_WITH_THEIR_JOB = ("vertex",)
+"""Clouds whose machines are given back as soon as the job has ended."""
 LEARNER = "jax-ppo"
 """Whose speeds are in the table."""
 DECIDE_SPEED = (
@@ -165,7 +167,12 @@ def job_hours(request: LaunchRequest, placement: Placement) -> float | None:
 def paid_hours(request: LaunchRequest, placement: Placement) -> float | None:
     """Hours of the machine that are paid for: those of the job, and starting, setting up and idling."""
     hours = job_hours(request, placement)
-    return None if hours is None else hours + OVERHEAD_HOURS
+    return None if hours is None else hours + overhead_hours(placement)
+
+
+def overhead_hours(placement: Placement) -> float:
+    """Hours of a machine beyond those of the job."""
+    return SETUP_MINUTES / 60 if placement.cloud in END_WITH_THEIR_JOB else OVERHEAD_HOURS
 
 
 def duration(request: LaunchRequest, placement: Placement) -> str:
@@ -194,8 +201,8 @@ def total(request: LaunchRequest, placements: Sequence[Placement]) -> str:
         return f"total: unknown, ${first.price or 0.0:.2f} for every hour until it ends; --max-hours sets a limit"
     sums = [(one.price or 0.0) * hours for one in placements if (hours := paid_hours(request, one)) is not None]
     dearest = f", ${max(sums):.2f} on the dearest" if max(sums) > sums[0] else ""
-    beside = f"{SETUP_MINUTES} min allowed for set-up and {IDLE_MINUTES} min idle"
-    lasts = f"{paid - OVERHEAD_HOURS:g} h of training, {beside}"
+    idle = "" if first.cloud in END_WITH_THEIR_JOB else f" and {IDLE_MINUTES} min idle"
+    lasts = f"{paid - overhead_hours(first):g} h of training, {SETUP_MINUTES} min allowed for set-up{idle}"
     if request.managed:
         again = (first.price or 0.0) * SETUP_MINUTES / 60
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,6 +10,8 @@ from typing import TypeVar
 from mesozoic.errors import UserError, plain
 from mesozoic.redact import redact, without_password
 
+EMULATOR = "STORAGE_EMULATOR_HOST"
+"""The setting of Google's storage clients that sends them elsewhere; no credentials go there."""
 SECONDS = 180.0
 """For one request; the libraries below try again for a while themselves, and some of them for ever."""
 MOVE_SECONDS = 1800.0
@@ -29,8 +32,12 @@ class Remote:
             import fsspec
         except ImportError:
             raise UserError(f"{self._shown()} needs fsspec; run: pip install fsspec gcsfs s3fs") from None
+        options = {}
+        if self.url.startswith("gs://") and os.environ.get(EMULATOR, "").strip():
+            os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else it waits a minute for an answer
+            options = {"token": "anon"}
         try:
-            self._fs, self._root = fsspec.core.url_to_fs(self.url)
+            self._fs, self._root = fsspec.core.url_to_fs(self.url, **options)
         except (ImportError, ValueError) as error:
             raise UserError(f"cannot use {self._shown()}: {plain(redact(str(error)))[:200]}") from None
 

@@ -7,6 +7,7 @@ import sys
 
 from mesozoic.errors import UserError, ending_of
 from mesozoic.job.environment import read_job
+from mesozoic.job.on_vertex import on_vertex
 from mesozoic.job.supervisor import Supervisor, training_command
 from mesozoic.job.wandb_names import wandb_environment
 from mesozoic.run.unheard import quietly
@@ -20,12 +21,13 @@ def say(line: str) -> None:
 
 def main() -> int:
     """Run the job to its end; its exit code."""
-    job = read_job(os.environ)
+    environment = on_vertex(os.environ)
+    job = read_job(environment)
     if job.leads:
         say(f"files go to {job.run}")
     if job.max_hours is not None:
         say(f"ends itself after {job.max_hours:g} h of training")
-    return Supervisor(job, training_command(job), wandb_environment(job, os.environ), say).run()
+    return Supervisor(job, training_command(job), wandb_environment(job, environment), say).run()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mesozoic.files import read_json, write_json
+from mesozoic.job.exit_codes import HOPELESS
 
 FILE = "job.json"
 LARGEST = 2**20
@@ -36,6 +37,18 @@ class Record:
     stages: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
+    def hopeless(self, moves: int | None) -> bool:
+        """Whether an earlier try of this very job failed in a way that no other machine changes.
+
+        Some services run a job again whatever it ended with, and each time is paid for.
+
+        Args:
+            moves: how many crashes may be answered with another machine; None where the service does not move jobs.
+        """
+        if self.state != "failed" or moves is None:
+            return False
+        return self.exit_code in HOPELESS or len(self.crashes) > moves
+
 
 def read_record(run: Path, job_id: str) -> Record:
     """The record of this very job; an empty one if there is none, it cannot be read, or it is another job's."""
@@ -43,7 +56,10 @@ def read_record(run: Path, job_id: str) -> Record:
         found = read_json(run / FILE, LARGEST)
         if not job_id or found["job_id"] != job_id:
             return Record(job_id, run=str(run))
-        return Record(job_id, float(found["seconds"]), [str(one) for one in found["crashes"]], run=str(run))
+        earlier = Record(job_id, float(found["seconds"]), [str(one) for one in found["crashes"]], run=str(run))
+        if found.get("state") == "failed" and isinstance(found.get("exit_code"), int):
+            earlier.state, earlier.exit_code, earlier.why = "failed", found["exit_code"], str(found.get("why", ""))
+        return earlier
     except (OSError, ValueError, KeyError, TypeError):
         return Record(job_id, run=str(run))
 

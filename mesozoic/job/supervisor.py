@@ -82,6 +82,10 @@ class Supervisor:
             self._say(f"MAX_HOURS is {self._job.max_hours:g}, and this job has used {_clock(self._earlier)} already")
             self._say(why)
             return code
+        if self._record.hopeless(self._job.moves):
+            self._say(f"this job has failed for good already: {self._record.why or 'see its first log'}")
+            return self._record.exit_code or BAD_INPUT
+        self._record.state, self._record.exit_code, self._record.why = "running", None, ""
         with self._stopping:
             reading, writing = os.pipe()
             watched = Watched(reading)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mesozoic.cloud.ledger import read_ledger
-from mesozoic.cloud.sky.pull import MARK
+from mesozoic.cloud.pulled import MARK
 from mesozoic.files import read_json
 from mesozoic.job.record import FILE
 

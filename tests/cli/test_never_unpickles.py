@@ -52,11 +52,13 @@ def test_the_trap_works(hostile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("eval", "FILE", "--episodes", "2"),
         ("render", "FILE", "--strip", "strip.png", "--output", "video.mp4"),
+        ("render", "FILE", "--html", "replay.html"),
+        ("export", "FILE", "--format", "npz", "--check"),
         ("train", "--load", "FILE", "--timesteps", "64", "--n-envs", "2", "ppo.n_steps=32", "ppo.batch_size=64"),
         ("train", "--backend", "sb3", "--load", "FILE", "--timesteps", "64", "--n-envs", "2", "ppo.n_steps=32",
          "ppo.batch_size=64"),
     ],
-    ids=["eval", "render", "train", "train sb3"],
+    ids=["eval", "render", "replay", "export", "train", "train sb3"],
 )  # fmt: skip
 def test_no_command_runs_it(hostile: Path, words: tuple[str, ...]) -> None:
     episodes = ["env.max_episode_steps=20", "curriculum.min_avg_episode_length=0"]

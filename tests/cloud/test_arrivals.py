@@ -15,9 +15,10 @@ import pytest
 
 from mesozoic.cloud.arrivals import keep_plain
 from mesozoic.cloud.ledger import write_ledger
+from mesozoic.cloud.pulled import MARK
 from mesozoic.cloud.sky.bucket import pull_from_bucket
 from mesozoic.cloud.sky.client import Cluster
-from mesozoic.cloud.sky.pull import MARK, pull
+from mesozoic.cloud.sky.pull import pull
 from mesozoic.cloud.sky.sky_client import SkyClient
 from mesozoic.errors import UserError
 

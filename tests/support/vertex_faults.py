@@ -23,13 +23,14 @@ class Fault:
         kind: "refuse" (with an HTTP error), "lose" (it is done, and the connection breaks before the answer), "hold"
             (it is done, and nobody ever answers), "silent" (nobody even reads it), "late" (the answer takes that many
             seconds).
-        times: for how many requests.
+        times: for how many requests; after: so many that it lets pass.
         method: "GET", "POST", or empty for all; part: what its path must contain.
     """
 
     kind: str
     status: int = 500
     times: int = 1
+    after: int = 0
     method: str = ""
     part: str = ""
     seconds: float = 0.0
@@ -59,6 +60,7 @@ class Faults:
         *,
         status: int = 500,
         times: int = 1,
+        after: int = 0,
         method: str = "",
         part: str = "",
         seconds: float = 0.0,
@@ -68,7 +70,7 @@ class Faults:
         assert kind in ("refuse", "lose", "hold", "silent", "late")
         with self._lock:
             message = message or MESSAGES.get(status, "")
-            self._due.append(Fault(kind, status, times, method, part, seconds, message))
+            self._due.append(Fault(kind, status, times, after, method, part, seconds, message))
 
     def clear(self) -> None:
         """All is well again."""
@@ -80,6 +82,9 @@ class Faults:
         with self._lock:
             for fault in self._due:
                 if fault.times > 0 and fault.method in ("", method) and fault.part in path:
+                    if fault.after > 0:
+                        fault.after -= 1
+                        continue
                     fault.times -= 1
                     self.met.append(f"{method} {path}")
                     return fault

@@ -50,7 +50,8 @@ def handler_for(server: VertexServer) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             parts = urllib.parse.urlsplit(self.path)
             query = dict(urllib.parse.parse_qsl(parts.query))
-            path = urllib.parse.unquote(parts.path)
+            path = parts.path.replace("%2F", "\0")  # a slash inside of one name
+            path = urllib.parse.unquote(path)
             fault = server.faults.next(self.command, path)
             if fault is not None and fault.kind == "refuse":
                 return self._answer(fault.status, _error(fault.status, fault.message))

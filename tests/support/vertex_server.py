@@ -17,12 +17,13 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from support.vertex_faults import Faults
+from support.vertex_google import Google
 from support.vertex_http import Refused, handler_for
 from support.vertex_jobs import CustomRun, Run, TuningRun, matches, wrong_with_labels
 from support.vertex_work import within
@@ -43,6 +44,7 @@ class VertexServer:
         operations: `METHOD collection` of every request, in order.
         pending: seconds that a job waits for its machine.
         restarts: how many further machines a job with restart_job_on_worker_restart may get.
+        google: the services beside it at the same address: APIs, images, quotas, secrets, logs.
         early_measurements: whether a trial that goes on shows what it has reported so far.
     """
 
@@ -57,8 +59,7 @@ class VertexServer:
         self.restarts = 5
         self.early_measurements = True
         self.seed = 0
-        self.services: list[Callable[[str, str, Mapping[str, str], bytes], Any]] = []
-        """Other services at the same address; each answers a request, or None if it is not its own."""
+        self.google = Google(self)
         self.lock = threading.RLock()
         self._over = threading.Event()
         self._http = _Http(("127.0.0.1", port), handler_for(self))
@@ -138,11 +139,7 @@ class VertexServer:
         """
         found = re.fullmatch(r"/v1/projects/([^/]+)/locations/([^/]+)/(\w+)(?:/([^/:]+))?(?::(\w+))?", path)
         if found is None or found[3] not in KINDS:
-            for service in self.services:
-                answer = service(method, path, query, body)
-                if answer is not None:
-                    return answer
-            raise Refused(404, f"The requested URL {path} was not found on this server.")
+            return self.google.answer(method, path, query, body)
         project, region, collection, number, verb = found.groups()
         if project != self.project:
             raise Refused(403, f"Permission denied on resource project {project}.")

@@ -64,6 +64,7 @@ def test_three_stages_each_from_the_winner_before(tmp_path: Path) -> None:
     assert code == 0, said
     state = json.loads((folder / FILE).read_text())
     assert json.loads((bucket / "sweeps" / "velociraptor" / REMOTE_FILE).read_text()) == state
+    assert len((bucket / "sweeps" / "velociraptor" / "_stage1_results.csv").read_text().splitlines()) == 3
     stages = state["stages"]
     assert [one["stage"] for one in stages] == [1, 2, 3] and state["job"] == {}
     records = {stage: SweepFolder(folder).records(stage) for stage in (1, 2, 3)}

@@ -166,3 +166,19 @@ def test_trials_that_agents_of_a_wandb_sweep_left_are_collected(swept: Path, tmp
     assert [(one.stage, one.trial) for one in found] == [(1, "a1b2"), (1, "c3d4")]
     assert damaged == ["e5f6/trial.json"]
     assert [row["value"] for row in collect(str(tmp_path / "sweep-x"))] == [0.1, 0.9]
+
+
+def test_a_result_without_figures_keeps_its_place_in_the_pictures() -> None:
+    """A sweep whose last trial alone ran to its end was drawn as one bar from side to side."""
+    matplotlib = pytest.importorskip("matplotlib.figure", reason="needs the extra [viz]")
+    from mesozoic.sweep.results_plot import _parameters, _trials
+
+    rows = [{"stage": 1, "stage_passed": False, "state": "failed", "ppo.gamma": n / 10} for n in range(1, 9)]
+    rows.append({**rows[0], "state": "budget", "value": 1.0, "best_mean_reward": 5.0, "ppo.gamma": 0.9})
+    rows.append({**rows[0], "state": "pruned", "value": 0.5, "ppo.gamma": 0.8})
+    figure = matplotlib.Figure()
+    assert _trials(figure, rows) == "" and figure.axes[0].get_xlim() == (0.4, 10.6)
+    figure = matplotlib.Figure()
+    assert _parameters(figure, rows) == ""
+    faces = [points.get_facecolors() for points in figure.axes[0].collections]
+    assert [len(face) for face in faces] == [1, 0], "what was pruned is hollow"

@@ -20,6 +20,7 @@ const ARGUMENTS = [
 /**
  * Open an address and wait until the page has drawn something, or says that it cannot.
  *
+ * @param options.ready says, in the page, whether it has drawn; default: by its hook
  * @param options.size [width, height]; options.touch: fingers instead of a mouse; options.arguments: more for the browser
  */
 export async function open(address, options = {}) {
@@ -40,7 +41,7 @@ export async function open(address, options = {}) {
   page.on('pageerror', (error) => log.errors.push(String(error)))
   const began = Date.now()
   await page.goto(address, { waitUntil: 'commit' })
-  const drawn = () => globalThis.mesozoicFailed !== undefined || globalThis.mesozoic?.state().times.frames > 0
+  const drawn = options.ready ?? (() => globalThis.mesozoicFailed !== undefined || globalThis.mesozoic?.state().times.frames > 0)
   await page.waitForFunction(drawn, null, { timeout: READY })
   return {
     page,

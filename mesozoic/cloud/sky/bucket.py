@@ -11,8 +11,8 @@ from typing import Any
 
 from mesozoic.cloud.ledger import launched
 from mesozoic.cloud.names import check_name
+from mesozoic.cloud.pulled import claim
 from mesozoic.cloud.sky.client import CloudClient
-from mesozoic.cloud.sky.pull import claim
 from mesozoic.cloud.sky.sky_errors import one_line
 from mesozoic.errors import UserError, shown
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from mesozoic.cloud.pulled import report_pulled
 from mesozoic.cloud.sky.client import CloudClient, Job, Unreachable
 from mesozoic.cloud.sky.launch import Submitted
 from mesozoic.cloud.sky.provider import SkyProvider
-from mesozoic.cloud.sky.pull import pull, report_pulled
+from mesozoic.cloud.sky.pull import pull
 from mesozoic.cloud.sky.targets import find_cluster
 from mesozoic.cloud.undo import hand_back
 from mesozoic.errors import UserError

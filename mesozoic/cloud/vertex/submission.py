@@ -89,7 +89,7 @@ def submit(
     return job
 
 
-def _look_for(client: VertexClient, kind: Kind, launch: str) -> list[Job]:
+def look_for(client: VertexClient, kind: Kind, launch: str) -> list[Job]:
     """The jobs of a launch; it looks several times where there is none, since lists may be late."""
     for look in range(LOOKS):
         if look:
@@ -109,7 +109,7 @@ def _until_taken(
     while True:
         try:
             if unsure:
-                found = _look_for(client, kind, launch)
+                found = look_for(client, kind, launch)
                 if found:
                     say(f"{found[-1].name} was taken; only the answer was lost")
                     return found[-1]

@@ -6,6 +6,7 @@ It is started as a script by `wandb_sink`, imports nothing of this package, and 
 | --- | --- |
 | `{"begin": {...}}` first, see `begin` | `{"secrets": [...]}`: what nobody may see, `{"started": true}` |
 | `{"step": 64, "metrics": {...}}` | `{"stop": "..."}`: somebody stopped the run on the server |
+| `{"media": {"replay": FILE, "strip": FILE}}` | `{"unseen": "..."}`: why these are not shown |
 | `{"close": "finished"}`, failed or preempted | `{"failed": "..."}` or `{"closed": true}` last |
 | | `{"lost": "..."}`: where the files are that W&B's server no longer takes |
 
@@ -121,7 +122,12 @@ def serve(messages: queue.Queue[dict[str, Any]], replies: Replies) -> None:
     run = begin(chosen, **wanted)
     replies.files = run.settings.sync_dir
     replies.send(started=True)
+    last = offset
     while "close" not in (message := messages.get()):
+        if "media" in message:
+            show(run, wanted["stage"], last, message["media"], replies)
+            continue
+        last = offset + message["step"]
         log(run, offset, message["step"], message["metrics"])
     end(run, message["close"])
     replies.send(closed=True)
@@ -184,6 +190,17 @@ def log(run: Any, offset: int, step: int, metrics: dict[str, float]) -> None:
     stage = next((name.partition("/")[0] for name in metrics if name.startswith("stage")), "")
     own = {f"{stage}/env_step": step} if stage else {}
     run.log({**metrics, **own, "env_step": step}, step=offset + step)
+
+
+def show(run: Any, stage: int, step: int, media: dict[str, str], replies: Replies) -> None:
+    """Log a replay page and a picture strip; that this fails is no reason to lose the run."""
+    import wandb
+
+    kinds = {"replay": lambda path: wandb.Html(Path(path), inject=False), "strip": wandb.Image}
+    try:
+        run.log({f"stage{stage}/{name}": kinds[name](path) for name, path in media.items()}, step=step)
+    except Exception as error:
+        replies.send(unseen=" ".join(str(error).split())[:300] or type(error).__name__)
 
 
 def end(run: Any, outcome: str) -> None:

@@ -15,11 +15,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from mesozoic.files import read_json, write_json
 from mesozoic.redact import redact, scrub
 from mesozoic.run.sinks import Outcome, Place, Sink
+from mesozoic.run.sinks.wandb_media import MediaMaker, wanted
 from mesozoic.run.sinks.wandb_process import descendants
 
 RUN_FILE = "wandb.json"
@@ -54,6 +56,7 @@ class WandbSink(Sink):
         begin["offset"] = STAGE_OFFSET * (place.stage - 1) if os.environ.get("WANDB_RUN_ID") else 0
         self._place, self._trouble, self._secrets = place, "", set[str]()
         self._lock, self._ended, self._closed = threading.Lock(), threading.Event(), threading.Event()
+        self._media = MediaMaker(place.folder, place.stage, place.warn)
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(program)],
             env=without_empty(os.environ),
@@ -78,9 +81,12 @@ class WandbSink(Sink):
         self._send({"step": step, "metrics": finite})
 
     def close(self, outcome: Outcome) -> None:
-        """Have W&B finish the run, and wait for it."""
-        self._send({"close": outcome})
-        self._ended.wait()
+        """Have W&B finish the run, with something to look at if the stage is over, and wait for it."""
+        with TemporaryDirectory() as folder:
+            if outcome == "finished" and wanted(os.environ) and (media := self._media.make(Path(folder))):
+                self._send({"media": media})
+            self._send({"close": outcome})
+            self._ended.wait()
         self.abandon()
         if not self._closed.is_set():
             raise Unavailable(self._trouble or "it ended too early")
@@ -88,6 +94,7 @@ class WandbSink(Sink):
     def abandon(self) -> None:
         """End the process, and whatever it started, at once."""
         self._timer.cancel()
+        self._media.end()
         with self._lock:
             _kill_family(self._process)
         scrub(self._place.folder / "wandb", self._secrets)
@@ -130,6 +137,8 @@ class WandbSink(Sink):
                     "W&B's server refuses the rows of this run; they are kept, and 'wandb sync"
                     f" {shlex.quote(str(said['lost']))}' sends them later; training goes on"
                 )
+            if "unseen" in said:
+                self._place.warn(f"W&B gets no pictures of this stage: {redact(str(said['unseen']), self._secrets)}")
             if "failed" in said:
                 self._trouble = redact(str(said["failed"]), self._secrets)
         self._ended.set()

@@ -20,6 +20,7 @@ from mesozoic.sweep.engines.local import refuse_incomplete, run_local
 from mesozoic.sweep.engines.wandb import wandb_config
 from mesozoic.sweep.handed_on import LARGEST, hand_on, policy_name
 from mesozoic.sweep.plan import SweepPlan
+from mesozoic.sweep.results import collect, write_table
 from mesozoic.sweep.sweep_folder import SweepFolder
 from mesozoic.sweep.trial_record import FILE as TRIAL_FILE
 from mesozoic.sweep.wandb_account import project_and_entity, wandb_key
@@ -64,8 +65,10 @@ class _InFolder:
         trial, policy = self.folder.trials(stage) / name, policy_name(stage, name)
         if not self.place(policy).is_file():  # of an earlier version, whose trials handed nothing on
             hand_on(trial, stage, record)
+        table = f"_stage{stage}_results.csv"
+        write_table(collect(str(self.folder.path), [stage]), self.folder.path / table)
         if self._remote is not None:
-            for file in (policy, f"stage{stage}/{name}/{TRIAL_FILE}"):
+            for file in (policy, f"stage{stage}/{name}/{TRIAL_FILE}", table):
                 self._remote.write(file, read_bytes(self.folder.path / file, LARGEST))
         return Best(name, record.state, record.value, record.point)
 

@@ -59,15 +59,16 @@ def parallel_of(plan: SweepPlan) -> int:
     return min(plan.parallel or PARALLEL, plan.trials)
 
 
-def trial_arguments(plan: SweepPlan, folder: PurePosixPath) -> list[str]:
+def trial_arguments(plan: SweepPlan, folder: PurePosixPath, wandb: bool = False) -> list[str]:
     """What the image is told, to which the service adds `--ppo_learning_rate=0.0003` and so on.
 
     Args:
-        folder: where the sweep's files go, in the trial's machine.
+        folder: where the sweep's files go, in the trial's machine; wandb: whether trials log to W&B as well.
     """
     fixed = {one.path: one.domain.values[0] for one in plan.parameters if isinstance(one.domain, Choice)}
     known = {one.path: fixed[one.path] for one in plan.parameters if _is_fixed(one)}
-    return ["sweep", "trial", *plan.trial_words(known), f"--output-dir={folder / f'stage{plan.stage}'}"]
+    logged = ["--wandb"] if wandb else []
+    return ["sweep", "trial", *plan.trial_words(known), *logged, f"--output-dir={folder / f'stage{plan.stage}'}"]
 
 
 def name_of(path: str) -> str:

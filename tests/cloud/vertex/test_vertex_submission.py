@@ -10,13 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fake_sky import FakeSky
 from support.vertex_server import PROJECT, VertexServer
 from support.vertex_work import within
 from vertex_specs import shell_job, shell_tuning
 
-from mesozoic.cli import cloud_options
-from mesozoic.cli.app import main
 from mesozoic.cloud.ledger import begin, open_launches
 from mesozoic.cloud.vertex import provider, submission
 from mesozoic.cloud.vertex.client import LAUNCH, VertexClient
@@ -33,22 +30,6 @@ CREATE = {"method": "POST", "part": "Jobs"}
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provider, "BETWEEN", 0.05)
     monkeypatch.setattr(submission, "BETWEEN", 0.05)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    sky = FakeSky()
-    monkeypatch.setattr(cloud_options, "connect", lambda: sky)
-
-    def run(*arguments: str) -> tuple[int, str]:
-        """Exit code and output of `mesozoic ...`."""
-        monkeypatch.setattr(sys, "argv", ["mesozoic", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out = capsys.readouterr()
-        return int(caught.value.code or 0), out.out + out.err
-
-    return run
 
 
 def send(
