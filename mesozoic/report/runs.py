@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import re
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mesozoic.config import StageConfig, validate
-from mesozoic.errors import UserError, shown
+from mesozoic.errors import UserError, shown, written
 from mesozoic.files import cause, read_bytes, read_json
 from mesozoic.policies import shipped_stages
 from mesozoic.run.folder import StageFolder
@@ -152,15 +151,43 @@ def _in_folder(source: Path, name: str, folder: Path, policy: Path | None) -> St
 
 
 def _table(path: Path) -> dict[str, Any]:
+    """A table in a file, in which what reports read has its type where it is there.
+
+    Raises:
+        UserError: it cannot be read, or something in it is of another type.
+    """
     try:
         found = read_json(path)
         if not isinstance(found, dict):
             raise ValueError("it holds no table")
+        for name, kind in TYPES.items():
+            if name in found and not isinstance(found[name], kind):
+                raise ValueError(f"its '{name}' is {shown(written(found[name]), 40)}")
+        for row in found.get("gate", []):
+            if not _criterion(row):
+                raise ValueError(f"a criterion of its gate is {shown(written(row), 60)}")
     except (OSError, ValueError) as error:
         raise UserError(
             f"{shown(str(path), 120)} cannot be read ({cause(error)}); use another copy of the run"
         ) from None
     return found
+
+
+TYPES = {
+    **dict.fromkeys(("identity", "config", "versions", "seconds", "baselines", "evaluation"), dict),
+    "gate": list,
+    "stage_passed": bool,
+}
+"""Of what reports read in a run's files."""
+
+
+def _criterion(row: object) -> bool:
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("name"), str)
+        and all(isinstance(row.get(key), int | float) for key in ("value", "threshold"))
+        and isinstance(row.get("passed"), bool)
+    )
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
@@ -178,10 +205,13 @@ def read_rows(path: Path) -> list[dict[str, float]]:
             f"{shown(str(path), 120)} cannot be read ({cause(error)}); use another copy of the run"
         ) from None
     rows = []
-    for row in csv.DictReader(io.StringIO(whole)):
-        numbers = {name: value for name, text in row.items() if name and (value := _number(text)) is not None}
-        if "step" in numbers:
-            rows.append(numbers)
+    try:
+        for row in csv.DictReader(whole.splitlines()):
+            numbers = {name: value for name, text in row.items() if name and (value := _number(text)) is not None}
+            if "step" in numbers:
+                rows.append(numbers)
+    except csv.Error as error:
+        raise UserError(f"{shown(str(path), 120)} is no table ({cause(error)}); use another copy of the run") from None
     return rows
 
 

@@ -77,7 +77,7 @@ def _ending_words(runs: Sequence[StageRun]) -> str:
     for run in runs:
         passed = run.result.get("stage_passed")
         steps = run.result.get("timesteps")
-        what = {True: "passed its gate", False: "did not pass its gate"}.get(passed, "is not over yet")  # type: ignore[arg-type]
+        what = "is not over yet" if passed is None else f"{'passed' if passed else 'did not pass'} its gate"
         words.append(f"{run.name} {what}" + (f" after {steps:,} steps" if isinstance(steps, int) else ""))
     return "; ".join(words) + "."
 
@@ -86,7 +86,7 @@ def _gate(stage: Sequence[Examined]) -> str:
     names: dict[str, dict[str, Any]] = {}
     columns, found = ["criterion", "needs"], []
     for one in stage:
-        trained = {row["name"]: row for row in one.run.result.get("gate") or [] if _criterion(row)}
+        trained = {row["name"]: row for row in one.run.result.get("gate", [])}
         verdict = one.found.verdict if one.found is not None else None
         unseen = {row["name"]: row for row in (verdict.to_json() if verdict is not None else [])}
         names = {**unseen, **trained, **names}
@@ -108,16 +108,6 @@ def _gate(stage: Sequence[Examined]) -> str:
         for one in found
     ]
     return table(columns, [*rows, ["all together", "", *passed]])
-
-
-def _criterion(row: object) -> bool:
-    """Whether a row of `metrics.json` can be shown."""
-    return (
-        isinstance(row, dict)
-        and isinstance(row.get("name"), str)
-        and all(isinstance(row.get(key), int | float) for key in ("value", "threshold"))
-        and isinstance(row.get("passed"), bool)
-    )
 
 
 def _verdict(row: dict[str, Any] | None) -> object:
@@ -200,8 +190,7 @@ def _robustness(judged: Sequence[Examined]) -> str:
 def timing_rows(run: StageRun) -> list[object]:
     """Steps, time, speed, memory and cores of a stage."""
     result = run.result
-    spent = result.get("seconds") if isinstance(result.get("seconds"), dict) else {}
-    phases = ", ".join(f"{name} {minutes(value)}" for name, value in (spent or {}).items())
+    phases = ", ".join(f"{name} {minutes(value)}" for name, value in result.get("seconds", {}).items())
     return [
         f"{run.name}, stage {run.stage}",
         *(number(result.get("timesteps")), minutes(result.get("wall_seconds")), phases),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+LARGEST = 1e15
+"""What is larger, or no number, is not shown."""
 Cell = object
 """A text, a number, None, or `Marked`."""
 
@@ -47,7 +48,7 @@ def preformatted(text: str) -> str:
 
 def number(value: object) -> str:
     """A number as people read it, with about four digits; empty for what is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
         return ""
     digits = 0 if isinstance(value, int) or abs(value) >= 1000 else 1 if abs(value) >= 100 else 3
     return f"{value:,.{digits}f}"

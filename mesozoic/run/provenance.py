@@ -9,6 +9,7 @@ from mesozoic.errors import UserError, shown
 from mesozoic.files import cause, read_json, sha256_of
 from mesozoic.learn.policy import Policy
 from mesozoic.policies import record_of
+from mesozoic.run.evaluation import without_nan
 
 
 def provenance_of(policy: Policy, file: Path) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def provenance_of(policy: Policy, file: Path) -> dict[str, Any]:
     """
     found = record_of_training(file)
     judged = file.stem.endswith("_final") or "sha256" in found  # the gate judges the last policy, or the shipped one
-    gate = {"passed": found.get("stage_passed"), "criteria": found.get("gate")}
+    gate = without_nan({"passed": found.get("stage_passed"), "criteria": found.get("gate")})
     return {
         "learner": policy.info.get("learner"),
         "step": policy.info.get("step"),

@@ -43,7 +43,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "--json"),
     "robustness": ("--stage", "--species", "--episodes", "--seed", "--override", "--json"),
     "render": ("--stage", "--species", "--output", "--strip", "--seed", "--episode", "--statue", "--no-video",
-    "--override"),
+    "--html", "--ghost", "--override"),
+    "export": ("--stage", "--species", "--format", "--output", "--check", "--override"),
+    "plot": ("--stage", "--output", "--metric"),
+    "report": ("--stage", "--output", "--episodes", "--seed", "--robustness"),
     "bench": ("--stage", "--n-envs", "--backend", "--seconds", "--rounds", "--peer", "--override", "--output",
     "--json"),
     "species": ("--json", "check"),
@@ -80,7 +83,7 @@ def command_line(rng: Random, say: Say) -> str | None:
     Path("file.txt").write_text("text")
     command = rng.choice(list(OPTIONS))
     words = [command] if command else []
-    if command in ("eval", "robustness", "render") and rng.random() < 0.9:
+    if command in ("eval", "robustness", "render", "export", "plot", "report") and rng.random() < 0.9:
         words.append(rng.choice(("trex", "velociraptor", rng.choice(TEXTS))))
     if command in ("train", "curriculum"):
         words += ["--output-dir", "out"]
@@ -138,6 +141,7 @@ def policy(rng: Random, say: Say) -> str | None:
                 )
     words = rng.choice(
         (["eval", "policy.zip"], ["eval", "policy.zip", "--check", "--gait"], ["render", "policy.zip"],
+         ["export", "policy.zip", "--format", "npz", "--check"], ["export", "policy.zip", "--format", "c"],
          ["robustness", "policy.zip"], ["train", "--load", "policy.zip", "--output-dir", "out"],
          ["train", "--stage", "2", "--load", "policy.zip", "--output-dir", "out"])
     )  # fmt: skip
@@ -180,7 +184,9 @@ class RunFolders:
             "run"],
              ["train", *TINY, "--output-dir", "run", "--no-resume"], ["train", *TINY, "--output-dir", "run",
              "--timesteps", "1024"],
-             ["eval", "run", "--stage", "1", "ppo.gamma=0.9"], ["render", "run"], ["train", *TINY, "--load", "run",
+             ["eval", "run", "--stage", "1", "ppo.gamma=0.9"], ["render", "run"],
+             ["plot", "run"], ["report", "run", "--episodes", "2", "--robustness", "0"],
+             ["export", "run", "--format", "npz"], ["train", *TINY, "--load", "run",
              "--output-dir", "new"],
              ["curriculum", *TINY, "--target", "1", "--output-dir", "run"])
         )  # fmt: skip

@@ -98,9 +98,12 @@ def test_a_mistake_is_one_sentence(change: dict, words: str, make_run: Make, tmp
     assert not (tmp_path / given["output"]).exists()
 
 
-def test_damaged_files_are_named(make_run: Make) -> None:
+@pytest.mark.parametrize(
+    "text", ["[", "[]", '{"gate": [1]}', '{"gate": 0.5}', '{"stage_passed": {}}', '{"baselines": 3}', '{"seconds": []}']
+)
+def test_damaged_files_are_named(text: str, make_run: Make) -> None:
     run = make_run()
-    (run / "stage1" / "metrics.json").write_text("[")
+    (run / "stage1" / "metrics.json").write_text(text)
     with pytest.raises(UserError, match=r"metrics\.json cannot be read"):
         read_runs([run])
 
