@@ -251,7 +251,7 @@ def test_a_preempted_training_goes_on_from_its_checkpoint(server: VertexServer, 
     code, out = run("vertex", "submit", "trex", *PLACE, *TINY, *longer, "--spot", "--name", "dig", "--yes")
     assert code == 0, out
     folder = server.gcs / "bones" / "training" / "dig"
-    assert within(120, lambda: any(folder.glob("checkpoints/*"))), list(folder.rglob("*"))
+    assert within(120, lambda: any(folder.glob("stage1/checkpoints/*.checkpoint"))), list(folder.rglob("*"))
     server.preempt("dig", grace=60)
     box = server.job("dig").container(None)
     assert within(60, lambda: box.machines == 2)
