@@ -23,6 +23,8 @@ def test_help_imports_nothing_heavy() -> None:
 def test_every_command_has_help() -> None:
     for command in (
         "train",
+        "play",
+        "watch",
         "curriculum",
         "eval",
         "robustness",

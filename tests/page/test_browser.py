@@ -103,6 +103,14 @@ def test_controls_choose_and_the_same_seed_is_the_same_episode(play: Play, page:
     assert happened["chosen"] == ["brachiosaurus", 2, 5]
 
 
+@pytest.mark.slow
+@pytest.mark.e2e
+def test_time_passes_as_on_the_wall_but_for_what_is_counted_as_left_out(play: Play) -> None:
+    happened = play("realtime")
+    assert happened["factor"] + happened["dropped"] == pytest.approx(1.0, abs=0.2), happened
+    assert happened["stepMs"] < 20.0, "the physics alone cannot keep up"
+
+
 def changed(page: Path, output: Path, change: Callable[[dict[str, Any]], object]) -> Path:
     """A page with another parcel."""
     text = page.read_text(encoding="utf-8")

@@ -184,6 +184,24 @@ const scenarios = {
     return result
   },
 
+  /** Real time: how much time passes in the page while four seconds pass on the wall, and what a step and a frame take. */
+  async realtime() {
+    const browser = await open(`${pathToFileURL(file).href}#plain&animal=trex&stage=2`)
+    await browser.until(() => globalThis.mesozoic.state().steps > 10)
+    const [from, began] = [await browser.state(), Date.now()]
+    await browser.page.waitForTimeout(4000)
+    const [to, seconds] = [await browser.state(), (Date.now() - began) / 1000]
+    await browser.close()
+    const [steps, frames] = [to.steps - from.steps, to.times.frames - from.times.frames]
+    return {
+      factor: (steps * 0.02) / seconds,
+      dropped: (to.dropped - from.dropped) / seconds,
+      framesPerSecond: frames / seconds,
+      stepMs: (to.times.step - from.times.step) / steps,
+      drawMs: (to.times.draw - from.times.draw) / frames,
+    }
+  },
+
   /** What a page says that cannot show its animal. */
   async refuses() {
     const browser = await open(pathToFileURL(file).href)
