@@ -19,5 +19,5 @@ if [ -n "${SERVICE_ACCOUNT:-}" ]; then account=("--service-account=$SERVICE_ACCO
 set -f
 # shellcheck disable=SC2206
 options=(${OPTIONS:-})
-exec "$python" -m mesozoic sweep launch-all --engine vertex --species "$SPECIES" --project "$PROJECT" \
+exec "$python" -m mesozoic sweep launch-all --engine vertex --yes --species "$SPECIES" --project "$PROJECT" \
   --region "$REGION" --bucket "$BUCKET" --image "$IMAGE" ${account[@]+"${account[@]}"} ${options[@]+"${options[@]}"}

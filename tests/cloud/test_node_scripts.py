@@ -90,7 +90,7 @@ def orchestrate(node: Node, **envs: str) -> subprocess.CompletedProcess[str]:
 def test_an_orchestrator_sweeps_all_stages_with_every_option_untouched(node: Node) -> None:
     envs = {"SERVICE_ACCOUNT": "jobs@x", "OPTIONS": "--trials=20 --search-space={$(false)*}"}
     assert orchestrate(node, **WHERE, **envs).returncode == 0
-    assert node.arguments[:5] == ["-m", "mesozoic", "sweep", "launch-all", "--engine"]
+    assert node.arguments[:7] == ["-m", "mesozoic", "sweep", "launch-all", "--engine", "vertex", "--yes"]
     assert node.arguments[-3:] == ["--service-account=jobs@x", "--trials=20", "--search-space={$(false)*}"]
     assert node.variables["PYTHONPATH"] == str(CHECKOUT)
     orchestrate(node, **WHERE)
