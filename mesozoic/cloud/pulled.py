@@ -49,6 +49,13 @@ def claim(target: Path, source: str, run: str, say: Callable[[str], None]) -> It
             _mark_again(target / MARK, mark)
 
 
+def source_of(run: Path) -> str:
+    """The cluster or job that a run folder was pulled from; empty if it was not."""
+    mark = _mark_of(run)
+    source = mark.get("from") if isinstance(mark, dict) else None
+    return source if isinstance(source, str) else ""
+
+
 def _mark_of(target: Path) -> Any:
     try:
         return read_json(target / MARK, 1 << 16)

@@ -5,23 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from mesozoic.cloud.ledger import read_ledger
-from mesozoic.cloud.pulled import MARK
+from mesozoic.cloud.pulled import source_of
 from mesozoic.files import read_json
 from mesozoic.job.record import FILE
 
 
 def cost_lines(run: Path) -> list[str]:
     """Sentences about time and money of a run folder that came from a rented machine; none of one made here."""
-    job, mark = _table(run / FILE), _table(run / MARK)
-    lines = []
+    job, lines = _job(run), []
     seconds = job.get("seconds")
     if isinstance(seconds, int | float) and seconds > 0:
         lines.append(f"The job used {seconds / 3600:.2f} hours of a machine.")
-    cluster = mark.get("cluster")
-    if not isinstance(cluster, str):
+    source = source_of(run)
+    if not source:
         return lines
-    lines.append(f"It was trained on '{cluster}'.")
-    events = [one for one in read_ledger() if one["cluster"] == cluster]
+    events = [one for one in read_ledger() if source in (one["cluster"], one.get("folder"))]
+    lines.append(f"It was trained on '{events[-1]['cluster'] if events else source}'.")
     prices = [one["price"] for one in events if isinstance(one.get("price"), int | float)]
     if not prices:
         return [*lines, "Its price is not in the ledger of this machine."]
@@ -32,9 +31,9 @@ def cost_lines(run: Path) -> list[str]:
     return lines
 
 
-def _table(path: Path) -> dict[str, object]:
+def _job(run: Path) -> dict[str, object]:
     try:
-        found = read_json(path, 1 << 20)
+        found = read_json(run / FILE, 1 << 20)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -107,17 +107,22 @@ def test_the_command_repeats_what_differs_from_the_shipped_stage(make_run: Make)
     )
 
 
-def test_the_cost_of_a_rented_run_is_its_hours_times_the_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("source", ["dino-1", "gs://fossils/dino-1"])
+def test_the_cost_of_a_rented_run_is_its_hours_times_the_price(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MESOZOIC_CLOUD_HOME", str(tmp_path / "home"))
-    assert cost_lines(tmp_path) == []
+    run = tmp_path / "run"
+    assert cost_lines(run) == []
     from mesozoic.cloud.ledger import begin, write_ledger
+    from mesozoic.cloud.pulled import claim
 
     begin("cluster", "dino-1")
-    write_ledger("up", "dino-1", price=1.5)
-    (tmp_path / "job.json").write_text(json.dumps({"seconds": 7200.0}))
-    (tmp_path / ".pulled-from.json").write_text(json.dumps({"cluster": "dino-1", "run": "r"}))
-    said = " ".join(cost_lines(tmp_path))
-    assert "2.00 hours" in said and "$1.50 an hour" in said and "$3.00" in said
+    write_ledger("up", "dino-1", price=1.5, folder="gs://fossils/dino-1")
+    with claim(run, source, "r", print):
+        (run / "job.json").write_text(json.dumps({"seconds": 7200.0}))
+    said = " ".join(cost_lines(run))
+    assert "2.00 hours" in said and "on 'dino-1'" in said and "$1.50 an hour" in said and "$3.00" in said
 
 
 def test_a_wrong_name_is_refused_before_any_work(tmp_path: Path) -> None:
