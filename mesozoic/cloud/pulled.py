@@ -49,11 +49,23 @@ def claim(target: Path, source: str, run: str, say: Callable[[str], None]) -> It
             _mark_again(target / MARK, mark)
 
 
+def pulled_from(run: Path) -> tuple[str, str] | None:
+    """The cluster, job or bucket that a run folder came from, and its name there; None of one that was made here."""
+    mark = _mark_of(run)
+    if not isinstance(mark, dict):
+        return None
+    source, name = mark.get("from"), mark.get("run")
+    return (source, name) if isinstance(source, str) and isinstance(name, str) else None
+
+
 def _mark_of(target: Path) -> Any:
     try:
-        return read_json(target / MARK, 1 << 16)
+        mark = read_json(target / MARK, 1 << 16)
     except (OSError, ValueError):
         return None
+    if isinstance(mark, dict) and "cluster" in mark:  # of a folder that came home before there were jobs
+        mark["from"] = mark.pop("cluster")
+    return mark
 
 
 def _mark_again(file: Path, mark: dict[str, str]) -> None:

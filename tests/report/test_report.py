@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from mesozoic.cloud.ledger import begin, write_ledger
+from mesozoic.cloud.pulled import MARK, claim
 from mesozoic.errors import UserError
 from mesozoic.report.cost import cost_lines
 from mesozoic.report.report import write_report
@@ -107,17 +109,29 @@ def test_the_command_repeats_what_differs_from_the_shipped_stage(make_run: Make)
     )
 
 
-def test_the_cost_of_a_rented_run_is_its_hours_times_the_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("source", ["dino-1", "gs://bucket/runs/dino-1"])
+def test_the_cost_of_a_rented_run_is_its_hours_times_the_price(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a cluster, and of a job that left its run in a bucket, as their own commands bring it home."""
     monkeypatch.setenv("MESOZOIC_CLOUD_HOME", str(tmp_path / "home"))
-    assert cost_lines(tmp_path) == []
-    from mesozoic.cloud.ledger import begin, write_ledger
-
-    begin("cluster", "dino-1")
+    run = tmp_path / "run"
+    assert cost_lines(run) == []
+    begin("cluster", "dino-1", price=1.0, folder="gs://bucket/runs/dino-1")
     write_ledger("up", "dino-1", price=1.5)
-    (tmp_path / "job.json").write_text(json.dumps({"seconds": 7200.0}))
-    (tmp_path / ".pulled-from.json").write_text(json.dumps({"cluster": "dino-1", "run": "r"}))
-    said = " ".join(cost_lines(tmp_path))
-    assert "2.00 hours" in said and "$1.50 an hour" in said and "$3.00" in said
+    with claim(run, source, "dino-1", print):
+        (run / "job.json").write_text(json.dumps({"seconds": 7200.0}))
+    said = " ".join(cost_lines(run))
+    assert "2.00 hours" in said and "trained on 'dino-1'" in said
+    assert "$1.50 an hour" in said and "$3.00 of training" in said
+
+
+def test_a_folder_that_came_home_earlier_has_its_cost_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESOZOIC_CLOUD_HOME", str(tmp_path / "home"))
+    (tmp_path / MARK).write_text(json.dumps({"cluster": "dino-1", "run": "r"}))
+    assert "trained on 'dino-1'" in " ".join(cost_lines(tmp_path))
+    with claim(tmp_path, "dino-1", "r", print):
+        (tmp_path / "job.json").write_text("{}")
 
 
 def test_a_wrong_name_is_refused_before_any_work(tmp_path: Path) -> None:
