@@ -49,13 +49,11 @@ def claim(target: Path, source: str, run: str, say: Callable[[str], None]) -> It
             _mark_again(target / MARK, mark)
 
 
-def pulled_from(run: Path) -> tuple[str, str] | None:
-    """The cluster, job or bucket that a run folder came from, and its name there; None of one that was made here."""
+def source_of(run: Path) -> str:
+    """The cluster or job that a run folder was pulled from; empty if it was not."""
     mark = _mark_of(run)
-    if not isinstance(mark, dict):
-        return None
-    source, name = mark.get("from"), mark.get("run")
-    return (source, name) if isinstance(source, str) and isinstance(name, str) else None
+    source = mark.get("from") if isinstance(mark, dict) else None
+    return source if isinstance(source, str) else ""
 
 
 def _mark_of(target: Path) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mesozoic.cloud.ledger import read_ledger
-from mesozoic.cloud.pulled import pulled_from
+from mesozoic.cloud.pulled import source_of
 from mesozoic.files import read_json
 from mesozoic.job.record import FILE, LARGEST
 
@@ -14,10 +14,9 @@ def cost_lines(run: Path) -> list[str]:
     """Sentences about time and money of a run folder that came from a rented machine; none of one made here."""
     seconds = _seconds(run)
     lines = [] if seconds is None else [f"The job used {seconds / 3600:.2f} hours of a machine."]
-    origin = pulled_from(run)
-    if origin is None:
+    source = source_of(run)  # of a job of Vertex AI, the folder of its bucket
+    if not source:
         return lines
-    source, _ = origin  # of a job of Vertex AI, the folder of its bucket
     ledger = read_ledger()
     names = [one["cluster"] for one in ledger if source in (one["cluster"], one.get("folder"))]
     if names or "://" not in source:
