@@ -102,6 +102,14 @@ def test_thresholds_and_baselines_of_every_run_are_drawn(make_run: Make) -> None
     assert ("highest statue", 0.7) in panel.bases
 
 
+def test_runs_of_one_name_are_told_apart(make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the folders as they were typed; folders of this machine are in no name."""
+    runs = [make_run("a/seed0"), make_run("b/seed0")]
+    assert [run.name for run in read_runs(runs)] == ["seed0 (1)", "seed0 (2)"]
+    monkeypatch.chdir(tmp_path)
+    assert [run.name for run in read_runs([Path("a/seed0"), Path("b/seed0")])] == ["a/seed0", "b/seed0"]
+
+
 def test_a_plot_is_a_picture_as_well(make_run: Make, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra [viz]")
     image = pytest.importorskip("PIL.Image", reason="needs the extra [viz]")
