@@ -57,6 +57,11 @@ def evaluate(
         check_html(html)
     refuse_ghosts(ghost, html)
 
+    if ghost:
+        from mesozoic.page.replays import check_ghosts
+
+        check_ghosts(ghost, policy, stage, species)
+
     from mesozoic.rendering.recording import PoseRecorder
     from mesozoic.run.evaluation import evaluate_policy
     from mesozoic.run.policy_source import policy_file

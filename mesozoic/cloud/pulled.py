@@ -58,9 +58,12 @@ def source_of(run: Path) -> str:
 
 def _mark_of(target: Path) -> Any:
     try:
-        return read_json(target / MARK, 1 << 16)
+        mark = read_json(target / MARK, 1 << 16)
     except (OSError, ValueError):
         return None
+    if isinstance(mark, dict) and "cluster" in mark:  # of a folder that came home before there were jobs
+        mark["from"] = mark.pop("cluster")
+    return mark
 
 
 def _mark_again(file: Path, mark: dict[str, str]) -> None:

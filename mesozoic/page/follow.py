@@ -21,6 +21,7 @@ from mesozoic.page.parcel import Playable, stage_parcel
 from mesozoic.run.checkpoint import checkpoints
 from mesozoic.run.checkpoint_file import Damaged, read_file
 from mesozoic.run.folder import StageFolder, begun_stages
+from mesozoic.run.provenance import source_name
 from mesozoic.species import Species, get_species
 from mesozoic.species.anatomy import anatomy_of
 
@@ -109,13 +110,13 @@ class Follower:
         plan, loop = config.curriculum, _loop_of(folder)
         rows = _rows(folder)
         done = _result(folder)
-        step = done.get("timesteps") or (rows[-1]["step"] if rows else 0)
+        step = done.get("timesteps")
         verdict = [_criterion(one) for one in loop.get("verdict", [])]
         return {
-            "run": self._run.name,
+            "run": source_name(self._run),
             "stage": folder.stage,
             "name": config.stage.name,
-            "step": int(float(step)),
+            "step": step if isinstance(step, int) else int(rows[-1]["step"]) if rows else 0,
             "budget": plan.timesteps,
             "passed": done.get("stage_passed"),
             "missing": [str(one) for one in verdict if one is not None and not one.passed],

@@ -15,6 +15,7 @@ from mesozoic.page.parcel import Playable, model_text, parcel_of
 from mesozoic.policies import policies_folder, shipped_policy, shipped_stages
 from mesozoic.run.folder import begun_stages
 from mesozoic.run.policy_source import open_policy, policy_file
+from mesozoic.run.provenance import source_name
 from mesozoic.species import Species, get_species, load_stage
 from mesozoic.species.registry import species_names
 
@@ -101,11 +102,8 @@ def _shipped(name: str, overrides: Sequence[str] = ()) -> list[Playable]:
 
 
 def _title(file: Path, ours: Path) -> str:
-    """Where a policy is from: the last parts of its path alone, as a page is sent to others."""
-    if file.is_relative_to(ours):
-        return SHIPPED
-    in_run = file.parent.name == "models"
-    return f"{file.parents[2].name}, {file.stem}" if in_run else file.name
+    """Where a policy is from."""
+    return SHIPPED if file.is_relative_to(ours) else source_name(file)
 
 
 def write_page(page: Page, output: Path) -> int:

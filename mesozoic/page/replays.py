@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mesozoic.errors import UserError, shown
+from mesozoic.errors import UserError
 from mesozoic.evaluation.actors import statue as hold_still
 from mesozoic.evaluation.episodes import Episodes, run_episodes
 from mesozoic.page.html import check_html, write_html
@@ -16,7 +16,7 @@ from mesozoic.page.replay import Episode, Ghost, replay_html
 from mesozoic.rendering.recording import PoseRecorder, Recording, record
 from mesozoic.run.evaluation import Evaluation
 from mesozoic.run.policy_source import open_policy, policy_file
-from mesozoic.run.provenance import provenance_line
+from mesozoic.run.provenance import provenance_line, source_name
 from mesozoic.sim.actor import Actor
 from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
@@ -90,13 +90,24 @@ def replay_episode(
     return Replayed(write_html(html, page), count, 1, found)
 
 
+def check_ghosts(ghosts: Sequence[Path], source: Path, stage: int | None = None, species: str | None = None) -> None:
+    """Refuse ghosts that cannot live the episodes of what `source` means, before these are run.
+
+    Raises:
+        UserError: one is no policy of this animal.
+    """
+    if ghosts:
+        policy, animal, _ = open_policy(source, species, (), stage)
+        _ghost_actors(ghosts, animal, policy.stage)
+
+
 def replay_evaluation(
     found: Evaluation, poses: PoseRecorder, source: Path, html: Path, ghosts: Sequence[Path] = ()
 ) -> Replayed:
     """Write the replays of the episodes of an evaluation that `poses` recorded, failures first.
 
     Raises:
-        UserError: a ghost is no policy of this animal and stage, or nothing can be written there.
+        UserError: a ghost is no policy of this animal, or nothing can be written there.
     """
     others = [(name, _recordings(found, act)) for name, act in _ghost_actors(ghosts, found.species, found.stage)]
     line = provenance_line(found.policy, policy_file(source, found.stage))
@@ -148,12 +159,6 @@ def made_by(seed: int) -> str:
     from mesozoic.species.simulator import mujoco
 
     return f"unseen episodes of seed {seed}; mesozoic {__version__}, MuJoCo {mujoco.__version__}"
-
-
-def source_name(source: Path) -> str:
-    """A short name of a run folder, a policy file or a species."""
-    parts = [part for part in source.parts if part not in ("models", "/")]
-    return shown("/".join(parts[-2:]) or str(source), 60)
 
 
 def _how_it_ended(recording: Recording, animal: Species) -> str:

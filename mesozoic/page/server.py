@@ -96,8 +96,8 @@ class PageServer:
                 self.send_header("X-Content-Type-Options", "nosniff")
                 if packed:
                     self.send_header("Content-Encoding", "gzip")
-                self.end_headers()
                 try:
+                    self.end_headers()
                     self.wfile.write(body)
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True  # the page was closed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from mesozoic.config import StageConfig
@@ -30,22 +31,36 @@ SHARES = ("success", "score", "survival", "flight", "alternation")
 SAME = ("eval/survival", "eval/score")
 
 
+def check_metrics(runs: Sequence[StageRun], metrics: Sequence[str]) -> None:
+    """Refuse a metric that none of the runs has.
+
+    Raises:
+        UserError: there is one.
+    """
+    stages = sorted({run.stage for run in runs})
+    known = {stage: metrics_of([run for run in runs if run.stage == stage]) for stage in stages}
+    names = dict.fromkeys(name for stage in stages for name in known[stage])
+    whole = {f"stage{stage}/{name}" for stage in stages for name in known[stage]}
+    for name in metrics:
+        if name not in names and name not in whole:
+            near = did_you_mean(_bare(name), names) or "; see the first line of training.csv for their names"
+            raise UserError(f"no run has the metric '{shown(name)}'{near}")
+
+
+def _bare(metric: str) -> str:
+    return re.sub(r"^stage\d+/", "", metric)
+
+
 def panels_of(runs: Sequence[StageRun], metrics: Sequence[str] = ()) -> list[Panel]:
     """A panel for each metric that some of the runs, all of one stage, has.
 
     Args:
         metrics: names in `training.csv`, with or without `stage<N>/`; default: the usual ones.
-
-    Raises:
-        UserError: no run has one that was asked for.
     """
     known = metrics_of(runs)
-    asked = [name.removeprefix(f"stage{runs[0].stage}/") for name in metrics]
-    for name in asked:
-        if name not in known:
-            near = did_you_mean(name, known) or "; see the first line of training.csv for their names"
-            raise UserError(f"no run has the metric '{shown(name)}'{near}")
-    chosen = asked or [name for name in USUAL if name in known and not (name in SAME and _same(runs))]
+    asked = dict.fromkeys(name.removeprefix(f"stage{runs[0].stage}/") for name in metrics)
+    usual = [name for name in USUAL if not (name in SAME and _same(runs))]
+    chosen = [name for name in (asked if metrics else usual) if name in known]
     panels = []
     for name in chosen:
         curves = [curve for run in runs if (curve := curve_of(run, name)) is not None]
@@ -55,7 +70,7 @@ def panels_of(runs: Sequence[StageRun], metrics: Sequence[str] = ()) -> list[Pan
                 title=USUAL.get(name, name),
                 curves=curves,
                 band=band_of(curves),
-                gates=gates_of(runs[0].config, name),
+                gates=_gates(runs, name),
                 bases=_bases(runs, name),
                 share=share,
             )
@@ -80,19 +95,33 @@ def gates_of(config: StageConfig, metric: str) -> list[tuple[str, float]]:
     return list({value: (name, value) for name, value in reversed(found)}.values())[::-1]
 
 
-def _bases(runs: Sequence[StageRun], metric: str) -> list[tuple[str, float]]:
-    """The baselines of the first run that has them."""
-    key = metric.removeprefix("eval/")
+def _gates(runs: Sequence[StageRun], metric: str) -> list[tuple[str, float]]:
+    """The thresholds of all runs; one that not every run has is named after those that have it."""
+    found: dict[tuple[str, float], list[str]] = {}
     for run in runs:
-        figures = run.result.get("baselines")
-        if isinstance(figures, dict):
-            rows = [(name, figures.get(name)) for name in BASELINES]
-            found: dict[float, list[str]] = {}
-            for name, row in rows:
-                if isinstance(row, dict) and _real(row.get(key)):
-                    found.setdefault(float(row[key]), []).append(name)
-            return [(", ".join(names), value) for value, names in found.items()]
-    return []
+        for gate in gates_of(run.config, metric):
+            found.setdefault(gate, []).append(run.name)
+    common = {gate: len(names) == len(runs) for gate, names in found.items()}
+    return [
+        (name if common[name, value] else f"{name} ({', '.join(names)})", value)
+        for (name, value), names in found.items()
+    ]
+
+
+def _bases(runs: Sequence[StageRun], metric: str) -> list[tuple[str, float]]:
+    """The baselines; of several runs, whose episodes differ, the highest of each."""
+    key = metric.removeprefix("eval/")
+    known: dict[str, list[float]] = {}
+    for run in runs:
+        figures = run.result.get("baselines", {})
+        for name in BASELINES:
+            row = figures.get(name)
+            if isinstance(row, dict) and _real(row.get(key)):
+                known.setdefault(name, []).append(float(row[key]))
+    found: dict[float, list[str]] = {}
+    for name, values in known.items():
+        found.setdefault(max(values), []).append(name if min(values) == max(values) else f"highest {name}")
+    return [(", ".join(names), value) for value, names in found.items()]
 
 
 def _real(value: object) -> bool:

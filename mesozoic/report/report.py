@@ -13,9 +13,10 @@ from mesozoic.page.html import check_html, write_html
 from mesozoic.page.replay import Episode, replay_html
 from mesozoic.page.replays import episodes_of
 from mesozoic.rendering.recording import PoseRecorder
+from mesozoic.report.examined import Examined
 from mesozoic.report.runs import StageRun, read_runs
 from mesozoic.report.settings_part import settings_part
-from mesozoic.report.stage_part import Examined, stage_part
+from mesozoic.report.stage_part import stage_part
 from mesozoic.report.style import STYLE
 from mesozoic.report.tables import Marked, heading, number, paragraph, table
 from mesozoic.run.evaluation import evaluate_policy
@@ -125,8 +126,7 @@ def _replays(groups: Sequence[Sequence[Examined]], title: str) -> str:
         for one in group:
             if one.found is None or one.run.policy is None:
                 continue
-            others = [(other.name, other.recordings) for other in group if other is not one and other.recordings]
-            others = [(name, lived) for name, lived in others if len(lived) == len(one.recordings)]
+            others = [(other.name, other.recordings) for other in group if _same_episodes(one, other)]
             line = provenance_line(one.found.policy, one.run.policy)
             name = one.name if len(groups) == 1 else f"{one.name}, stage {one.run.stage}"
             lived = episodes_of(one.found, one.recordings, name, line, others)
@@ -142,6 +142,12 @@ def _replays(groups: Sequence[Sequence[Examined]], title: str) -> str:
         words += f" {left} of the failures did not fit."
     frame = f'<iframe title="replays" sandbox="allow-scripts" srcdoc="{escape(page, quote=True)}"></iframe>\n'
     return heading(2, "Replays") + paragraph(words) + frame
+
+
+def _same_episodes(one: Examined, other: Examined) -> bool:
+    """Whether another run lived the very episodes of this one: as many, in the same task."""
+    same = other is not one and other.run.config.env == one.run.config.env
+    return same and len(other.recordings) == len(one.recordings)
 
 
 def _page(title: str, body: str) -> str:

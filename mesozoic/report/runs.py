@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +13,9 @@ from mesozoic.config import StageConfig, validate
 from mesozoic.errors import UserError, shown, written
 from mesozoic.files import cause, read_bytes, read_json
 from mesozoic.policies import shipped_stages
-from mesozoic.run.folder import StageFolder
+from mesozoic.run.folder import StageFolder, begun_stages
 from mesozoic.run.policy_source import policy_file
-from mesozoic.run.provenance import record_of_training
+from mesozoic.run.provenance import record_of_training, source_name
 from mesozoic.species import load_stage, species_names
 
 LARGEST = 1 << 28
@@ -84,12 +83,12 @@ def read_runs(sources: Sequence[Path], stage: int | None = None) -> list[StageRu
 
 
 def _names(sources: Sequence[Path]) -> list[str]:
-    """As many last parts of each path as make them distinct, three at most; then they are numbered."""
-    whole = [[part for part in source.parts if part not in ("/", "models", ".", "..")] for source in sources]
-    for count in (1, 2, 3):
-        names = ["/".join(parts[-count:]) or str(source) for parts, source in zip(whole, sources, strict=True)]
-        if len(set(names)) == len(names):
-            return [shown(name, 60) for name in names]
+    """A short name of each; where two have the same, with the folders as they were typed, or else numbered."""
+    names = [source_name(source) for source in sources]
+    if len(set(names)) < len(names) and not any(one.is_absolute() or ".." in one.parts for one in sources):
+        names = [shown("/".join(one.parts[-3:]), 60) for one in sources]
+    if len(set(names)) == len(names):
+        return names
     return [f"{shown(name, 50)} ({number})" for number, name in enumerate(names, start=1)]
 
 
@@ -106,11 +105,7 @@ def _stages(source: Path, name: str, stage: int | None) -> list[StageRun]:
         return [one] if stage in (None, one.stage) else []
     folders = [source] if (source / "stage_config.json").is_file() else []
     if not folders and source.is_dir():
-        matches = [(re.fullmatch(r"stage(\d{1,2})", path.name), path) for path in source.iterdir()]
-        chosen = sorted((int(match[1]), path) for match, path in matches if match)
-        folders = [
-            path for number, path in chosen if stage in (None, number) and (path / "stage_config.json").is_file()
-        ]
+        folders = [StageFolder(source, number).path for number in begun_stages(source) if stage in (None, number)]
     runs = [_in_folder(source, name, folder, None) for folder in folders]
     return [one for one in runs if stage in (None, one.stage)]
 

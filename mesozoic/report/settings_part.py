@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -58,7 +59,8 @@ def command_of(run: StageRun) -> str:
     identity = run.recorded.get("identity")
     if not isinstance(identity, dict):
         return ""
-    words = ["mesozoic", "train", run.species, "--stage", str(run.stage), "--seed", str(run.seed)]
+    words = ["mesozoic", "train", run.species, "--stage", str(run.stage)]
+    words += [] if run.seed is None else ["--seed", str(run.seed)]
     for name, usual in DEFAULTS.items():
         value = identity.get(name)
         if isinstance(value, str) and value != usual:
@@ -66,7 +68,10 @@ def command_of(run: StageRun) -> str:
     words += [f"{key}={_typed(value)}" for key, (_, value) in differences_of(run).items()]
     text = shlex.join(words)
     load = identity.get("load")
-    return text if not load else f"{text} --load POLICY  # the one with SHA-256 {str(load)[:12]}..."
+    if not load:
+        return text
+    known = re.match(r"[0-9a-f]{12}", str(load))
+    return f"{text} --load POLICY" + (f"  # the one with SHA-256 {known[0]}..." if known else "")
 
 
 def _typed(value: object) -> str:

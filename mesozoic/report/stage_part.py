@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 from mesozoic.evaluation.gait_report import gait_table
-from mesozoic.evaluation.robustness import Row
-from mesozoic.rendering.recording import Recording
 from mesozoic.report.chart import key_of, panel_sheet
+from mesozoic.report.examined import Examined
 from mesozoic.report.footfalls import footfall_sheet
+from mesozoic.report.gate_part import baselines_part, gate_part
 from mesozoic.report.panels import panels_of
 from mesozoic.report.runs import StageRun
 from mesozoic.report.svg import to_svg
-from mesozoic.report.tables import Marked, heading, minutes, number, paragraph, table
-from mesozoic.run.evaluation import Evaluation
-
-
-@dataclass(frozen=True, eq=False)
-class Examined:
-    """A stage of a run with what its policy does on unseen episodes; None where it has none yet.
-
-    Attributes:
-        recordings: of the episodes of `found`; robustness: rows of `measure_robustness`, empty if it was left out.
-    """
-
-    run: StageRun
-    found: Evaluation | None
-    recordings: list[Recording]
-    robustness: list[Row]
-
-    @property
-    def name(self) -> str:
-        seed = self.run.seed
-        return self.run.name if seed is None or f"s{seed}" in self.run.name else f"{self.run.name} (seed {seed})"
+from mesozoic.report.tables import heading, minutes, number, paragraph, table
 
 
 def stage_part(stage: Sequence[Examined]) -> str:
@@ -48,9 +26,9 @@ def stage_part(stage: Sequence[Examined]) -> str:
     if with_curves:
         parts += [heading(3, "Training"), _curves(with_curves)]
         parts.append(paragraph(_ending_words(runs)))
-    parts += [heading(3, "Gate"), paragraph(GATE_WORDS), _gate(stage)]
+    parts.append(gate_part(stage))
     if judged:
-        parts += [heading(3, "Unseen episodes beside the baselines"), _baselines(judged)]
+        parts.append(baselines_part(judged))
         parts += _walk(judged)
         if any(one.robustness for one in judged):
             parts += [heading(3, "Other worlds"), paragraph(ROBUST_WORDS), _robustness(judged)]
@@ -65,10 +43,6 @@ def _curves(runs: Sequence[StageRun]) -> str:
     return f'<div class="chart"><div class="panels">{"".join(svgs)}</div><div class="key">{"".join(key)}</div></div>\n'
 
 
-GATE_WORDS = (
-    "Each criterion as the gate judged it at the end of training, and again on unseen episodes. Bounds are 95 % Wilson"
-    " bounds; 'over' a baseline means: above the upper bound of its success."
-)
 ROBUST_WORDS = "Success on the same unseen episodes in changed worlds, and the drop against the unchanged one."
 
 
@@ -80,61 +54,6 @@ def _ending_words(runs: Sequence[StageRun]) -> str:
         what = "is not over yet" if passed is None else f"{'passed' if passed else 'did not pass'} its gate"
         words.append(f"{run.name} {what}" + (f" after {steps:,} steps" if isinstance(steps, int) else ""))
     return "; ".join(words) + "."
-
-
-def _gate(stage: Sequence[Examined]) -> str:
-    names: dict[str, dict[str, Any]] = {}
-    columns, found = ["criterion", "needs"], []
-    for one in stage:
-        trained = {row["name"]: row for row in one.run.result.get("gate", [])}
-        verdict = one.found.verdict if one.found is not None else None
-        unseen = {row["name"]: row for row in (verdict.to_json() if verdict is not None else [])}
-        names = {**unseen, **trained, **names}
-        columns += [f"{one.name}, trained", "unseen"]
-        found += [trained, unseen]
-    rows = []
-    for name, row in names.items():
-        sign = ">=" if row.get("or_equal") else ">"
-        same = {number(one[name]["threshold"]) for one in found if name in one}
-        needs = f"{sign} {' / '.join(sorted(same))}"
-        rows.append([name, needs, *(_verdict(one.get(name)) for one in found)])
-    passed = [
-        Marked(
-            "passed" if all(row["passed"] for row in one.values()) else "not passed",
-            all(r["passed"] for r in one.values()),
-        )
-        if one
-        else "not judged"
-        for one in found
-    ]
-    return table(columns, [*rows, ["all together", "", *passed]])
-
-
-def _verdict(row: dict[str, Any] | None) -> object:
-    return "" if row is None else Marked(f"{number(row['value'])} {'✓' if row['passed'] else '✗'}", row["passed"])
-
-
-def _baselines(judged: Sequence[Examined]) -> str:
-    columns = ["", "success (95 % bounds)", "survival (95 % bounds)", "score", "length", "reward"]
-    rows: list[list[object]] = []
-
-    def add(name: str, row: dict[str, float]) -> None:
-        shares = [
-            f"{row[key]:.3f} ({row[f'{key}_low']:.3f}-{row[f'{key}_high']:.3f})" for key in ("success", "survival")
-        ]
-        rest = (row["score"], row["avg_episode_length"], row["avg_reward"])
-        rows.append([name, *shares, *(number(value) for value in rest)])
-
-    for one in judged:
-        assert one.found is not None
-        add(one.name, one.found.figures["policy"])
-    assert judged[0].found is not None
-    for name, row in judged[0].found.figures.items():
-        if name != "policy":
-            add(name, row)
-    found = judged[0].found
-    count = len(found.episodes.length)
-    return table(columns, rows) + paragraph(f"{count} episodes of seed {found.seed}, which no training sees.")
 
 
 def _walk(judged: Sequence[Examined]) -> list[str]:

@@ -19,6 +19,8 @@ from mesozoic.sim.samples import Stream
 from mesozoic.species import Species
 
 MOST_EPISODES = 65536
+MOST_RECORDED = 4096
+"""Episodes whose poses fit into memory: 100 kB each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,11 @@ def evaluate_policy(
             raise UserError(f"episodes = {episodes} is out of range; give a number from 1 to {MOST_EPISODES}")
         plan = config.curriculum.model_copy(update={"eval_episodes": episodes})
         config = config.model_copy(update={"curriculum": plan})
+    if poses is not None and config.curriculum.eval_episodes > MOST_RECORDED:
+        raise UserError(
+            f"{config.curriculum.eval_episodes} episodes are too many to be recorded; give at most {MOST_RECORDED}"
+            " --episodes"
+        )
     if must_walk and config.env.task == "balance":
         raise UserError(
             f"stage {policy.stage} of {animal.name} has no locomotion to measure; leave out --gait and --footfalls"

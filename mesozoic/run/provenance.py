@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,24 @@ def provenance_line(policy: Policy, file: Path) -> str:
     if known["gate"] is not None:
         parts.append("gate passed" if known["gate"]["passed"] else "gate not passed")
     return ", ".join(parts)
+
+
+def source_name(source: Path) -> str:
+    """A short name of a run folder, a policy file or a species, for people.
+
+    It begins with the run: folders above that one may be called after somebody, and what is named here is sent to
+    others.
+    """
+    if not source.exists():
+        return shown(str(source), 60)  # a species
+    path = Path(os.path.abspath(source))  # "." has a name as well
+    parts = [path.name]
+    if path.is_file() and path.parent.name == "models":
+        path = path.parent.parent
+        parts = [path.name, *parts]
+    if re.fullmatch(r"stage\d{1,2}", path.name) and (path / "stage_config.json").is_file():
+        parts = [path.parent.name, *parts]
+    return shown("/".join(part for part in parts if part), 60)
 
 
 def record_of_training(file: Path) -> dict[str, Any]:

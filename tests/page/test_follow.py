@@ -111,6 +111,13 @@ def test_a_damaged_file_is_said_in_a_sentence_and_the_page_goes_on(tmp_path: Pat
     assert "play" in follower.news({})
 
 
+def test_a_result_without_its_steps_is_no_reason_to_stop(tmp_path: Path) -> None:
+    folder = begun(tmp_path)
+    (folder / "metrics.json").write_text('{"timesteps": {"a": 1}}')
+    (folder / "training.csv").write_text("step,stage1/eval/success\n64,0.5\n")
+    assert Follower(tmp_path).news({})["step"] == 64
+
+
 def test_a_folder_without_a_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no training has begun in .*; begin one"):
         Follower(tmp_path)

@@ -48,7 +48,11 @@ def test_a_run_brings_all_its_stages_with_its_own_settings(run: Path) -> None:
     assert page.parcel["start"] == {"animal": "trex", "stage": 2, "seed": 0, "episode": 0}
     stages = stages_of(page.parcel, "trex")
     assert [stages[number]["env"]["fall_tilt"] for number in (1, 2)] == [41.0, 42.0]
-    assert [stages[number]["title"] for number in (1, 2, 3)] == ["mine, stage1_final", "mine, stage2_final", SHIPPED]
+    assert [stages[number]["title"] for number in (1, 2, 3)] == [
+        "mine/stage1/stage1_final.zip",
+        "mine/stage2/stage2_final.zip",
+        SHIPPED,
+    ]
     assert page.parcel["animals"][0]["name"] == "trex" and len(page.parcel["animals"]) == 3
 
 

@@ -23,6 +23,7 @@ from mesozoic.page.replays import replay_episode, replay_evaluation
 from mesozoic.policies import shipped_policy
 from mesozoic.rendering.recording import PoseRecorder, Recording, record
 from mesozoic.run.evaluation import evaluate_policy
+from mesozoic.run.provenance import source_name
 from mesozoic.sim.samples import Stream
 from mesozoic.species import get_species, load_stage
 
@@ -126,6 +127,32 @@ def test_ghosts_are_the_same_episode(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"does not end in \.html"):
         replay_episode(Path("trex"), tmp_path / "x.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["t.html"]
+
+
+def test_bad_ghosts_and_too_many_episodes_are_said_before_anything_is_evaluated(tmp_path: Path) -> None:
+    ghost = str(shipped_policy("velociraptor", 2))
+    for words, said in (
+        (["--episodes", "4", "--html", "a.html", "--ghost", ghost], "velociraptor"),
+        (["--episodes", "5000", "--html", "a.html"], "5000 episodes are too many to be recorded"),
+    ):
+        command = [sys.executable, "-P", "-m", "mesozoic", "eval", "trex", "--stage", "1", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and done.stdout == "" and said in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_begin_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders above it, which may be called after somebody, are not in a page that is sent to others."""
+    stage = tmp_path / "ada" / "raptor" / "stage2"
+    (stage / "models").mkdir(parents=True)
+    (stage / "stage_config.json").write_text("{}")
+    policy = stage / "models" / "best_model.zip"
+    policy.write_bytes(b"")
+    run = stage.parent
+    names = [source_name(one) for one in (run, stage, policy, Path("trex"))]
+    assert names == ["raptor", "raptor/stage2", "raptor/stage2/best_model.zip", "trex"]
+    monkeypatch.chdir(run)
+    assert (source_name(Path()), source_name(Path("../raptor"))) == ("raptor", "raptor")
 
 
 def test_it_needs_neither_jax_nor_opengl(tmp_path: Path) -> None:

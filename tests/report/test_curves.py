@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,7 +47,7 @@ def test_curves_come_from_the_table_of_a_training(make_run: Make) -> None:
     found = curve_of(stage, "eval/success")
     assert found is not None and found.steps.tolist() == [1000, 2000, 3000, 4000, 5000, 9000]
     assert found.values[-2:].tolist() == [0.7, 0.99]
-    assert curve_of(stage, "stage1/eval/success") is None or curve_of(stage, "eval/nothing") is None
+    assert curve_of(stage, "eval/nothing") is None
     assert metrics_of([stage]) == ["train/entropy", "eval/success", "eval/avg_reward"]
 
 
@@ -69,6 +70,44 @@ def test_a_plot_is_an_svg_with_a_line_for_each_run(make_run: Make, tmp_path: Pat
     assert {"success", "a", "b<i>&", "median, and range of the runs"} <= set(texts)
     assert len(list(root.iter("{http://www.w3.org/2000/svg}polygon"))) == 2, "a band in each panel"
     assert plot_runs(runs, tmp_path / "one.svg", metrics=["stage1/train/entropy"]) == [tmp_path / "one.svg"]
+
+
+def test_a_metric_of_one_stage_is_drawn_where_several_stages_are_given(make_run: Make, tmp_path: Path) -> None:
+    run = make_run()
+    second = run / "stage2"
+    (second / "models").mkdir(parents=True)
+    config = load_stage("velociraptor", 2).model_dump(mode="json")
+    (second / "stage_config.json").write_text(json.dumps({"identity": {"species": "velociraptor"}, "config": config}))
+    (second / "training.csv").write_text("step,stage2/eval/gait/speed\n1000,0.1\n2000,0.2\n")
+    assert plot_runs([run], tmp_path / "c.svg", metrics=["eval/gait/speed"]) == [tmp_path / "c.svg"]
+    assert plot_runs([run], tmp_path / "d.svg", metrics=["stage2/eval/gait/speed"]) == [tmp_path / "d.svg"]
+    both = plot_runs([run], tmp_path / "e.svg", metrics=["eval/gait/speed", "eval/success"])
+    assert both == [tmp_path / "e-stage1.svg", tmp_path / "e-stage2.svg"]
+    with pytest.raises(UserError, match="no run has the metric 'stage3/eval/success'; did you mean 'eval/success'"):
+        plot_runs([run], tmp_path / "f.svg", metrics=["stage3/eval/success"])
+
+
+def test_thresholds_and_baselines_of_every_run_are_drawn(make_run: Make) -> None:
+    """A threshold of some runs alone says of which; of baselines that differ the highest counts."""
+    runs = [make_run("a", 0), make_run("b", 1)]
+    config = json.loads((runs[1] / "stage1" / "stage_config.json").read_text())
+    config["config"]["curriculum"]["min_success_low"] = 0.123
+    (runs[1] / "stage1" / "stage_config.json").write_text(json.dumps(config))
+    for run, success in zip(runs, (0.3, 0.7), strict=True):
+        result = json.loads((run / "stage1" / "metrics.json").read_text())
+        result["baselines"]["statue"]["success"] = success
+        (run / "stage1" / "metrics.json").write_text(json.dumps(result))
+    panel = panels_of(read_runs(runs))[0]
+    assert ("gate: lower bound (b)", 0.123) in panel.gates
+    assert ("highest statue", 0.7) in panel.bases
+
+
+def test_runs_of_one_name_are_told_apart(make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the folders as they were typed; folders of this machine are in no name."""
+    runs = [make_run("a/seed0"), make_run("b/seed0")]
+    assert [run.name for run in read_runs(runs)] == ["seed0 (1)", "seed0 (2)"]
+    monkeypatch.chdir(tmp_path)
+    assert [run.name for run in read_runs([Path("a/seed0"), Path("b/seed0")])] == ["a/seed0", "b/seed0"]
 
 
 def test_a_plot_is_a_picture_as_well(make_run: Make, tmp_path: Path) -> None:

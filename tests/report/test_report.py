@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import html
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from mesozoic.cloud.ledger import begin, write_ledger
+from mesozoic.cloud.pulled import MARK, claim
 from mesozoic.errors import UserError
 from mesozoic.report.cost import cost_lines
+from mesozoic.report.examined import Examined
+from mesozoic.report.gate_part import gate_part
 from mesozoic.report.report import write_report
 from mesozoic.report.runs import read_runs
 from mesozoic.report.settings_part import command_of, differences_of
@@ -71,6 +78,36 @@ def test_a_report_of_several_seeds_has_every_part(make_run: Make, tmp_path: Path
     assert frame.startswith("<!doctype html>") and "alert(1)" not in html.unescape(frame)
 
 
+def test_a_gate_says_what_each_run_needed(make_run: Make) -> None:
+    """A threshold that all share stands once; one that differs stands beside each figure."""
+    runs = [make_run("a", 0), make_run("b", 1)]
+    result = json.loads((runs[1] / "stage1" / "metrics.json").read_text())
+    by_name = {row["name"]: row for row in result["gate"]}
+    by_name["success_low"].update(value=0.25, threshold=0.125, passed=True)
+    by_name["avg_reward"]["threshold"] = 7.5
+    (runs[1] / "stage1" / "metrics.json").write_text(json.dumps(result))
+    own = {row["name"]: row["threshold"] for row in read_runs(runs)[0].result["gate"]}
+    text = html.unescape(gate_part([Examined(run, None, [], []) for run in read_runs(runs)]))
+    assert "0.250 ✓ (>= 0.125)" in text and f"(>= {own['success_low']:.3f})" in text and "(> 7.500)" in text
+    assert "<th>survival_low</th><td>>= 0.000</td>" in text
+
+
+def test_baselines_of_runs_whose_task_differs_stand_for_each(make_run: Make, tmp_path: Path) -> None:
+    runs = [make_run("a", 0), make_run("b", 1)]
+    file = runs[1] / "stage1" / "stage_config.json"
+    recorded = json.loads(file.read_text())
+    recorded["config"]["env"]["max_episode_steps"] = 3
+    recorded["config"]["curriculum"]["min_avg_episode_length"] = 0.0
+    file.write_text(json.dumps(recorded))
+    write_report(runs, tmp_path / "r.html", episodes=4, robustness=0)
+    seen = seen_in(tmp_path / "r.html")
+    assert "statue, as for a" in seen.text and "statue, as for b" in seen.text
+    packed = re.search(r'id="parcel">([^<]+)<', seen.frames[0])
+    assert packed is not None
+    episodes = json.loads(gzip.decompress(base64.b64decode(packed[1])))["episodes"]
+    assert episodes and not any(one["ghosts"] for one in episodes), "they are other episodes"
+
+
 def test_a_shipped_policy_has_a_report_without_a_run(tmp_path: Path) -> None:
     """Of a walker: criteria of a good walk, gait and footfalls; what its gate said is known from its record."""
     page = tmp_path / "report.html"
@@ -101,28 +138,37 @@ def test_the_command_repeats_what_differs_from_the_shipped_stage(make_run: Make)
     (stage,) = read_runs([run])
     assert differences_of(stage)["ppo.gamma"][1] == 0.5
     command = command_of(stage)
+    stage.recorded["identity"]["load"] = "x\nrm -rf ~"
+    assert command_of(stage) == f"{command} --load POLICY", "nothing of a file is pasted into a shell unquoted"
     assert (
         command.startswith("mesozoic train velociraptor --stage 1 --seed 3 --backend sb3 ")
         and "ppo.gamma=0.5" in command
     )
 
 
-@pytest.mark.parametrize("source", ["dino-1", "gs://fossils/dino-1"])
+@pytest.mark.parametrize("source", ["dino-1", "gs://bucket/runs/dino-1"])
 def test_the_cost_of_a_rented_run_is_its_hours_times_the_price(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of a cluster, and of a job that left its run in a bucket, as their own commands bring it home."""
     monkeypatch.setenv("MESOZOIC_CLOUD_HOME", str(tmp_path / "home"))
     run = tmp_path / "run"
     assert cost_lines(run) == []
-    from mesozoic.cloud.ledger import begin, write_ledger
-    from mesozoic.cloud.pulled import claim
-
-    begin("cluster", "dino-1")
-    write_ledger("up", "dino-1", price=1.5, folder="gs://fossils/dino-1")
-    with claim(run, source, "r", print):
+    begin("cluster", "dino-1", price=1.0, folder="gs://bucket/runs/dino-1")
+    write_ledger("up", "dino-1", price=1.5)
+    with claim(run, source, "dino-1", print):
         (run / "job.json").write_text(json.dumps({"seconds": 7200.0}))
     said = " ".join(cost_lines(run))
-    assert "2.00 hours" in said and "on 'dino-1'" in said and "$1.50 an hour" in said and "$3.00" in said
+    assert "2.00 hours" in said and "trained on 'dino-1'" in said
+    assert "$1.50 an hour" in said and "$3.00 of training" in said
+
+
+def test_a_folder_that_came_home_earlier_has_its_cost_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESOZOIC_CLOUD_HOME", str(tmp_path / "home"))
+    (tmp_path / MARK).write_text(json.dumps({"cluster": "dino-1", "run": "r"}))
+    assert "trained on 'dino-1'" in " ".join(cost_lines(tmp_path))
+    with claim(tmp_path, "dino-1", "r", print):
+        (tmp_path / "job.json").write_text("{}")
 
 
 def test_a_wrong_name_is_refused_before_any_work(tmp_path: Path) -> None:
