@@ -31,7 +31,15 @@ from mesozoic.cli.options import (
     path_option,
     whole_option,
 )
-from mesozoic.cli.sweep_vertex import MaxFailed, StuckAfter, SweepBucket, VertexOptions, VertexWandb
+from mesozoic.cli.sweep_vertex import (
+    MaxFailed,
+    StuckAfter,
+    SweepBucket,
+    VertexCost,
+    VertexHourly,
+    VertexOptions,
+    VertexWandb,
+)
 from mesozoic.cli.vertex_options import (
     DELAYS,
     AcceleratorOption,
@@ -93,12 +101,14 @@ def launch_all(
     max_failed: MaxFailed = None,
     stuck_after: StuckAfter = 60.0,
     retry_after: RetryAfter = DELAYS,
+    max_hourly_cost: VertexHourly = None,
+    max_cost: VertexCost = None,
     yes: Yes = False,
 ) -> None:
     """Sweep stage 1, then 2 from its winner's policy, then 3. Run the same command again to go on."""
     from mesozoic.cli.sweep_launch_command import DEFAULT_PRUNERS, ENGINES, need_optuna, read_parallel
     from mesozoic.cli.sweep_trial_command import one_species
-    from mesozoic.cli.sweep_vertex import launch_all_on_vertex, mounted
+    from mesozoic.cli.sweep_vertex import launch_all_on_vertex, mounted, refuse_limits
     from mesozoic.errors import UserError, shown
     from mesozoic.run.spec import DEFAULT_SPECIES
     from mesozoic.run.words import sort_arguments
@@ -107,6 +117,7 @@ def launch_all(
 
     if engine not in ENGINES:
         raise UserError(f"unknown engine '{shown(engine)}'; give one of {', '.join(ENGINES)}")
+    refuse_limits(engine, max_hourly_cost, max_cost)
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     tokens, own = per_stage([*(arguments or []), *context.args])
     word, more = sort_arguments(tokens, override or [], options, "sweep launch-all")
@@ -127,6 +138,8 @@ def launch_all(
         max_failed=max_failed,
         stuck_after=stuck_after,
         retry_after=retry_after,
+        max_hourly_cost=max_hourly_cost,
+        max_cost=max_cost,
     )
     elsewhere = engine == "vertex"
     requests = {

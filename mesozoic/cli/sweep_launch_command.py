@@ -29,7 +29,14 @@ from mesozoic.cli.options import (
     path_option,
     whole_option,
 )
-from mesozoic.cli.sweep_vertex import MaxFailed, StuckAfter, VertexOptions, VertexWandb
+from mesozoic.cli.sweep_vertex import (
+    MaxFailed,
+    StuckAfter,
+    VertexCost,
+    VertexHourly,
+    VertexOptions,
+    VertexWandb,
+)
 from mesozoic.cli.vertex_options import (
     DELAYS,
     AcceleratorOption,
@@ -100,17 +107,20 @@ def launch(
     max_failed: MaxFailed = None,
     stuck_after: StuckAfter = 60.0,
     retry_after: RetryAfter = DELAYS,
+    max_hourly_cost: VertexHourly = None,
+    max_cost: VertexCost = None,
     yes: Yes = False,
 ) -> None:
     """Search hyperparameters of one stage. Run the same command again to go on with a search that was cut off."""
     from mesozoic.cli.sweep_trial_command import one_species
-    from mesozoic.cli.sweep_vertex import launch_on_vertex, mounted
+    from mesozoic.cli.sweep_vertex import launch_on_vertex, mounted, refuse_limits
     from mesozoic.errors import UserError, shown
     from mesozoic.run.words import sort_arguments
     from mesozoic.sweep.plan import SweepRequest, plan_sweep
 
     if engine not in ENGINES:
         raise UserError(f"unknown engine '{shown(engine)}'; give one of {', '.join(ENGINES)}")
+    refuse_limits(engine, max_hourly_cost, max_cost)
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     word, more = sort_arguments([*(arguments or []), *context.args], override or [], options, "sweep launch")
     vertex = VertexOptions(
@@ -129,6 +139,8 @@ def launch(
         max_failed=max_failed,
         stuck_after=stuck_after,
         retry_after=retry_after,
+        max_hourly_cost=max_hourly_cost,
+        max_cost=max_cost,
     )
     elsewhere = engine == "vertex"
     request = SweepRequest(

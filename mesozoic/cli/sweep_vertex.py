@@ -22,12 +22,33 @@ MaxFailed = Annotated[int | None, whole_option("On Vertex AI: trials that may fa
 StuckAfter = Annotated[
     float, typer.Option(help="On Vertex AI: minutes without a measurement until a trial is reported as stuck.")
 ]
+VertexHourly = Annotated[
+    float | None, typer.Option("--max-hourly-cost", help="On Vertex AI: dollars an hour, of all trials side by side.")
+]
+VertexCost = Annotated[
+    float | None, typer.Option("--max-cost", help="On Vertex AI: dollars in all, of all trials; needs --timeout.")
+]
 VertexWandb = Annotated[bool, typer.Option("--wandb", help="On Vertex AI: trials log to W&B as well.")]
 SweepBucket = Annotated[
     str | None,
     typer.Option(help="NAME, gs://NAME/FOLDER, s3://...: keeps how far this is, what won; on Vertex AI all files."),
 ]
 LARGEST_MINUTES = 1e5
+
+
+def refuse_limits(engine: str, *limits: float | None) -> None:
+    """Limits of cost are for an engine that rents machines.
+
+    Raises:
+        UserError: there is one for another engine.
+    """
+    from mesozoic.errors import UserError
+
+    if engine != "vertex" and any(limit is not None for limit in limits):
+        raise UserError(
+            f"--max-cost and --max-hourly-cost limit what Vertex AI costs, and --engine {engine} rents nothing; leave"
+            " them out, or rent with 'mesozoic cloud sweep'"
+        )
 
 
 @dataclass(frozen=True)
@@ -49,6 +70,8 @@ class VertexOptions:
     max_failed: int | None = None
     stuck_after: float = 60.0
     retry_after: str = ""
+    max_hourly_cost: float | None = None
+    max_cost: float | None = None
 
     def gpu(self) -> bool:
         """Whether a trial's machine has a GPU.
@@ -69,6 +92,7 @@ class VertexOptions:
         Raises:
             UserError: something is missing, or cannot be.
         """
+        from mesozoic.cloud.request import positive
         from mesozoic.cloud.vertex.bucket import read_bucket
         from mesozoic.cloud.vertex.endpoint import read_place
         from mesozoic.cloud.vertex.machines import read_machine
@@ -95,7 +119,7 @@ class VertexOptions:
             machine=read_machine(self.machine_type, self.accelerator),
             account=read_account(self.service_account),
             spot=self.spot,
-            timeout_hours=self.timeout,
+            timeout_hours=positive(self.timeout, "--timeout"),
             labels=read_labels(self.label),
             secret=secret,
             key=key,
@@ -116,14 +140,15 @@ def state_file(folder: Path | None, species: str, algorithm: str | None) -> Path
     return (folder or Path()) / f"sweep_state_{species}_{algorithm or 'ppo'}.json"
 
 
-def show(tuning: Tuning, plans: Mapping[int, SweepPlan]) -> None:
+def show(options: VertexOptions, tuning: Tuning, plans: Mapping[int, SweepPlan]) -> None:
     """Say what will be run, where, at which price; look whether it can be, without submitting anything.
 
     Raises:
-        UserError: the service does not have what is asked for.
+        UserError: the service does not have what is asked for, or it may cost more than it is allowed to.
     """
     from mesozoic.cloud.vertex.machines import price_source
     from mesozoic.cloud.vertex.tuning import tuning_job
+    from mesozoic.cloud.vertex.tuning_cost import TuningCost
     from mesozoic.sweep.engines.vertex import parallel_of
 
     where, price = tuning.where, tuning.price
@@ -138,8 +163,11 @@ def show(tuning: Tuning, plans: Mapping[int, SweepPlan]) -> None:
             f" ({plan.method}, pruner {plan.pruner}){together}"
         )
     typer.echo(f"  {each} a trial  {where.placement}{most}")
-    typer.echo(f"  {price_source()}")
+    cost = TuningCost(where, list(plans.values()))
+    typer.echo(f"  {cost.total()}")
+    typer.echo(f"  {price_source(where.place.region)}")
     typer.echo(f"  image {where.image}\n  files in {tuning.files.place.url}")
+    cost.limit(options.max_hourly_cost, options.max_cost)
     if where.key:
         typer.echo("  warning: the W&B key will stand in the job's specification; --wandb-secret NAME hides it")
 
@@ -175,7 +203,7 @@ def launch_on_vertex(options: VertexOptions, plan: SweepPlan, dry_run: bool, yes
     tuning = options.tuning(plan.spec.species)
     for note in plan.notes:
         typer.echo(note)
-    show(tuning, {plan.stage: plan})
+    show(options, tuning, {plan.stage: plan})
     if dry_run:
         typer.echo("dry run: nothing was submitted")
         return
@@ -212,7 +240,7 @@ def launch_all_on_vertex(
     plans = plans_of(requests)
     first = plans[min(plans)]
     tuning = options.tuning(first.spec.species)
-    show(tuning, plans)
+    show(options, tuning, plans)
     if dry_run:
         typer.echo("dry run: nothing was submitted")
         return

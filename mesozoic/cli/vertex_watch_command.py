@@ -53,7 +53,8 @@ def status(name: JobName = None, project: Project = None, region: Region = None,
     for trial in job.trials:
         values = " ".join(f"{key}={value}" for key, value in trial.parameters.items())
         last = trial.final or (trial.measurements[-1] if trial.measurements else None)
-        metrics = "no measurement yet" if last is None else " ".join(f"{k}={v:.4g}" for k, v in last.metrics.items())
+        nothing = f"failed: {plain(trial.reason) or 'no measurement'}" if trial.failed else "no measurement yet"
+        metrics = nothing if last is None else " ".join(f"{k}={v:.4g}" for k, v in last.metrics.items())
         typer.echo(f"    trial {trial.id}  {trial.state}  {metrics}  {values}")
     with suppress(UserError):
         typer.echo(f"    results in {folder_of(job, launch).url}")
@@ -133,7 +134,9 @@ def _line(job: Job) -> str:
     if job.started:
         end = job.finished or datetime.now().timestamp()
         took = f", {'took' if job.finished else 'running for'} {span(max(0.0, end - job.started))}"
+    failed = sum(one.failed for one in job.trials)
     trials = f", {len(job.trials)} trials" if job.trials else ""
+    trials += f" ({failed} failed)" if failed else ""
     return plain(f"{job.number}  {job.name}  {job.kind}  {job.state}, submitted {began}{took}{trials}")
 
 

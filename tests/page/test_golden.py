@@ -28,6 +28,7 @@ def compare(node: str, folder: Path, states: int, worlds: int) -> str:
     return done.stdout
 
 
+@pytest.mark.e2e
 def test_states_and_episodes_of_every_shipped_policy_are_those_of_python(node: str, tmp_path: Path) -> None:
     said = compare(node, tmp_path, states=100, worlds=8)
     assert set(BUILT_IN) <= set(species_names())

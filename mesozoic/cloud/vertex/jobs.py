@@ -43,6 +43,15 @@ class JobTrial:
     ended: float | None = None
     reason: str = ""
 
+    @property
+    def over(self) -> bool:
+        return self.ended is not None or self.state in ("SUCCEEDED", "INFEASIBLE")
+
+    @property
+    def failed(self) -> bool:
+        """Whether it came to nothing; one whose failure would come again ends well, as far as the service knows."""
+        return self.state == "INFEASIBLE" or (self.over and self.final is None)
+
 
 @dataclass(frozen=True)
 class Job:

@@ -1,6 +1,7 @@
 """The machines of Vertex AI: short names of accelerators, which machine each can be in, and what an hour costs.
 
-Prices are those of `prices.toml`, which is dated and names its sources; a machine that is not in it has no price.
+Prices are those of `prices.toml`, which is dated and says where each is from: they are estimates. A machine that is not
+in it has no price.
 """
 
 from __future__ import annotations
@@ -77,7 +78,9 @@ class Machine:
     def placement(self, region: str, spot: bool) -> Placement:
         """The machine in a region, as price lines, limits and checks take it. A spot machine costs this at most."""
         gpus = f"{self.accelerator.name}:{self.count}" if self.accelerator else ""
-        return Placement(CLOUD, region, self.type, gpus, spot, 1, self.price)
+        table = _prices()
+        dearer = 1.0 if region == table["region"] else float(table["elsewhere"])
+        return Placement(CLOUD, region, self.type, gpus, spot, 1, None if self.price is None else dearer * self.price)
 
 
 def read_machine(machine: str | None, accelerator: str | None) -> Machine:
@@ -110,10 +113,14 @@ def read_machine(machine: str | None, accelerator: str | None) -> Machine:
     return Machine(chosen, kind, count, _price(chosen, kind, count))
 
 
-def price_source() -> str:
-    """Where the prices are from and how old they are, in words."""
+def price_source(region: str) -> str:
+    """Where the prices for a region are from and how old they are, in words."""
     table = _prices()
-    return f"prices of {table['region']}, {table['date']}, mesozoic/cloud/vertex/prices.toml names their sources"
+    times = "" if region == table["region"] else f" times {table['elsewhere']:g} for {region}"
+    return (
+        f"an estimate: prices of {table['region']}{times}, written down {table['date']} and held against no bill;"
+        " mesozoic/cloud/vertex/prices.toml says where each is from"
+    )
 
 
 def _accelerator(text: str) -> tuple[Accelerator | None, int]:
@@ -136,8 +143,10 @@ def _price(machine: str, kind: Accelerator | None, count: int) -> float | None:
     row = table["machine"].get(machine)
     if row is None:
         return None
-    extra = 0.0 if kind is None or row.get("gpu") else table["accelerator"].get(kind.name)
-    return None if extra is None else float(row["price"]) + count * float(extra)
+    if kind is None or row.get("gpu"):
+        return float(row["price"])
+    extra = table["accelerator"].get(kind.name)
+    return None if extra is None else float(row["price"]) + count * float(extra["price"])
 
 
 @cache

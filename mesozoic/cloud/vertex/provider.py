@@ -159,7 +159,9 @@ def _end_of(launch: Launch, job: Job | None) -> str:
     if job is None:
         return f"note: {launch.name} is gone: somebody deleted it"
     if job.state in WELL:
-        return f"note: {launch.name} has ended: {job.state}; type: mesozoic vertex download {launch.name}"
+        failed = sum(one.failed for one in job.trials)
+        but = f", but {failed} of {len(job.trials)} trials failed" if failed else ""
+        return f"note: {launch.name} has ended: {job.state}{but}; type: mesozoic vertex download {launch.name}"
     reason = f" ({shown(job.error, 160)})" if job.error else ""
     return f"note: {launch.name} has ended: {job.state}{reason}; type: mesozoic vertex logs {launch.name}"
 

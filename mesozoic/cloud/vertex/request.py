@@ -219,7 +219,7 @@ class JobPlan:
             lines.append(f"  total: unknown, {where.machine.type} is not in mesozoic/cloud/vertex/prices.toml")
         else:
             lines += [f"  {line}" for line in explain(request, [placement])]
-            lines.append(f"  {price_source()}")
+            lines.append(f"  {price_source(where.place.region)}")
         return [*lines, f"  image {where.image}", f"  results in {self.folder.url}"]
 
 
@@ -258,12 +258,7 @@ def plan_job(
         max_cost=max_cost,
     )
     request.trainings.there(placement)
-    limit = max_cost or max_hourly_cost
-    if limit is not None and placement.price is None:
-        raise UserError(
-            f"a limit of cost needs a price, and {where.machine.type} is not in mesozoic/cloud/vertex/prices.toml;"
-            " leave the limit out, or take another --machine-type"
-        )
+    need_price(where, max_cost, max_hourly_cost)
     affordable([Offer(placement, None, None)], request)
     moves = {MOVES: str(CRASHES)} if where.restart else {}
     outputs = where.output / request.run_name
@@ -273,6 +268,19 @@ def plan_job(
         "jobSpec": where.job_spec(["job"], {**request.envs, **(wandb or {}), **moves}, outputs),
     }
     return JobPlan(request, where, spec, load)
+
+
+def need_price(where: JobPlace, *limits: float | None) -> None:
+    """Limits of cost can be kept where there is a price only.
+
+    Raises:
+        UserError: there is a limit and no price.
+    """
+    if where.placement.price is None and any(limit is not None for limit in limits):
+        raise UserError(
+            f"a limit of cost needs a price, and {where.machine.type} is not in mesozoic/cloud/vertex/prices.toml;"
+            " leave the limit out, or take another --machine-type"
+        )
 
 
 def refuse_password(base_url: str) -> None:

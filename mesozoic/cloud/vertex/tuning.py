@@ -9,15 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mesozoic.cloud.ledger import VERTEX, begin, open_launches, write_ledger
+from mesozoic.cloud.ledger import VERTEX, begin, every_launch, write_ledger
 from mesozoic.cloud.names import unique_name
+from mesozoic.cloud.undo import hand_back
 from mesozoic.cloud.vertex.client import LAUNCH, VertexClient
 from mesozoic.cloud.vertex.jobs import WELL, Job, Kind
+from mesozoic.cloud.vertex.provider import VertexProvider
 from mesozoic.cloud.vertex.request import JobPlace
 from mesozoic.cloud.vertex.submission import DELAYS, look_for, our_labels, submit
-from mesozoic.cloud.vertex.tuning_files import SweepFiles
+from mesozoic.cloud.vertex.tuning_files import NoWinner, SweepFiles
 from mesozoic.cloud.vertex.tuning_watch import EVERY, STUCK, Watch
-from mesozoic.cloud.vertex.vertex_errors import Missing
+from mesozoic.cloud.vertex.vertex_errors import Missing, VertexError
 from mesozoic.errors import Interrupted, UserError, shown
 from mesozoic.sweep.chain import Best
 from mesozoic.sweep.chain_state import Job as Note
@@ -113,11 +115,25 @@ class VertexStages:
         for line in plan.notes:
             self._say(line)
         found = self._earlier(plan, job)
-        if found is None:
-            found = self.submit(plan, note)
-        else:
+        if found is not None:
             self._say(f"going on with {found.kind} {found.name} ({found.resource})")
             self._adopt(found)
+            if found.ended:
+                try:
+                    return self._finish(plan, found)
+                except NoWinner as error:
+                    self._say(f"{error}; submitting stage {plan.stage} anew")
+                    found = None
+        try:
+            return self._finish(plan, self._wait(plan, found or self.submit(plan, note)))
+        except NoWinner as error:
+            raise UserError(
+                f"{error}; see 'mesozoic vertex logs', mend what is wrong, and run the same command: it submits"
+                " this stage anew"
+            ) from None
+
+    def _wait(self, plan: SweepPlan, found: Job) -> Job:
+        """Wait for the end of a job."""
         watch = Watch(
             self._client,
             f"stage {plan.stage}",
@@ -130,13 +146,16 @@ class VertexStages:
             self._tuning.every,
         )
         try:
-            done = watch.wait(found.resource)
+            return watch.wait(found.resource)
         except (KeyboardInterrupt, Interrupted):
             self._say(
                 f"{found.name} goes on at Vertex AI; run the same command to go on with it, or end it with: mesozoic"
                 f" cloud down {found.name}"
             )
             raise
+
+    def _finish(self, plan: SweepPlan, done: Job) -> Best:
+        """What a job that has ended came to."""
         write_ledger("gone", done.name)
         self._write_table(plan, done)
         if done.state not in WELL:
@@ -162,7 +181,28 @@ class VertexStages:
         job = submit(self._client, KIND, spec, self._say, delays=self._tuning.delays, **self._tuning.details)
         note({"name": name, "launch": labels[LAUNCH], "resource": job.resource})
         self._say(f"submitted {job.kind} {job.name} ({job.resource})")
+        self._give_way(plan, job)
         return job
+
+    def _give_way(self, plan: SweepPlan, job: Job) -> None:
+        """Of two jobs that were submitted at one moment into one folder, the later one ends.
+
+        Raises:
+            UserError: it was this one.
+        """
+        try:
+            there = self._client.jobs(kinds=[KIND])
+        except VertexError:
+            return
+        mine = (job.created or 0.0, job.resource)
+        live = [one for one in there if one.labels.get(FOLDER) == self._folder(plan.stage) and not one.ended]
+        for one in live:
+            if (one.created or 0.0, one.resource) < mine:
+                hand_back(VertexProvider(), job.name, self._say)
+                raise UserError(
+                    f"{one.name} was submitted into {self._files.remote.url} at the same moment, so {job.name} was"
+                    f" ended again; run the same command, or end the other one with: mesozoic cloud down {one.name}"
+                )
 
     def _earlier(self, plan: SweepPlan, job: Note) -> Job | None:
         """The job that an earlier call submitted for the same, if it goes on or ended well.
@@ -177,9 +217,10 @@ class VertexStages:
                 found = []
         elif job.get("launch"):
             found = look_for(self._client, KIND, str(job["launch"]))
-        if not found:
+        usable = [one for one in found if not one.ended or self._is_whole(plan, one)]
+        if not usable:  # another machine may have begun it again
             found = [one for one in self._client.jobs(kinds=[KIND]) if one.labels.get(SWEEP) == self._mark(plan)]
-        usable = [one for one in found if not one.ended or (one.state in WELL and self._resume)]
+            usable = [one for one in found if not one.ended or self._is_whole(plan, one)]
         live = [one for one in usable if not one.ended]
         if live and not self._resume:
             raise UserError(
@@ -187,6 +228,14 @@ class VertexStages:
                 f" mesozoic cloud down {live[0].name}"
             )
         return next(iter(live or usable), None)
+
+    def _is_whole(self, plan: SweepPlan, job: Job) -> bool:
+        """Whether a job ended well, and its trials are still those in the folder: no later job has set them aside."""
+        if job.state not in WELL or not self._resume:
+            return False
+        folder, began = self._folder(plan.stage), job.created or 0.0
+        others = [one for one in self._client.jobs(kinds=[KIND]) if one.labels.get(FOLDER) == folder]
+        return all(one.resource == job.resource or (one.created or 0.0) <= began for one in others)
 
     def _make_room(self, plan: SweepPlan) -> None:
         """Trials are numbered from 1 in every job, so an earlier job's trials are set aside."""
@@ -203,12 +252,12 @@ class VertexStages:
 
     def _adopt(self, job: Job) -> None:
         """Have the ledger of this machine know a job that another call, or another machine, submitted."""
-        known = open_launches(VERTEX).get(job.name)
-        if known is None:
+        known = next((one for one in reversed(every_launch(VERTEX)) if one.name == job.name), None)
+        if known is None or (known.down and not job.ended):
             place = self._client.place
             where = {"project": place.project, "region": place.region, "launch": job.labels.get(LAUNCH, "")}
             begin(KIND, job.name, **where, **self._tuning.details)
-        if known is None or not known.identity:
+        if known is None or not known.identity or (known.gone and not job.ended):
             write_ledger("up", job.name, identity=job.resource)
 
     def _write_table(self, plan: SweepPlan, job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,10 @@ from mesozoic.sweep.results import collect, write_table
 from mesozoic.sweep.trial_record import FILE, LARGEST, TrialRecord, record_of
 
 ENDED_WELL = ("passed", "budget")
+
+
+class NoWinner(UserError):
+    """No trial of a job can hand on a policy."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +71,20 @@ class SweepFiles:
         """The best trial of a job that ran to its end and left its policy.
 
         Raises:
-            UserError: there is none; with the first reason.
+            NoWinner: there is none; with the first reason.
         """
         reasons: list[str] = []
         for trial in sorted(job.trials, key=lambda one: -value_of(one, metric)):
             record = self.record(stage, trial.id)
             reason = self._unfit(stage, trial, record, metric)
             if record is not None and not reason:
-                value = record.value if record.value is not None else value_of(trial, metric)
+                value = value_of(trial, metric)
+                if record.value is not None and math.isfinite(record.value):
+                    value = record.value
                 return Best(trial.id, record.state, value, record.point)
             reasons.append(f"trial {trial.id}: {reason}")
         first = shown(reasons[0], 200) if reasons else "it has no trials"
-        raise UserError(
-            f"no trial of {job.name} ran to its end and left a policy ({first}); see 'mesozoic vertex logs {job.name}',"
-            " mend what is wrong, and run the same command again"
-        )
+        raise NoWinner(f"no trial of {job.name} ran to its end and left a policy ({first.rstrip('.')})")
 
     def write_table(self, stage: int, job: Job, metric: str) -> str:
         """Write `_stageN_results.csv`, one row for each trial that the service knows; its URL.
@@ -89,7 +93,8 @@ class SweepFiles:
             UserError: it cannot be read or written. OSError: this machine's disk is full.
         """
         try:
-            rows = {str(row["trial"]): row for row in collect(self.remote.url, [stage])}
+            known_here = {one.id for one in job.trials}
+            rows = {one: row for row in collect(self.remote.url, [stage]) if (one := str(row["trial"])) in known_here}
         except UserError:  # none of them left anything
             rows = {}
         for trial in job.trials:

@@ -88,8 +88,8 @@ class Watch:
                 time.sleep(delay)
 
     def _line(self, job: Job) -> str:
-        over = sum(_is_over(one) for one in job.trials)
-        failed = sum(one.state == "INFEASIBLE" for one in job.trials)
+        over = sum(one.over for one in job.trials)
+        failed = sum(one.failed for one in job.trials)
         values = {one.id: value_of(one, self.metric, running=True) for one in job.trials}
         best = max(values, key=lambda one: values[one], default="")
         found = f", best {values[best]:.4f} (trial {best})" if best and values[best] > -math.inf else ""
@@ -119,10 +119,6 @@ class Watch:
             f"warning: trial {trial.id} is stuck: no measurement for {span(now - heard.at)}; see 'mesozoic vertex logs"
             f" {job.name}', and end the job with 'mesozoic cloud down {job.name}' if it does not go on"
         )
-
-
-def _is_over(trial: JobTrial) -> bool:
-    return trial.ended is not None or trial.state in ("SUCCEEDED", "INFEASIBLE")
 
 
 def value_of(trial: JobTrial, metric: str, running: bool = False) -> float:

@@ -1,6 +1,7 @@
 """What a tuning job's image runs in tests: a trial's record, measurements and policy, without the training.
 
-python quick_trial.py WHAT sweep trial ARGUMENTS...; WHAT is train, sleep, slowly or fail.
+python quick_trial.py WHAT sweep trial ARGUMENTS...; WHAT is train, sleep, slowly, fail,
+"give up" (for good, after good reports) or "one gives up".
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ def main(what: str, words: list[str]) -> int:
         record.save(folder)
         tune.report_hyperparameter_tuning_metric(options["objective"], value, step)
         time.sleep(0.8 if what == "slowly" else 0)
+    if what == "give up" or (what == "one gives up" and number == "1"):
+        tune.report_hyperparameter_tuning_metric(options["objective"], 1e6, step + 1)
+        record.state, record.why = "failed", "no such gait"
+        record.save(folder)
+        return 0
     record.state, record.value = "budget", value
     record.save(folder)
     (folder / "models").mkdir(exist_ok=True)

@@ -211,6 +211,50 @@ def test_the_best_trial_without_a_policy_does_not_win(google: Google) -> None:
     assert [second.value, first.value] == values[-2:]
 
 
+def test_a_job_whose_trials_were_set_aside_by_a_later_one_is_not_taken_up(google: Google) -> None:
+    """The folder has the later job's trials under the same numbers: their policies and points are another sweep's."""
+    google.stages().sweep(plan_of(2), {}, google.note)
+    first = dict(google.notes[-1])
+    google.stages().sweep(plan_of(2, seed=5), {}, google.note)
+    for job in (first, {}):
+        best = google.stages().sweep(plan_of(2), job, google.note)
+        newest = google.server.jobs[-1].proto.trials
+        values = {one.id: one.final_measurement.metrics[0].value for one in newest}
+        assert best.value == values[best.trial]
+    assert len(google.server.jobs) == 3  # and the third one, whose trials are there, was taken up
+
+
+def test_a_job_that_ended_well_without_a_policy_is_submitted_anew(google: Google) -> None:
+    """Trials failed for good after a report: a success, for the service; the same command must not find it for ever."""
+    google.trials_do("give up")
+    with pytest.raises(UserError, match=r"no trial of .* ran to its end .*: it submits this stage anew"):
+        google.stages().sweep(plan_of(2), {}, google.note)
+    rows = (google.folder / "_stage1_results.csv").read_text().splitlines()[1:]
+    assert len(rows) == 2 and all("failed" in row and "no such gait" in row for row in rows)
+    google.trials_do("train")
+    assert google.stages().sweep(plan_of(2), google.notes[-1], google.note).trial
+    assert google.heard("submitting stage 1 anew") and len(google.server.jobs) == 2
+
+
+def test_a_trial_that_failed_after_good_measurements_does_not_win(google: Google) -> None:
+    google.trials_do("one gives up")
+    best = google.stages().sweep(plan_of(3), {}, google.note)
+    assert best.trial != "1" and best.state == "budget"
+
+
+def test_of_two_jobs_submitted_at_one_moment_the_later_one_ends(
+    google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither saw the other before; their trials would write over each other, and both would bill."""
+    google.trials_do("sleep")
+    first = google.stages().submit(plan_of(), google.note)
+    late = google.stages()
+    monkeypatch.setattr(late, "_make_room", lambda plan: None)
+    with pytest.raises(UserError, match=f"{first.name} was submitted into .* at the same moment"):
+        late.submit(plan_of(seed=5), google.note)
+    assert google.server.running() == [first.name] and list(open_launches(VERTEX)) == [first.name]
+
+
 def test_two_jobs_never_write_into_one_folder(google: Google) -> None:
     google.trials_do("sleep")
     google.stages().submit(plan_of(), google.note)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from support.vertex_server import IMAGE, PROJECT, VertexServer
 
+from mesozoic.cloud.vertex import provider
+
 pytest.importorskip("gcsfs", reason="needs the extra [vertex]")
 
 Run = Callable[..., tuple[int, str]]
@@ -61,8 +63,32 @@ def test_what_cannot_be_is_one_sentence_and_nothing_is_asked(
     assert server.operations == [] and not list(Path().iterdir())
 
 
+def test_what_it_may_cost_in_all_is_said_and_held_against_limits(run: Run, server: VertexServer) -> None:
+    """Trials of all stages, each as long as Google lets it; nobody knows without a timeout."""
+    code, said = run(*ALL, *WHERE, "--dry-run", "--timeout=2")
+    assert code == 0 and "total: at most about $11.36 (12 trials of 2 h, 10 min allowed" in said, said
+    assert "an estimate: prices of us-central1, written down" in said
+    code, said = run(*ALL, *WHERE, "--dry-run", "--timeout=2", "--max-cost=11.4", "--max-hourly-cost=1.75")
+    assert code == 0, said
+    assert "ends a trial after 168 h, which would be $881.87 for 12" in run(*ALL, *WHERE, "--dry-run")[1]
+    for more, sentence in (
+        (("--timeout=2", "--max-cost=11.3"), "--max-cost 11.3 is below every offer"),
+        (("--max-cost=50",), "--max-cost needs --timeout"),
+        (("--max-hourly-cost=1.7",), "--max-hourly-cost 1.7 is below every offer"),
+        (("--timeout=2", "--max-cost=50", "--spot"), "--max-cost cannot be kept by a managed job"),
+        (("--timeout=2", "--max-cost=50", "--machine-type=n2-standard-8"), "a limit of cost needs a price"),
+        (("--timeout=2", "--max-cost=0"), "--max-cost 0 is not above 0"),
+        (("--timeout=-1",), "--timeout -1 is not above 0"),
+        (("--timeout=2", "--max-cost=11.4", "--region=europe-west4"), "--max-cost 11.4 is below every offer"),
+        (("--engine=local", "--max-cost=50"), "--engine local rents nothing"),
+    ):
+        code, said = run(*ALL, *WHERE, "--yes", *more)
+        assert code == 2 and sentence in said, said
+    assert server.operations == [] and server.jobs == []
+
+
 def test_one_stage_is_submitted_and_the_command_returns(
-    run: Run, server: VertexServer, buckets: object, capsys: pytest.CaptureFixture[str]
+    run: Run, server: VertexServer, buckets: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.pending = 600.0
     code, said = run(*ONE, *WHERE)
@@ -76,6 +102,9 @@ def test_one_stage_is_submitted_and_the_command_returns(
     assert code == 2 and "sweeps stage 1 into gs://bones/sweeps/trex already" in said and len(server.jobs) == 1
     code, said = run("cloud", "status")
     assert job.proto.display_name in said and "PENDING" in said and "/h a trial" in said
+    monkeypatch.setattr(provider, "BETWEEN", 0.05)
+    code, said = run("cloud", "down", "--all", "--yes")
+    assert code == 0 and f"{job.proto.display_name} is down" in said and server.job().state == "CANCELLED"
 
 
 def test_what_would_fail_there_is_said_before(run: Run, server: VertexServer, buckets: object) -> None:

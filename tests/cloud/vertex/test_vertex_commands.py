@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run
 from support.vertex_buckets import Buckets
 from support.vertex_server import IMAGE, PROJECT, VertexServer
 from support.vertex_work import within
@@ -19,6 +19,7 @@ from mesozoic.cloud.vertex import follow, provider, submission
 from mesozoic.cloud.vertex.client import read_spec
 from mesozoic.files import read_json
 
+Run = Callable[..., tuple[int, str]]
 PLACE = ("--project", PROJECT, "--bucket", "bones", "--image", IMAGE)
 TINY = ("--stage", "1", "--timesteps", "2048", "--n-envs", "16", "ppo.n_steps=16", "ppo.batch_size=128")
 TINY_EVAL = ("curriculum.eval_episodes=64", "curriculum.eval_freq=2048")
