@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,20 +13,19 @@ from mesozoic import task
 from mesozoic.config import StageConfig, validate
 from mesozoic.curricula.gate import Criterion
 from mesozoic.errors import UserError, shown
-from mesozoic.files import cause, read_bytes, read_json
+from mesozoic.files import cause, read_json
 from mesozoic.learn.policy import Policy, load_policy
 from mesozoic.page.parcel import Playable, stage_parcel
 from mesozoic.run.checkpoint import checkpoints
 from mesozoic.run.checkpoint_file import Damaged, read_file
 from mesozoic.run.folder import StageFolder, begun_stages
 from mesozoic.run.provenance import source_name
+from mesozoic.run.training_table import read_training
 from mesozoic.species import Species, get_species
 from mesozoic.species.anatomy import anatomy_of
 
 CURVES = ("success", "success_low", "survival", "score", "avg_episode_length", "avg_reward")
 """Figures of the evaluations that are drawn."""
-LARGEST = 1 << 28
-"""Bytes of the table of metrics that is read."""
 MOST_POINTS = 400
 Stamp = tuple[tuple[str, int, int], ...]
 """Name, time and size of files: whether anything has changed."""
@@ -202,10 +199,9 @@ def _result(folder: StageFolder) -> dict[str, Any]:
 def _rows(folder: StageFolder) -> list[dict[str, str]]:
     """The table of metrics as far as it is written."""
     try:
-        whole, _, _ = read_bytes(folder.training, LARGEST).decode(errors="replace").rpartition("\n")
+        return read_training(folder.training)
     except (OSError, ValueError):
         return []
-    return [row for row in csv.DictReader(io.StringIO(whole)) if (row.get("step") or "").isdecimal()]
 
 
 def _curves(rows: list[dict[str, str]], stage: int) -> dict[str, list[list[float]]]:

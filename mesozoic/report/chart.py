@@ -11,8 +11,17 @@ import numpy as np
 from mesozoic.report.curves import Band, Curve
 
 INK, FAINT, GRID, GATE, BASE = "#2b2622", "#8b857e", "#e4e0da", "#a51d12", "#6b5a3f"
-COLOURS = ("#2f6f91", "#c96b28", "#5c8a3a", "#8a4f9e", "#b0892c", "#3d8f8a", "#a3485b", "#64708f")
-"""Of runs, in order."""
+BRIGHT = ("#2f6f91", "#c96b28", "#5c8a3a", "#8a4f9e", "#b0892c", "#3d8f8a", "#a3485b", "#64708f")
+
+
+def _mixed(colour: str, other: int, share: float) -> str:
+    """A colour with a share of a grey of [0, 255] in it."""
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + share * (other - part)):02x}" for part in parts)
+
+
+COLOURS = (*BRIGHT, *(_mixed(one, 255, 0.45) for one in BRIGHT), *(_mixed(one, 0, 0.45) for one in BRIGHT))
+"""Of runs, in order; as many as one report takes."""
 WIDTH, HEIGHT = 360.0, 230.0
 """Of one panel."""
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 10.0, 26.0, 34.0

@@ -89,7 +89,9 @@ def gates_of(config: StageConfig, metric: str) -> list[tuple[str, float]]:
         "eval/avg_episode_length": [("gate", plan.min_avg_episode_length)],
         "eval/gait/flight": [("gate: at most", plan.max_flight)],
     }
-    found = [(name, float(value)) for name, value in thresholds.get(metric, []) if math.isfinite(value) and value > 0.0]
+    found = [
+        (name, float(value)) for name, value in thresholds.get(metric, []) if math.isfinite(value) and value != 0.0
+    ]
     if metric == "eval/gait/speed" and config.env.target_froude > 0.0:
         found.append(("asked for", math.sqrt(config.env.target_froude)))
     return list({value: (name, value) for name, value in reversed(found)}.values())[::-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,15 +10,14 @@ from typing import Any
 
 from mesozoic.config import StageConfig, validate
 from mesozoic.errors import UserError, shown, written
-from mesozoic.files import cause, read_bytes, read_json
+from mesozoic.files import cause, read_json
 from mesozoic.policies import shipped_stages
 from mesozoic.run.folder import StageFolder, begun_stages
 from mesozoic.run.policy_source import policy_file
 from mesozoic.run.provenance import record_of_training, source_name
+from mesozoic.run.training_table import read_training
 from mesozoic.species import load_stage, species_names
 
-LARGEST = 1 << 28
-"""Bytes of a training.csv."""
 MOST_RUNS = 24
 
 
@@ -194,20 +192,14 @@ def read_rows(path: Path) -> list[dict[str, float]]:
     if not path.exists():
         return []
     try:
-        whole, _, _ = read_bytes(path, LARGEST).decode(errors="replace").rpartition("\n")  # a last line may be torn
+        rows = read_training(path)
     except (OSError, ValueError) as error:
         raise UserError(
             f"{shown(str(path), 120)} cannot be read ({cause(error)}); use another copy of the run"
         ) from None
-    rows = []
-    try:
-        for row in csv.DictReader(whole.splitlines()):
-            numbers = {name: value for name, text in row.items() if name and (value := _number(text)) is not None}
-            if "step" in numbers:
-                rows.append(numbers)
-    except csv.Error as error:
-        raise UserError(f"{shown(str(path), 120)} is no table ({cause(error)}); use another copy of the run") from None
-    return rows
+    return [
+        {name: value for name, text in row.items() if name and (value := _number(text)) is not None} for row in rows
+    ]
 
 
 def _number(text: object) -> float | None:

@@ -14,11 +14,11 @@ import pytest
 
 from mesozoic.config import parse_overrides
 from mesozoic.errors import UserError
-from mesozoic.report.chart import _ticks
+from mesozoic.report.chart import COLOURS, _ticks
 from mesozoic.report.curves import Curve, band_of, curve_of, metrics_of
 from mesozoic.report.panels import gates_of, panels_of
 from mesozoic.report.plot import plot_runs
-from mesozoic.report.runs import read_runs
+from mesozoic.report.runs import MOST_RUNS, read_runs
 from mesozoic.species import load_stage
 
 Make = Callable[..., Path]
@@ -60,6 +60,9 @@ def test_gates_and_baselines_are_lines(make_run: Make) -> None:
     assert gates_of(config, "eval/gait/flight") == [("gate: at most", 0.03)]
     assert gates_of(config, "eval/success") == [("gate: mean", 0.85), ("gate: lower bound", 0.75)]
     assert gates_of(config, "train/entropy") == []
+    config = load_stage("velociraptor", 1, parse_overrides(["curriculum.min_avg_reward=-5"]))
+    assert gates_of(config, "eval/avg_reward") == [("gate", -5.0)]
+    assert len(set(COLOURS)) == MOST_RUNS, "every run has its own colour"
 
 
 def test_a_plot_is_an_svg_with_a_line_for_each_run(make_run: Make, tmp_path: Path) -> None:
@@ -144,6 +147,13 @@ def test_damaged_files_are_named(text: str, make_run: Make) -> None:
     run = make_run()
     (run / "stage1" / "metrics.json").write_text(text)
     with pytest.raises(UserError, match=r"metrics\.json cannot be read"):
+        read_runs([run])
+
+
+def test_a_table_that_is_none_is_named(make_run: Make) -> None:
+    run = make_run()
+    (run / "stage1" / "training.csv").write_text("step,x\n1," + "x" * 200_000 + "\n2,3\n")
+    with pytest.raises(UserError, match=r"training\.csv cannot be read \(it is no table"):
         read_runs([run])
 
 

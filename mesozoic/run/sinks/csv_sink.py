@@ -7,11 +7,9 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from mesozoic.files import read_bytes, write_bytes
+from mesozoic.files import write_bytes
 from mesozoic.run.sinks import Outcome, Place, Sink
-
-LARGEST = 1 << 30
-"""Bytes of a table that a run goes on with."""
+from mesozoic.run.training_table import read_training
 
 
 def open_csv(place: Place) -> Sink:
@@ -31,9 +29,7 @@ class CsvSink(Sink):
         self._columns = ["step"]
         rows: list[dict[str, str]] = []
         if resume_step and path.exists():
-            whole, _, _ = read_bytes(path, LARGEST).decode(errors="replace").rpartition("\n")  # a last line may be torn
-            rows = [row for row in csv.DictReader(whole.splitlines()) if (row.get("step") or "").isdecimal()]
-            rows = [row for row in rows if int(row["step"]) <= resume_step]
+            rows = [row for row in read_training(path) if int(row["step"]) <= resume_step]
             self._columns = list(rows[0]) if rows else self._columns
         self._rewrite(rows)
 
