@@ -7,6 +7,7 @@ here asks Google anything unless the ledger has a job of Vertex AI.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from mesozoic.cloud.ledger import VERTEX, Launch, every_launch, open_launches, write_ledger
 from mesozoic.cloud.patience import Patience
@@ -89,8 +90,16 @@ class VertexProvider:
             return None
 
     def _all_of(self, launch: Launch) -> list[Job]:
-        """All jobs that a launch made: one, unless an answer was lost and the list was late as well."""
-        return self.client(launch).jobs(launch=str(launch.details.get("launch")))
+        """All jobs that a launch made: one, unless an answer was lost and the list was late as well.
+
+        The one that is known by its identity is asked for itself: somebody may have changed its labels.
+        """
+        client, label = self.client(launch), str(launch.details.get("launch") or "")
+        found = client.jobs(launch=label) if label else []
+        if launch.identity and launch.identity not in [job.resource for job in found]:
+            with suppress(Missing):
+                found.append(client.get(launch.identity))
+        return found
 
     def _describe(self, launch: Launch) -> Rented | None:
         try:

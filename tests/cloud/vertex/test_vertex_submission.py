@@ -61,6 +61,20 @@ def test_a_job_is_seen_and_ended_by_the_commands_for_everything(
     assert code == 0 and "mesozoic-dig" in out and "by the books of Vertex AI" in out
 
 
+def test_a_job_whose_labels_were_changed_is_ended_and_no_other_one(
+    server: VertexServer, client: VertexClient, run: Run
+) -> None:
+    """It is known by the service's name of it; a launch without a label of its own means no other job of ours."""
+    other = send(client, "mesozoic-other")
+    job = send(client)
+    server.job("mesozoic-dig").proto.labels.clear()
+    begin("custom job", "mesozoic-old", project=PROJECT, region="us-central1", launch="")
+    for name in ("dig", "old"):
+        code, out = run("cloud", "down", name, "--yes")
+        assert code == 0 and f"mesozoic-{name} is down" in out, out
+    assert client.get(job.resource).state == "CANCELLED" and not client.get(other.resource).ended
+
+
 def test_it_is_in_the_ledger_before_it_is_asked_for(
     server: VertexServer, client: VertexClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
