@@ -57,10 +57,10 @@ class Follower:
         if self._stage is not None:
             folders = [one for one in folders if one.stage == self._stage]
         if not folders:
-            which = "" if self._stage is None else f" of stage {self._stage}"
+            which, number = ("", "") if self._stage is None else (f" of stage {self._stage}", f" --stage {self._stage}")
             raise UserError(
                 f"no training{which} has begun in {shown(str(self._run), 120)};"
-                f" begin one: mesozoic train --output-dir {shown(str(self._run), 120)}"
+                f" begin one: mesozoic train{number} --output-dir {shown(str(self._run), 120)}"
             )
         return max(folders, key=lambda one: one.stage)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from typing import Any
 
 import numpy as np
@@ -46,12 +47,15 @@ def appearance_of(species: Species, model: Any = None) -> dict[str, Any]:
         "sky": _sky(model),
         "haze": _plain(model.vis.rgba.haze[:3]),
         "camera": {"azimuth": look.azimuth, "elevation": look.elevation, "fovy": look.fovy},
-        "marks": _marks(species),
+        "marks": _marks(species.hip_height, -float(model.opt.gravity[2])),
     }
 
 
-def _marks(species: Species) -> dict[str, Any]:
-    """Colours and sizes, in hip heights, of what is drawn beside the animal: what it should reach, and pushes."""
+def _marks(hip_height: float, gravity: float) -> dict[str, Any]:
+    """Colours and sizes, in hip heights, of what is drawn beside the animal: what it should reach, and pushes.
+
+    `arrow_scale`: metres of the arrow for a push of 1 m/s.
+    """
     return {
         "open": scene.OPEN,
         "struck": scene.STRUCK,
@@ -63,7 +67,7 @@ def _marks(species: Species) -> dict[str, Any]:
         "trunk": scene.TARGET_TRUNK,
         "post": scene.TARGET_POST,
         "arrow_width": scene.ARROW_WIDTH,
-        "arrow_reach": scene.ARROW_REACH,
+        "arrow_scale": scene.ARROW_REACH * math.sqrt(hip_height / gravity),
         "arrow_gap": scene.ARROW_GAP,
         "arrow_fade": scene.ARROW_FADE,
     }

@@ -122,5 +122,5 @@ def test_a_folder_without_a_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no training has begun in .*; begin one"):
         Follower(tmp_path)
     begun(tmp_path)
-    with pytest.raises(UserError, match="no training of stage 2 has begun"):
+    with pytest.raises(UserError, match=r"no training of stage 2 has begun .* mesozoic train --stage 2 --output-dir"):
         Follower(tmp_path, stage=2)

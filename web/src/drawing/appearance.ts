@@ -61,7 +61,7 @@ export interface Marks {
   trunk: number
   post: number
   arrow_width: number
-  arrow_reach: number
+  arrow_scale: number // metres of the arrow for a push of 1 m/s
   arrow_gap: number
   arrow_fade: number
 }

@@ -12,13 +12,12 @@ import type { Checked } from './check.ts'
 import { Clock } from './clock.ts'
 import { Follow } from './follow.ts'
 import type { Options } from './options.ts'
-import { Panel } from './panel.ts'
+import { LARGEST_EPISODE, Panel } from './panel.ts'
 import { Pointer } from './pointer.ts'
 import { Shove } from './shove.ts'
 import { World } from './world.ts'
 
 const SLOW = 0.25
-const LARGEST_EPISODE = 4095
 
 /** Times of the page, milliseconds: means since it was opened. */
 export interface Times {

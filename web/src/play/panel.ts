@@ -21,7 +21,7 @@ const ENDINGS: Record<string, string> = {
   time: 'time is over',
 }
 const DONE: Record<string, string> = { strike: 'struck', bite: 'bitten', food_reach: 'reached' }
-const LARGEST_EPISODE = 4095
+export const LARGEST_EPISODE = 4095
 
 export class Panel {
   private cover: [number, number, number] | null = null // measured once: it lays out the page anew

@@ -28,7 +28,7 @@ export class Shove {
     const age = (world.steps - this.since) * anatomy.dt
     const opacity = Math.max(0, 1 - age / marks.arrow_fade)
     if (!(opacity > 0)) return null
-    const metres = (marks.arrow_reach * anatomy.hip_height) / anatomy.speed_unit
+    const metres = marks.arrow_scale
     return {
       from: [shown.pos[3], shown.pos[4], shown.pos[5] + this.lift],
       along: [this.velocity[0] * metres, this.velocity[1] * metres, 0],

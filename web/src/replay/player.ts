@@ -1,5 +1,5 @@
 /** Plays the episodes of a replay page: which one, at which moment, how fast; and draws it. */
-import type { Appearance, Vector } from '../drawing/appearance.ts'
+import type { Vector } from '../drawing/appearance.ts'
 import { FollowCamera } from '../drawing/camera.ts'
 import { GOOD, LEVELS, PLAIN, Pace } from '../drawing/quality.ts'
 import { backOf } from '../drawing/back.ts'
@@ -12,7 +12,6 @@ import { Strip } from './strip.ts'
 
 const GHOST = { opacity: 0.35 }
 const TINTS: [number, number, number][] = [[0.55, 0.75, 1], [1, 0.8, 0.5], [0.75, 0.6, 1], [0.6, 1, 0.7]]
-const GRAVITY = 9.81
 const LONGEST = 0.25 // seconds of a frame that count
 
 export interface Told {
@@ -189,14 +188,9 @@ export class Player {
       view.arrow.hide()
       return 0
     }
-    const along = push.velocity.map((part) => part * metresOf(appearance)) as Vector
+    const along = push.velocity.map((part) => part * appearance.marks.arrow_scale) as Vector
     const { pos } = this.actor.shown
     view.arrow.show([pos[3], pos[4], pos[5] + this.lift], along, 0, Math.min(1, 1 - faded))
     return Math.hypot(...push.velocity)
   }
-}
-
-/** Metres of the arrow for a push of 1 m/s. */
-function metresOf({ hip_height, marks }: Appearance): number {
-  return (marks.arrow_reach * hip_height) / Math.sqrt(GRAVITY * hip_height)
 }
