@@ -6,6 +6,7 @@
 wandb_up() {
   WANDB_STATE="$E2E_WORK/wandb-state.json"
   echo '{}' >"$WANDB_STATE"
+  rm -f "$E2E_WORK/wandb-env" # that of a server before
   PYTHONPATH="tests${PYTHONPATH:+:$PYTHONPATH}" python -m support.wandb_server --host "${1:-127.0.0.1}" --state "$WANDB_STATE" >"$E2E_WORK/wandb-env" 2>"$E2E_WORK/wandb-server.log" &
   WANDB_SERVER=$!
   wait_until 60 grep -q WANDB_ERROR_REPORTING "$E2E_WORK/wandb-env" || fail "the W&B server did not start"
