@@ -177,11 +177,11 @@ def as_vertex(checks: Checks, image: Image, work: Path) -> None:
         (root.at / "gcs/bucket").mkdir(parents=True)
         (root.at / "var/hypertune").mkdir(parents=True)
         reported = root.at / VERTEX["CLOUD_ML_HP_METRIC_FILE"].lstrip("/")
-        trial = f"sweep trial --species trex --stage 1 --output-dir /gcs/bucket/sweeps/trex/stage1/1 {VERTEX_TINY}"
+        trial = f"sweep trial --species trex --stage 1 --output-dir /gcs/bucket/sweeps/trex/stage1 {VERTEX_TINY}"
         checks.command(root, trial, lambda out: True, "0:0", **VERTEX)
         ended = root.at / "gcs/bucket/sweeps/trex/stage1/1/trial.json"
         checks.note("the trial left its record in the bucket", ended.is_file())
-        checks.note("the trial reported its metric", reported.is_file() and "metric" in reported.read_text())
+        checks.note("the trial reported its metric", reported.is_file() and '"score"' in reported.read_text())
         training = f"train trex --output-dir /gcs/bucket/training/trex {TINY}"
         checks.command(root, training, lambda out: True, "0:0", AIP_MODEL_DIR="gs://bucket/training/trex/model/")
         saved = list((root.at / "gcs/bucket/training").rglob("*.zip"))

@@ -170,7 +170,7 @@ step_collect() {
   typed 0 "$logs/collect.log" 300 mesozoic sweep collect-results "gs://$E2E_BUCKET/sweeps/trex" --plot
   local rows trials
   rows="$(($(wc -l <collected_results.csv) - 1))"
-  trials="$(find "$gcs/sweeps/trex" -name trial.json | wc -l)"
+  trials="$(find "$gcs/sweeps/trex" -name trial.json -not -path '*.old*' | wc -l)"
   [ "$rows" = "$trials" ] || fail "$rows rows of $trials trials"
   [ -s sweep_trial_metrics.png ] || fail "no picture"
   pass "$rows trials"
