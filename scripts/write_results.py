@@ -37,10 +37,10 @@ python scripts/train_all.py --output runs/sb3-ppo --backend sb3 --species trex -
 python scripts/train_all.py --output runs/sb3-sac --algorithm sac --species velociraptor --target 1
 python scripts/collect_results.py runs/all --others runs/sb3-ppo runs/sb3-sac
 python scripts/write_results.py
-mesozoic report runs/all/velociraptor-seed* --output docs/results/velociraptor.html   # all of a run's records, with replays
+mesozoic report runs/all/velociraptor-seed* --output docs/results/velociraptor.html   # with replays
 ```
 
-The last one made the [report of the three velociraptor seeds](results/velociraptor.html): download it, it opens offline.
+The last one made the [report of the three velociraptor seeds](results/velociraptor.html); it opens offline.
 
 One run is `mesozoic curriculum SPECIES --seed S`. Machine: {cores} shared cores of a server CPU, no GPU. Mostly two or
 three curricula ran side by side, with other work beside them: wall times are upper bounds for a machine of one's own.
