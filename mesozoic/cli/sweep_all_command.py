@@ -32,6 +32,7 @@ from mesozoic.cli.options import (
     whole_option,
 )
 from mesozoic.cli.sweep_vertex import (
+    EngineOption,
     MaxFailed,
     StuckAfter,
     SweepBucket,
@@ -60,9 +61,7 @@ PER_STAGE = re.compile(r"--(trials|timesteps|parallel)-stage([1-9][0-9]?)(?:=(.*
 def launch_all(
     context: typer.Context,
     arguments: TrainArguments = None,
-    engine: Annotated[
-        str, typer.Option(help="local: here, without any account; wandb: sweeps on W&B; vertex: on Google's Vertex AI.")
-    ] = "local",
+    engine: EngineOption = "local",
     species: SweepSpecies = None,
     search_space_file: Annotated[Path | None, path_option("JSON with blocks stage1, stage2, ...")] = None,
     search_space: SearchSpace = None,
@@ -122,25 +121,7 @@ def launch_all(
     tokens, own = per_stage([*(arguments or []), *context.args])
     word, more = sort_arguments(tokens, override or [], options, "sweep launch-all")
     animal = one_species(word, species) or DEFAULT_SPECIES
-    vertex = VertexOptions(
-        project=project,
-        region=region,
-        bucket=bucket,
-        image=image,
-        machine_type=machine_type,
-        accelerator=accelerator,
-        spot=spot,
-        service_account=service_account,
-        timeout=timeout,
-        label=tuple(label or ()),
-        wandb=wandb,
-        wandb_secret=wandb_secret,
-        max_failed=max_failed,
-        stuck_after=stuck_after,
-        retry_after=retry_after,
-        max_hourly_cost=max_hourly_cost,
-        max_cost=max_cost,
-    )
+    vertex = VertexOptions.of(context.params)
     elsewhere = engine == "vertex"
     requests = {
         stage: SweepRequest(

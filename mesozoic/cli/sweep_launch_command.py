@@ -30,6 +30,7 @@ from mesozoic.cli.options import (
     whole_option,
 )
 from mesozoic.cli.sweep_vertex import (
+    EngineOption,
     MaxFailed,
     StuckAfter,
     VertexCost,
@@ -60,10 +61,7 @@ ENGINES = tuple(DEFAULT_PRUNERS)
 def launch(
     context: typer.Context,
     arguments: TrainArguments = None,
-    engine: Annotated[
-        str,
-        typer.Option(help="local: here, without any account; wandb: a sweep on W&B; vertex: on Google's Vertex AI."),
-    ] = "local",
+    engine: EngineOption = "local",
     species: SweepSpecies = None,
     stage: Annotated[int | None, typer.Option(help="1 balance, 2 locomotion, 3 behaviour; default 1.")] = None,
     search_space_file: Annotated[
@@ -123,25 +121,7 @@ def launch(
     refuse_limits(engine, max_hourly_cost, max_cost)
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     word, more = sort_arguments([*(arguments or []), *context.args], override or [], options, "sweep launch")
-    vertex = VertexOptions(
-        project=project,
-        region=region,
-        bucket=bucket,
-        image=image,
-        machine_type=machine_type,
-        accelerator=accelerator,
-        spot=spot,
-        service_account=service_account,
-        timeout=timeout,
-        label=tuple(label or ()),
-        wandb=wandb,
-        wandb_secret=wandb_secret,
-        max_failed=max_failed,
-        stuck_after=stuck_after,
-        retry_after=retry_after,
-        max_hourly_cost=max_hourly_cost,
-        max_cost=max_cost,
-    )
+    vertex = VertexOptions.of(context.params)
     elsewhere = engine == "vertex"
     request = SweepRequest(
         species=one_species(word, species),

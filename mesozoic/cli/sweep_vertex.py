@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -72,6 +72,11 @@ class VertexOptions:
     retry_after: str = ""
     max_hourly_cost: float | None = None
     max_cost: float | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> VertexOptions:
+        """Those among the parameters of a command, which has each of them by the same name."""
+        return cls(**{one.name: given[one.name] for one in fields(cls) if given[one.name] is not None})
 
     def gpu(self) -> bool:
         """Whether a trial's machine has a GPU.

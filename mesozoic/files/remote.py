@@ -32,10 +32,7 @@ class Remote:
             import fsspec
         except ImportError:
             raise UserError(f"{self._shown()} needs fsspec; run: pip install fsspec gcsfs s3fs") from None
-        options = {}
-        if self.url.startswith("gs://") and os.environ.get(EMULATOR, "").strip():
-            os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else it waits a minute for an answer
-            options = {"token": "anon"}
+        options = {"token": "anon"} if self.url.startswith("gs://") and emulated() else {}
         try:
             self._fs, self._root = fsspec.core.url_to_fs(self.url, **options)
         except (ImportError, ValueError) as error:
@@ -175,6 +172,14 @@ class Remote:
         if failed:
             said = plain(redact((str(failed[0]).splitlines() or [""])[0]))[:200] or type(failed[0]).__name__
         raise UserError(f"cannot {what} {self._shown(name)} ({said}); check the URL, your login and the network")
+
+
+def emulated() -> bool:
+    """Whether something stands in for Google's storage; gcsfs, which asks when it is imported, is told."""
+    elsewhere = bool(os.environ.get(EMULATOR, "").strip())
+    if elsewhere:
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every request waits a minute
+    return elsewhere
 
 
 def as_url(bucket: str) -> str:

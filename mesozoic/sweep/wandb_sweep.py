@@ -99,10 +99,7 @@ def cancel_sweep(sweep: Sweep, key: str) -> None:
     Raises:
         UserError: the server does not answer.
     """
-    if sweep_state(sweep, key)[0] in ("FINISHED", "CANCELED"):
-        return
-    with _plain_errors("cancel the sweep"):
-        _connect(key).cancel_sweep(sweep.id, entity=sweep.entity, project=sweep.project)
+    _end(sweep, key, "cancel", "CANCELED")
 
 
 def finish_sweep(sweep: Sweep, key: str) -> None:
@@ -111,10 +108,14 @@ def finish_sweep(sweep: Sweep, key: str) -> None:
     Raises:
         UserError: the server does not answer.
     """
+    _end(sweep, key, "finish", "FINISHED")
+
+
+def _end(sweep: Sweep, key: str, what: str, state: str) -> None:
     if sweep_state(sweep, key)[0] in ("FINISHED", "CANCELED"):
         return
-    with _plain_errors("finish the sweep"):
-        _connect(key).stop_sweep(sweep.id, entity=sweep.entity, project=sweep.project)
+    with _plain_errors(f"{what} the sweep"):
+        _connect(key).set_sweep_state(sweep.id, state, entity=sweep.entity, project=sweep.project)
 
 
 def _connect(key: str) -> Any:

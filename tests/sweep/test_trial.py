@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.tiny_trial import POINT, TINY
 
 from mesozoic.config import parse_overrides
 from mesozoic.errors import Interrupted, UserError
@@ -22,22 +23,6 @@ from mesozoic.sweep.line import LINE, TRIAL_ID, NoLine
 from mesozoic.sweep.run_trial import Trial, _Running, run_trial
 from mesozoic.sweep.space import Parameter, Range, overrides_of
 from mesozoic.sweep.trial_record import TrialRecord, read_trial
-
-TINY = (
-    "stage.n_envs=8",
-    "env.max_episode_steps=20",
-    "ppo.n_steps=8",
-    "ppo.batch_size=32",
-    "ppo.net_arch=[16, 16]",
-    "curriculum.timesteps=512",
-    "curriculum.eval_freq=128",
-    "curriculum.save_freq=128",
-    "curriculum.eval_episodes=8",
-    "curriculum.min_success_low=0",
-    "curriculum.min_avg_episode_length=0",
-    "curriculum.min_avg_reward=-1e9",
-)
-POINT = {"ppo.learning_rate": 1e-4, "ppo.n_epochs": 2.0}
 
 
 class Told(NoLine):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.tiny_trial import POINT, TINY
 
 pytest.importorskip("hypertune", reason="needs the extra [vertex]")
 
@@ -21,22 +22,6 @@ from mesozoic.sweep.run_trial import Trial, run_trial
 from mesozoic.sweep.space import overrides_of
 from mesozoic.sweep.trial_record import TrialRecord, read_trial
 from mesozoic.sweep.vertex_line import MOST_STARTS, VertexLine, run_vertex_trial
-
-TINY = (
-    "stage.n_envs=8",
-    "env.max_episode_steps=20",
-    "ppo.n_steps=8",
-    "ppo.batch_size=32",
-    "ppo.net_arch=[16, 16]",
-    "curriculum.timesteps=512",
-    "curriculum.eval_freq=128",
-    "curriculum.save_freq=128",
-    "curriculum.eval_episodes=8",
-    "curriculum.min_success_low=0",
-    "curriculum.min_avg_episode_length=0",
-    "curriculum.min_avg_reward=-1e9",
-)
-POINT = {"ppo.learning_rate": 1e-4, "ppo.n_epochs": 2.0}
 
 
 def trial_of(point: dict[str, Any] = POINT) -> Trial:

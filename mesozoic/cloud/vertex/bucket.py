@@ -6,7 +6,6 @@ A job finds every bucket that its account can reach as a folder, `/gcs/BUCKET/..
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +14,11 @@ from typing import Any
 
 from mesozoic.cloud.vertex.endpoint import DEADLINE, INSTALL
 from mesozoic.errors import UserError, shown
+from mesozoic.files.remote import emulated
 from mesozoic.redact import redact
 
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 FOLDER_NAME = re.compile(r"[A-Za-z0-9._=/-]*")
-EMULATOR = "STORAGE_EMULATOR_HOST"
-"""The setting of Google's storage clients that sends them elsewhere; no credentials go there."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +80,7 @@ class Storage:
     """
 
     def __init__(self, project: str | None = None, deadline: float = DEADLINE) -> None:
-        elsewhere = os.environ.get(EMULATOR, "").strip()
-        if elsewhere:  # else every one waits a minute for what stand-ins do not have
-            os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        elsewhere = emulated()
         try:
             import aiohttp
             import fsspec
