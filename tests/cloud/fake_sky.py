@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class FakeSky:
         blind: how many of the next listings are empty, whatever there is.
         limit: idle minutes that a new cluster ends itself after; None: as asked for.
         run: what is on the machine's disk, by run name; None: nothing.
+        escaping: workers whose machine comes up, unlisted, if their pool is taken down while they are in it.
     """
 
     def __init__(self) -> None:
@@ -69,6 +71,7 @@ class FakeSky:
         self.silent: set[str] = set()
         self.blind = 0
         self.limit: int | None = None
+        self.escaping: set[str] = set()
         self.files: dict[str, bytes] | None = {"stage1/models/stage1_final.zip": b"policy"}
         self.calls: list[str] = []
         self.tasks: list[Any] = []
@@ -165,10 +168,11 @@ class FakeSky:
         self.queue.setdefault(name, []).append(Job(number, "mesozoic-train", "RUNNING", 1000.0, 1010.0, None))
         return number
 
-    def pending(self, name: str) -> list[str]:
-        self._called(f"pending {name}")
+    def pending(self, name: str, workers: bool = False) -> list[str]:
+        self._called(f"pending {name}" + " workers" * workers)
         self._time_goes_by()
-        return [one.id for one in self.requests if one.name == name and one.begun]
+        wanted = {f"{name}-{number}" for number in range(1, 10)} if workers else {name}
+        return [one.id for one in self.requests if one.name in wanted and one.begun]
 
     def cancel_request(self, request: str) -> None:
         self._called(f"cancel {request}")
@@ -210,6 +214,7 @@ class FakeSky:
         self.downing(name)
         if "down" not in self.deaf:
             self.there.pop(name, None)
+            self.books = [replace(one, alive=False) if one.name == name else one for one in self.books]
 
     def spent(self, days: int) -> list[Spent]:
         self._called(f"spent {days}")
@@ -265,12 +270,24 @@ class FakeSky:
         self._done(name)
         return [job.id for job in self.managed if job.name == name]
 
+    def empty_pool(self, name: str) -> None:
+        self._called(f"empty_pool {name}")
+        if "empty_pool" not in self.deaf:
+            self.pooled[name] = replace(self.pooled[name], workers=())
+
     def down_pool(self, name: str) -> None:
         self._called(f"down_pool {name}")
         if any(job.pool == name and not job.ended for job in self.managed):
             raise UserError(f"SkyPilot: pool {name} has jobs that run")
         if "down_pool" not in self.deaf:
-            self.pooled.pop(name, None)
+            pool = self.pooled.pop(name, None)
+            for worker, _ in pool.workers if pool else ():
+                if worker in self.escaping:
+                    self._accept("escape", worker, partial(self._escape, worker))
+
+    def _escape(self, worker: str) -> None:
+        self._done(worker)
+        self.books.append(Spent(worker, time.time(), 0.0, 0.0, "1x A10", alive=True, managed=True))
 
     def tail_managed(self, job: int, follow: bool, lines: int) -> int:
         self._called(f"tail_managed {job}")

@@ -79,7 +79,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Spent:
-    """What SkyPilot's books say about one cluster, also one that is gone."""
+    """What SkyPilot's books say about one cluster, also one that is gone. `managed`: launched by a jobs controller."""
 
     name: str
     launched_at: float
@@ -87,6 +87,7 @@ class Spent:
     dollars: float
     resources: str
     alive: bool
+    managed: bool = False
 
 
 class CloudClient(Protocol):
@@ -111,8 +112,12 @@ class CloudClient(Protocol):
             SoldOut: no offer could be had.
         """
 
-    def pending(self, name: str) -> list[str]:
-        """Launches of a cluster, managed job or pool of that name that SkyPilot still works on; their requests."""
+    def pending(self, name: str, workers: bool = False) -> list[str]:
+        """Launches of a cluster, managed job or pool of that name that SkyPilot still works on; their requests.
+
+        Args:
+            workers: launches of that pool's workers instead.
+        """
 
     def cancel_request(self, request: str) -> None:
         """Stop a launch that is under way."""
@@ -159,6 +164,9 @@ class CloudClient(Protocol):
 
     def submit_to_pool(self, task: Any, name: str, pool: str, number: int) -> list[int]:
         """Give a pool that many managed jobs of one name; their ids."""
+
+    def empty_pool(self, name: str) -> None:
+        """Ask a pool to have no workers, also none that is being launched; does not wait for their end."""
 
     def down_pool(self, name: str) -> None:
         """Ask for the end of a pool and its workers; does not wait for it."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mesozoic.cloud.ledger import CLOCKS_DIFFER, SKY, Kind, Launch, open_launches, write_ledger
 from mesozoic.cloud.names import PREFIX
 from mesozoic.cloud.sky.client import CloudClient, Cluster, Job, Pool, Spent
+from mesozoic.cloud.sky.pools import look_for_pools
 from mesozoic.errors import UserError
 
 CONTROLLERS = ("sky-jobs-controller-", "sky-serve-controller-")
@@ -115,7 +116,8 @@ def _look(client: CloudClient, launches: Mapping[str, Launch], refresh: bool) ->
     except UserError as error:
         unanswered["managed job"] = str(error)
     try:
-        pools = client.pools() if "pool" in kinds else []
+        names = [one.name for one in launches.values() if one.kind == "pool"]
+        pools = look_for_pools(client, names) if "pool" in kinds else []
     except UserError as error:
         unanswered["pool"] = str(error)
     return _Lists(client.clusters(refresh=refresh), jobs, pools, unanswered)

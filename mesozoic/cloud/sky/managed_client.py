@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from mesozoic.cloud.sky.client import Job, Pool, Unreachable
@@ -72,6 +73,13 @@ class ManagedClient:
         with plain_errors():
             ids, _ = self._sky.stream_and_get(self._jobs.launch(task, name=name, pool=pool, num_jobs=number))
         return [int(one) for one in (ids if isinstance(ids, list) else [ids])]
+
+    def empty_pool(self, name: str) -> None:
+        with plain_errors():
+            from sky.serve.serve_utils import UpdateMode
+
+            ask = partial(self._jobs.pool_apply, None, name, UpdateMode.ROLLING, workers=0)
+            within(CHANGING, "pool without workers", lambda: self._sky.get(ask()))
 
     def down_pool(self, name: str) -> None:
         with plain_errors():

@@ -7,6 +7,7 @@ from mesozoic.cloud.patience import Patience
 from mesozoic.cloud.providers import Bill, Rented
 from mesozoic.cloud.sky.client import CloudClient
 from mesozoic.cloud.sky.inventory import Inventory, jobs_of, take_inventory
+from mesozoic.cloud.sky.pools import PoolEnd
 from mesozoic.cloud.sky.status import beside, describe_all
 from mesozoic.errors import UserError
 
@@ -51,30 +52,30 @@ class SkyProvider:
             raise UserError(f"'{name}' was not launched from here; 'mesozoic cloud status' lists what was")
         time = Patience(self._ending, first=BETWEEN, longest=BETWEEN)
         wanted = SURE if launch.seen or launch.request else SURE_UNANSWERED
+        pool = PoolEnd(self.client, name) if launch.kind == "pool" else None
         quiet = 0
         while True:
-            quiet = 0 if self._end_once(launch) else quiet + 1
+            quiet = 0 if self._end_once(launch, pool) else quiet + 1
             if quiet >= wanted:
-                for ended in {name, agents_of(name)} if launch.kind == "pool" else {name}:
+                for ended in {name, agents_of(name)} if pool else {name}:
                     write_ledger("down", ended)
                 return
             if not time.wait():
                 raise UserError(f"still there after {time.used / 60:.0f} min of ending it")
 
-    def _end_once(self, launch: Launch) -> bool:
+    def _end_once(self, launch: Launch, pool: PoolEnd | None) -> bool:
         """Tell everything of a launch to end; False if there is nothing of it, not even a request."""
-        names = [launch.name, agents_of(launch.name)] if launch.kind == "pool" else [launch.name]
+        names = [launch.name, agents_of(launch.name)] if pool else [launch.name]
         requests = dict.fromkeys(request for name in names for request in self.client.pending(name))
         for request in requests:
             self.client.cancel_request(request)
-        if launch.kind == "cluster":
-            return self._end_cluster(launch) or bool(requests)
-        if launch.kind == "managed job":
-            return self._end_jobs(launch) or bool(requests)
-        # The jobs of a pool end first: it does not end while they run.
-        agents = open_launches(SKY).get(agents_of(launch.name))
-        busy = agents is not None and self._end_jobs(agents)
-        return self._end_pool(launch.name) or busy or bool(requests)
+        if pool:
+            # The jobs of a pool end first: it does not end while they run.
+            agents = open_launches(SKY).get(agents_of(launch.name))
+            busy = agents is not None and self._end_jobs(agents)
+            return pool.step() or busy or bool(requests)
+        there = self._end_cluster(launch) if launch.kind == "cluster" else self._end_jobs(launch)
+        return there or bool(requests)
 
     def _end_cluster(self, launch: Launch) -> bool:
         """Down with the cluster of that name, unless it is a later one that somebody else gave the name to."""
@@ -90,16 +91,6 @@ class SkyProvider:
         if alive:
             self.client.cancel_managed(alive)
         return bool(alive)
-
-    def _end_pool(self, name: str) -> bool:
-        there = [pool for pool in self.client.pools() if pool.name == name]
-        for pool in there:
-            if pool.state == "FAILED_CLEANUP":
-                workers = ", ".join(worker for worker, _ in pool.workers)
-                raise UserError(f"SkyPilot could not end the pool's workers ({workers}); look at the cloud's console")
-            if pool.state != "SHUTTING_DOWN":
-                self.client.down_pool(name)
-        return bool(there)
 
 
 def agents_of(pool: str) -> str:

@@ -15,6 +15,7 @@ from mesozoic.cloud.offer import Placement
 from mesozoic.cloud.sky.client import Cluster, Job, Spent
 from mesozoic.cloud.sky.deadline import CHANGING, LOOKING, within
 from mesozoic.cloud.sky.managed_client import ManagedClient
+from mesozoic.cloud.sky.pools import is_worker
 from mesozoic.cloud.sky.sky_errors import import_sky, plain_errors
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
@@ -54,11 +55,15 @@ def plain_path(folder: Path) -> Iterator[Path]:
         yield link
 
 
-def _launches(request: Any, name: str) -> bool:
-    """Whether a request of SkyPilot's server makes a cluster, managed job or pool of that name."""
+def _launches(request: Any, name: str, workers: bool) -> bool:
+    """Whether a request of SkyPilot's server makes a cluster, managed job or pool of that name, or a worker of it."""
     what = str(request.name).removeprefix("sky.")
+    body = str(request.request_body or "").replace("\\", "")
+    if workers:
+        by_controller = re.search(r'"is_launched_by_sky_serve_controller": ?true', body) is not None
+        return what == "launch" and by_controller and is_worker(name, str(request.cluster_name))
     if what in ("jobs.launch", "jobs.pool_apply"):
-        return f'"{name}"' in str(request.request_body or "").replace("\\", "")
+        return f'"{name}"' in body
     return what in ("launch", "start") and request.cluster_name == name
 
 
@@ -127,10 +132,10 @@ class SkyClient(ManagedClient):
             job, handle = self._sky.stream_and_get(request)
             return job, handle
 
-    def pending(self, name: str) -> list[str]:
+    def pending(self, name: str, workers: bool = False) -> list[str]:
         with plain_errors():
             requests = within(LOOKING, "requests", self._sky.api_status)
-        return [str(one.request_id) for one in requests if _launches(one, name)]
+        return [str(one.request_id) for one in requests if _launches(one, name, workers)]
 
     def cancel_request(self, request: str) -> None:
         self._asked("cancel", lambda: self._sky.api_cancel([request], silent=True), CHANGING)
@@ -182,6 +187,7 @@ class SkyClient(ManagedClient):
                 dollars=float(record["total_cost"] or 0),
                 resources=str(record.get("resources_str") or record.get("resources") or ""),
                 alive=record.get("status") is not None,
+                managed=bool(record.get("is_managed")),
             )
             for record in records
         ]

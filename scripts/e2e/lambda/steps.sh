@@ -2,7 +2,7 @@
 # Owns the steps on the Lambda-shaped cloud: what Slurm cannot show, because a Slurm node is never sold out or taken away.
 
 # shellcheck disable=SC2034 # read by e2e_cloud.sh
-SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption pool pool-killed bucket)
+SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption pool pool-short pool-killed bucket)
 
 logs="${E2E_WORK:-}/logs"
 train=(mesozoic cloud launch --species trex --stage 1 --infra lambda)
@@ -122,6 +122,24 @@ step_pool() {
   in_wandb 'len(runs) == 4 and all(run["state"] == "finished" for run in runs)'
   no_machine || fail "$(machines) machines are still rented"
   pass
+  kill "$WANDB_SERVER"
+}
+
+step_pool_short() {
+  local sweep="$E2E_WORK/sweep.yaml" before
+  check "a worker that cannot be had while the other works: its launch ends with the pool, also if there is room by then"
+  : >"$SHAPED/sold_out"
+  echo 1 >"$SHAPED/room"
+  wandb_up "${API_ADDRESS%.*}.254"
+  tiny_sweep "$sweep" 2
+  before="$(rented)"
+  typed 0 "$logs/pool-short.log" 3600 mesozoic cloud sweep A10 --nodes 2 --pool --infra lambda --sweep "$sweep" \
+    --max-hours 1 --yes --name mesozoic-sweep-short
+  in_wandb 'len(runs) == 2 and all(run["state"] == "finished" for run in runs)'
+  rm "$SHAPED/room"
+  sleep 120  # a launch that goes on tries again within this time
+  no_machine || fail "$(machines) machines are rented after the pool was taken down"
+  pass "$(($(rented) - before)) requests for a machine"
   kill "$WANDB_SERVER"
 }
 
