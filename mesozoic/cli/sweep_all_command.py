@@ -105,54 +105,27 @@ def launch_all(
     yes: Yes = False,
 ) -> None:
     """Sweep stage 1, then 2 from its winner's policy, then 3. Run the same command again to go on."""
-    from mesozoic.cli.sweep_launch_command import DEFAULT_PRUNERS, ENGINES, need_optuna, read_parallel
+    from mesozoic.cli.sweep_request import known_engine, need_optuna, sweep_request
     from mesozoic.cli.sweep_trial_command import one_species
-    from mesozoic.cli.sweep_vertex import launch_all_on_vertex, mounted, refuse_limits
-    from mesozoic.errors import UserError, shown
+    from mesozoic.cli.sweep_vertex import launch_all_on_vertex, refuse_limits
     from mesozoic.run.spec import DEFAULT_SPECIES
     from mesozoic.run.words import sort_arguments
     from mesozoic.sweep.chain import stages_of
-    from mesozoic.sweep.plan import SweepRequest
 
-    if engine not in ENGINES:
-        raise UserError(f"unknown engine '{shown(engine)}'; give one of {', '.join(ENGINES)}")
-    refuse_limits(engine, max_hourly_cost, max_cost)
+    refuse_limits(known_engine(engine), max_hourly_cost, max_cost)
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     tokens, own = per_stage([*(arguments or []), *context.args])
     word, more = sort_arguments(tokens, override or [], options, "sweep launch-all")
     animal = one_species(word, species) or DEFAULT_SPECIES
-    vertex = VertexOptions.of(context.params)
-    elsewhere = engine == "vertex"
     requests = {
-        stage: SweepRequest(
-            species=animal,
-            stage=stage,
-            file=search_space_file,
-            text=search_space,
-            trials=own.get(("trials", stage), trials),
-            timesteps=own.get(("timesteps", stage), timesteps),
-            n_envs=n_envs,
-            eval_freq=eval_freq,
-            parallel=own.get(("parallel", stage), read_parallel(parallel)),
-            sampler=sampler,
-            pruner=pruner,
-            objective=objective,
-            seeds=seeds_per_trial,
-            seed=seed,
-            backend=backend,
-            algorithm=algorithm,
-            physics=physics,
-            load=mounted(load) if elsewhere else load,
-            overrides=tuple(more),
-            default_pruner=DEFAULT_PRUNERS[engine],
-            here=not elsewhere,
-            gpu=elsewhere and vertex.gpu(),
+        stage: sweep_request(
+            context.params, animal, stage, more, **{name: value for (name, at), value in own.items() if at == stage}
         )
         for stage in stages_of(animal)
     }
     unknown(own, list(requests), animal)
-    if elsewhere:
-        launch_all_on_vertex(vertex, requests, output_dir, resume, dry_run, yes)
+    if engine == "vertex":
+        launch_all_on_vertex(VertexOptions.of(context.params), requests, output_dir, resume, dry_run, yes)
         return
 
     from mesozoic.files.remote import Remote, as_url

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -52,10 +52,6 @@ from mesozoic.cli.vertex_options import (
     Timeout,
     WandbSecret,
 )
-
-DefaultPruner = Literal["asha", "hyperband", "median"]
-DEFAULT_PRUNERS: dict[str, DefaultPruner] = {"local": "asha", "wandb": "hyperband", "vertex": "median"}
-ENGINES = tuple(DEFAULT_PRUNERS)
 
 
 def launch(
@@ -110,46 +106,18 @@ def launch(
     yes: Yes = False,
 ) -> None:
     """Search hyperparameters of one stage. Run the same command again to go on with a search that was cut off."""
+    from mesozoic.cli.sweep_request import known_engine, need_optuna, sweep_request
     from mesozoic.cli.sweep_trial_command import one_species
-    from mesozoic.cli.sweep_vertex import launch_on_vertex, mounted, refuse_limits
-    from mesozoic.errors import UserError, shown
+    from mesozoic.cli.sweep_vertex import launch_on_vertex, refuse_limits
     from mesozoic.run.words import sort_arguments
-    from mesozoic.sweep.plan import SweepRequest, plan_sweep
+    from mesozoic.sweep.plan import plan_sweep
 
-    if engine not in ENGINES:
-        raise UserError(f"unknown engine '{shown(engine)}'; give one of {', '.join(ENGINES)}")
-    refuse_limits(engine, max_hourly_cost, max_cost)
+    refuse_limits(known_engine(engine), max_hourly_cost, max_cost)
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     word, more = sort_arguments([*(arguments or []), *context.args], override or [], options, "sweep launch")
-    vertex = VertexOptions.of(context.params)
-    elsewhere = engine == "vertex"
-    request = SweepRequest(
-        species=one_species(word, species),
-        stage=stage,
-        file=search_space_file,
-        text=search_space,
-        trials=trials,
-        timesteps=timesteps,
-        n_envs=n_envs,
-        eval_freq=eval_freq,
-        parallel=read_parallel(parallel),
-        sampler=sampler,
-        pruner=pruner,
-        objective=objective,
-        seeds=seeds_per_trial,
-        seed=seed,
-        backend=backend,
-        algorithm=algorithm,
-        physics=physics,
-        load=mounted(load) if elsewhere else load,
-        overrides=tuple(more),
-        default_pruner=DEFAULT_PRUNERS[engine],
-        here=not elsewhere,
-        gpu=elsewhere and vertex.gpu(),
-    )
-    plan = plan_sweep(request)
-    if elsewhere:
-        launch_on_vertex(vertex, plan, dry_run, yes)
+    plan = plan_sweep(sweep_request(context.params, one_species(word, species), stage, more))
+    if engine == "vertex":
+        launch_on_vertex(VertexOptions.of(context.params), plan, dry_run, yes)
         return
 
     from mesozoic.sweep.engines.board import Board, best_of, described
@@ -198,34 +166,3 @@ def _create_on_wandb(config: dict[str, Any]) -> None:
     sweep = create_sweep(config, key, *project_and_entity())
     typer.echo(f"sweep {sweep.path} created: {sweep.url}")
     typer.echo(f"work on it, here or on any machine: mesozoic sweep agent {sweep.path}")
-
-
-def need_optuna(dry_run: bool) -> None:
-    """Refuse a local sweep where it cannot run, before anything is written; a dry run says so only.
-
-    Raises:
-        UserError: Optuna is missing, and the sweep is meant in earnest.
-    """
-    from mesozoic.errors import UserError
-    from mesozoic.sweep.engines.storage import storage_problem
-
-    problem = storage_problem()
-    if problem and not dry_run:
-        raise UserError(problem)
-    if problem:
-        typer.echo(f"warning: {problem}", err=True)
-
-
-def read_parallel(text: str) -> int | None:
-    """How many trials run side by side, which `plan_sweep` checks; None for `auto`.
-
-    Raises:
-        UserError: it is neither that nor a number.
-    """
-    from mesozoic.errors import UserError, shown
-
-    if text == "auto":
-        return None
-    if not text.isdecimal() or len(text) > 9:
-        raise UserError(f"--parallel '{shown(text)}' is no number of trials; give auto, or for example --parallel 4")
-    return int(text)

@@ -1,4 +1,7 @@
-"""The folder of a sweep: `sweep.json`, what is searched; `stageN/ID`, the trials; the journal of the local engine."""
+"""The folder of a sweep: `sweep.json`, what is searched; `stageN/ID`, the trials; the journal of the local engine.
+
+Agents of a W&B sweep, which is of one stage, leave the trials in the folder itself.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ class SweepFolder:
 
     def trials(self, stage: int) -> Path:
         """The folder of the trials of a stage."""
-        return self.path / f"stage{stage}"
+        return self.path if self._of_agents() else self.path / f"stage{stage}"
+
+    def _of_agents(self) -> bool:
+        return next(self.path.glob(f"*/{TRIAL_FILE}"), None) is not None
 
     def begin(self, stage: int, identity: dict[str, Any]) -> None:
         """Write down what is searched in a stage, or see that it is the same as before.
@@ -70,22 +76,11 @@ class SweepFolder:
 
     def records(self, stage: int) -> dict[str, TrialRecord]:
         """Trial -> its record, of a stage; damaged ones are left out, and said."""
-        found = {}
-        damaged: list[str] = []
-        folder = self.trials(stage)
-        for place in sorted(folder.iterdir(), key=lambda one: (len(one.name), one.name)) if folder.is_dir() else ():
-            if (place / TRIAL_FILE).is_file():
-                try:
-                    record = read_trial(place)
-                except UserError as error:
-                    damaged.append(str(error))
-                    continue
-                if record is not None:
-                    found[place.name] = record
+        found, damaged = _read(self.trials(stage))
         if damaged:
             more = "" if len(damaged) == 1 else f"; {len(damaged) - 1} more are damaged"
             self.warn(f"a trial of stage {stage} is left out: {damaged[0]}{more}")
-        return found
+        return {name: record for name, record in found.items() if record.spec.get("stage") == stage}
 
     def note_crash(self, stage: int, name: str, why: str) -> None:
         """Write down that a trial failed whose process could not do so itself."""
@@ -98,10 +93,29 @@ class SweepFolder:
 
     def stages(self) -> list[int]:
         """The stages that have trials."""
+        if self._of_agents():
+            found = {record.spec.get("stage") for record in _read(self.path)[0].values()}
+            return sorted(stage for stage in found if isinstance(stage, int))
         names = (
             [re.fullmatch(r"stage([1-9][0-9]?)", one.name) for one in self.path.iterdir()] if self.path.is_dir() else []
         )
         return sorted(int(name[1]) for name in names if name is not None)
+
+
+def _read(folder: Path) -> tuple[dict[str, TrialRecord], list[str]]:
+    """The trials in a folder by name, and what is wrong with the damaged ones."""
+    found = {}
+    damaged: list[str] = []
+    for place in sorted(folder.iterdir(), key=lambda one: (len(one.name), one.name)) if folder.is_dir() else ():
+        if (place / TRIAL_FILE).is_file():
+            try:
+                record = read_trial(place)
+            except UserError as error:
+                damaged.append(str(error))
+                continue
+            if record is not None:
+                found[place.name] = record
+    return found, damaged
 
 
 def new_sweep_folder(species: str, stage: int | None = None) -> Path:

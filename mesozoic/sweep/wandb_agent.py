@@ -20,7 +20,7 @@ from mesozoic.sweep.wandb_sweep import Sweep, sweep_state
 say = quietly(lambda line: print(line, flush=True))
 
 LOOK_SECONDS = 5.0
-"""Between two looks at the runs."""
+"""Between two looks at the runs, while the same run goes on."""
 SILENCE = 120.0
 """Seconds without a run after which the server is asked; if it does not answer, the agent ends."""
 LEAVE_SECONDS = 30.0
@@ -45,6 +45,7 @@ class Agent:
         self.sweep, self.key, self._folder, self._runs = sweep, key, folder, runs
         self._count, self._max_failures = count, max_failures
         self._idle_since = self._looked = time.monotonic()
+        self._begun = 0
         self._leave_at: float | None = None
         self._interrupted = False
         self.why_stopped = self.broken = ""
@@ -70,12 +71,18 @@ class Agent:
                     say(f"stopping ({by}): the run writes its checkpoint")
                     self._interrupt(agent)
                 stopping.kill_if_due(agent, say)  # what it started dies with it
-                if not stopping.begun and not self.broken and time.monotonic() - self._looked > LOOK_SECONDS:
+                if not stopping.begun and not self.broken and self._due():
                     self._look(agent)
                 if self._leave_at is not None and time.monotonic() > self._leave_at:
                     agent.kill()
                 time.sleep(0.5)
         return agent.returncode
+
+    def _due(self) -> bool:
+        """Whether it is time to look: a run has begun, so that the one before has ended, or some time has gone by."""
+        begun = len(self._runs.begun())
+        another, self._begun = begun > self._begun, begun
+        return another or time.monotonic() - self._looked > LOOK_SECONDS
 
     def _look(self, agent: subprocess.Popen[bytes]) -> None:
         """End it if one run after the other fails, or if the server is gone."""

@@ -116,6 +116,17 @@ def test_the_winner_is_evaluated_anew_and_its_values_can_be_pasted(
     assert code == 2 and "no trial of stage 2" in said and "it has trials of stage 1" in said
 
 
+def test_the_winner_among_the_runs_of_wandb_agents(swept: Path, tmp_path: Path) -> None:
+    """They lie in the agents' folder itself, one beside the other, with names of W&B."""
+    for number, name in enumerate(("k3x", "zz9", "a", "b", "c", "best")):
+        place = tmp_path / "sweep-abc" / name
+        shutil.copytree(swept / "stage1" / "123564"[number], place)
+    found = find_winner(tmp_path / "sweep-abc", episodes=8)
+    assert (found.id, found.stage, found.trials) == ("best", 1, 6)
+    with pytest.raises(UserError, match=r"no trial of stage 2 .* it has trials of stage 1"):
+        find_winner(tmp_path / "sweep-abc", 2)
+
+
 def test_the_command_trains_what_was_tried() -> None:
     """With what the values were found beside, and one network for all stages; the budget is the stage file's."""
     point = {"ppo.batch_size": 1024, "ppo.net_arch": "medium"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -193,9 +192,9 @@ def test_trials_that_fail_one_after_the_other_end_the_agent(server: WandbServer,
     log = tmp_path / "agent.log"
     agent = start_agent(trials_of([*QUICK, "--load=nowhere.zip"], runs=9), log, MAX_FAILURES="2")
     assert agent.wait(600) == 1
-    # It looks every five seconds, in which the next trial may have begun and failed too.
-    assert 2 <= len(server.runs) <= 4
-    assert re.search(r"error: \d runs failed in a row, the last one because: left no record", log.read_text())
+    # That two have failed is seen when the third one begins, which is interrupted.
+    assert 2 <= len(server.runs) <= 3
+    assert "error: 2 runs failed in a row, the last one because: left no record" in log.read_text()
     assert "finished" not in {run.state for run in server.runs.values()}
 
 
