@@ -2,7 +2,7 @@
 # Owns the steps on the Lambda-shaped cloud: what Slurm cannot show, because a Slurm node is never sold out or taken away.
 
 # shellcheck disable=SC2034 # read by e2e_cloud.sh
-SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption pool pool-short pool-killed bucket)
+SHAPED_STEPS=(all-sold-out refusals failover autodown network-down pre-emption pool pool-stopped pool-killed bucket)
 
 logs="${E2E_WORK:-}/logs"
 train=(mesozoic cloud launch --species trex --stage 1 --infra lambda)
@@ -125,19 +125,24 @@ step_pool() {
   kill "$WANDB_SERVER"
 }
 
-step_pool_short() {
-  local sweep="$E2E_WORK/sweep.yaml" before
-  check "a worker that cannot be had while the other works: its launch ends with the pool, also if there is room by then"
+step_pool_stopped() {
+  local sweep="$E2E_WORK/sweep.yaml" log="$logs/pool-stopped.log" launcher before status=0
+  check "Ctrl-C while a pool asks for a second worker again and again: its launch ends, also if there is room by then"
   : >"$SHAPED/sold_out"
   echo 1 >"$SHAPED/room"
   wandb_up "${API_ADDRESS%.*}.254"
-  tiny_sweep "$sweep" 2
+  tiny_sweep "$sweep" 4
   before="$(rented)"
-  typed 0 "$logs/pool-short.log" 3600 mesozoic cloud sweep A10 --nodes 2 --pool --infra lambda --sweep "$sweep" \
-    --max-hours 1 --yes --name mesozoic-sweep-short
-  in_wandb 'len(runs) == 2 and all(run["state"] == "finished" for run in runs)'
+  env --default-signal=INT mesozoic cloud sweep A10 --nodes 2 --pool --infra lambda --sweep "$sweep" --max-hours 1 --yes \
+    --name mesozoic-sweep-stopped >"$log" 2>&1 </dev/null &
+  launcher=$!
+  wait_while "$launcher" 1800 more_rented "$((before + 2))" || { show "$log" >&2; fail "no second worker was asked for"; }
+  kill -INT "$launcher"
+  wait "$launcher" || status=$?
+  [ "$status" = 130 ] || { show "$log" >&2; fail "exit code $status instead of 130"; }
+  contains "$log" "interrupted.*nothing of it is left running; the sweep is cancelled"
   rm "$SHAPED/room"
-  sleep 120  # a launch that goes on tries again within this time
+  sleep 100  # a launch that goes on asks again every 33 seconds
   no_machine || fail "$(machines) machines are rented after the pool was taken down"
   pass "$(($(rented) - before)) requests for a machine"
   kill "$WANDB_SERVER"
