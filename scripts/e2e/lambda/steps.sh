@@ -126,25 +126,25 @@ step_pool() {
 }
 
 step_pool_stopped() {
-  local sweep="$E2E_WORK/sweep.yaml" log="$logs/pool-stopped.log" launcher before status=0
-  check "Ctrl-C while a pool asks for a second worker again and again: its launch ends, also if there is room by then"
+  local sweep="$E2E_WORK/sweep.yaml" log="$logs/pool-stopped.log" launcher status=0
+  check "Ctrl-C while SkyPilot is slow to launch a pool's workers: it has forgotten them, and they end all the same"
   : >"$SHAPED/sold_out"
-  echo 1 >"$SHAPED/room"
   wandb_up "${API_ADDRESS%.*}.254"
   tiny_sweep "$sweep" 4
-  before="$(rented)"
   env --default-signal=INT mesozoic cloud sweep A10 --nodes 2 --pool --infra lambda --sweep "$sweep" --max-hours 1 --yes \
     --name mesozoic-sweep-stopped >"$log" 2>&1 </dev/null &
   launcher=$!
-  wait_while "$launcher" 1800 more_rented "$((before + 2))" || { show "$log" >&2; fail "no second worker was asked for"; }
+  wait_while "$launcher" 1800 grep -q "Successfully created pool" "$log" || { show "$log" >&2; fail "no pool was made"; }
+  pkill -STOP -f SkyPilot:executor:long
   kill -INT "$launcher"
+  sleep 45
+  pkill -CONT -f SkyPilot:executor:long
   wait "$launcher" || status=$?
   [ "$status" = 130 ] || { show "$log" >&2; fail "exit code $status instead of 130"; }
   contains "$log" "interrupted.*nothing of it is left running; the sweep is cancelled"
-  rm "$SHAPED/room"
-  sleep 100  # a launch that goes on asks again every 33 seconds
+  sleep 60 # for a launch that goes on
   no_machine || fail "$(machines) machines are rented after the pool was taken down"
-  pass "$(($(rented) - before)) requests for a machine"
+  pass
   kill "$WANDB_SERVER"
 }
 
