@@ -285,6 +285,20 @@ def test_workers_that_skypilot_could_not_end_are_said(sky: FakeSky, run: Run) ->
     assert left == ["mesozoic-sweep-1"] and "mesozoic-sweep-1-1" in said[0] and "console" in said[0]
 
 
+def escaping_worker(sky: FakeSky) -> None:
+    """The pool's second worker has no machine yet."""
+    workers = (("mesozoic-sweep-1-1", "READY"), ("mesozoic-sweep-1-2", "PROVISIONING"))
+    sky.pooled["mesozoic-sweep-1"] = Pool("mesozoic-sweep-1", "READY", workers)
+    sky.escaping = {"mesozoic-sweep-1-2"}
+
+
+def test_a_pool_whose_workers_are_all_there_ends_at_once(sky: FakeSky, run: Run) -> None:
+    """Having none first takes minutes for each of its machines, which are paid for."""
+    killed_pool(sky)
+    assert run("down", "mesozoic-sweep-1", "--yes")[0] == 0
+    assert "empty_pool mesozoic-sweep-1" not in sky.calls and sky.pooled == {}
+
+
 def alive(sky: FakeSky) -> list[str]:
     return [one.name for one in sky.books if one.alive]
 
@@ -292,7 +306,8 @@ def alive(sky: FakeSky) -> list[str]:
 def test_a_worker_that_is_being_launched_is_ended_before_its_pool(sky: FakeSky, run: Run) -> None:
     """A pool that is taken down forgets it, and its machine comes up afterwards."""
     killed_pool(sky)
-    sky.escaping, sky.late = {"mesozoic-sweep-1-2"}, 4
+    escaping_worker(sky)
+    sky.late = 4
     assert run("down", "mesozoic-sweep-1", "--yes")[0] == 0
     for _ in range(9):
         sky.pools()  # time goes by
@@ -304,7 +319,7 @@ def test_a_worker_that_is_being_launched_is_ended_before_its_pool(sky: FakeSky, 
 def test_a_worker_that_stays_behind_its_pool_is_ended(sky: FakeSky, run: Run, failing: str, call: str) -> None:
     """SkyPilot cannot empty the pool: it says so and does nothing, or refuses."""
     killed_pool(sky)
-    sky.escaping = {"mesozoic-sweep-1-2"}
+    escaping_worker(sky)
     setattr(sky, failing, {call})
     assert run("down", "--all", "--yes")[0] == 0
     assert alive(sky) == [] and sky.pooled == {} and open_launches() == {}

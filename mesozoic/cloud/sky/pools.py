@@ -1,9 +1,10 @@
-"""Ending a managed pool so that none of its machines is left: first its workers, then the pool, then what stayed.
+"""Ending a managed pool so that none of its machines is left, also none that is still being launched.
 
 SkyPilot (0.14) forgets a worker that has no machine yet when its pool is taken down, and a launch of that worker that
-is being tried again goes on: a machine comes up that no list of pools or clusters shows. So a pool is told first to
-have no workers, which stops their launches, and is taken down when they are gone. Afterwards SkyPilot's requests and
-its books are asked for workers all the same: they show them where the jobs controller is SkyPilot's own server.
+waits or is being tried again goes on: a machine comes up that no list of pools or clusters shows. So a pool that
+launches workers is told first to have none, which stops the launches and takes two minutes for each machine that is
+there. Then it is taken down. Afterwards SkyPilot's requests and its books are asked for workers all the same: they
+show them where the jobs controller is SkyPilot's own server.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from collections.abc import Sequence
 from mesozoic.cloud.sky.client import CloudClient, Pool
 from mesozoic.errors import UserError
 
-EMPTYING = 24
+EMPTYING = 36
 """Looks, seconds apart, at a pool's workers while they end; then the pool is taken down all the same."""
+LAUNCHING = ("PENDING", "PROVISIONING")
+"""States of a worker that may have no machine yet."""
 LEFT_BEHIND = "WORKERS_LEFT"
 """State of a pool that SkyPilot does not list any more and of which it still has workers."""
 BOOKS = 30
@@ -71,11 +74,13 @@ class PoolEnd:
         elif pool.state == "FAILED_CLEANUP":
             listing = ", ".join(workers)
             raise UserError(f"SkyPilot could not end the pool's workers ({listing}); look at the cloud's console")
-        elif pool.state != "SHUTTING_DOWN" and not (workers and self._emptying()):
+        elif pool.state != "SHUTTING_DOWN" and not (workers and self._emptying(pool)):
             self._client.down_pool(self._name)
 
-    def _emptying(self) -> bool:
-        """Whether the workers are still to be waited for."""
+    def _emptying(self, pool: Pool) -> bool:
+        """Whether its workers are still to be waited for."""
+        if self._looks is None and all(state not in LAUNCHING for _, state in pool.workers):
+            return False
         if self._looks is None:
             self._looks = EMPTYING
             try:
