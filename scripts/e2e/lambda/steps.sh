@@ -134,7 +134,8 @@ step_pool_stopped() {
   env --default-signal=INT mesozoic cloud sweep A10 --nodes 2 --pool --infra lambda --sweep "$sweep" --max-hours 1 --yes \
     --name mesozoic-sweep-stopped >"$log" 2>&1 </dev/null &
   launcher=$!
-  wait_while "$launcher" 1800 grep -q "Successfully created pool" "$log" || { show "$log" >&2; fail "no pool was made"; }
+  wait_while "$launcher" 1800 grep -qs "launch requested" "$HOME"/.sky/serve/mesozoic_sweep_stopped/replica_2_launch.log ||
+    { show "$log" >&2; fail "no worker was asked for"; }
   pkill -STOP -f SkyPilot:executor:long
   kill -INT "$launcher"
   sleep 45
