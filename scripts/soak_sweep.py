@@ -45,9 +45,8 @@ TINY = (
     "curriculum.min_avg_episode_length=0",
 )
 
-
-ORPHAN_SECONDS = 120.0
-"""For which a trial may write its checkpoint once its launcher is gone."""
+ORPHAN_SECONDS = 30.0
+"""For which a trial may write its checkpoint once its launcher is gone, on a machine that has little else to do."""
 
 
 def processes_of(folder: Path) -> dict[int, str]:
@@ -58,7 +57,7 @@ def processes_of(folder: Path) -> dict[int, str]:
             line = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if str(folder) in line and "soak_sweep" not in line:
+        if str(folder) in line and int(place.name) != os.getpid():
             found[int(place.name)] = line
     return found
 
