@@ -48,6 +48,26 @@ def test_which_requests_launch_something_of_a_name(
     assert _launches(request, "mesozoic-a") == launches
 
 
+@pytest.mark.parametrize(
+    ("request_name", "cluster", "by_controller", "launches"),
+    [
+        ("sky.launch", "mesozoic-a-1", True, True),
+        ("sky.launch", "mesozoic-a-12", True, True),
+        ("sky.launch", "mesozoic-a-1", False, False),
+        ("sky.launch", "mesozoic-a", True, False),
+        ("sky.launch", "mesozoic-a-1-2", True, False),
+        ("sky.down", "mesozoic-a-1", True, False),
+    ],
+)
+def test_which_requests_launch_a_worker_of_a_pool(
+    request_name: str, cluster: str, by_controller: bool, launches: bool
+) -> None:
+    """A cluster of the user's own with such a name is none."""
+    text = json.dumps({"is_launched_by_sky_serve_controller": by_controller}, separators=(",", ":"))
+    request = SimpleNamespace(name=request_name, cluster_name=cluster, request_body=text)
+    assert _launches(request, "mesozoic-a", workers=True) == launches
+
+
 @pytest.mark.parametrize(("state", "known"), [(None, True), ("STOPPED", True), ("INIT", False), ("UP", False)])
 def test_a_controller_that_does_not_answer_is_not_an_empty_list(state: str | None, known: bool) -> None:
     pytest.importorskip("sky", reason="needs the extra [cloud]")

@@ -55,7 +55,7 @@ def plain_path(folder: Path) -> Iterator[Path]:
         yield link
 
 
-def _launches(request: Any, name: str, workers: bool) -> bool:
+def _launches(request: Any, name: str, workers: bool = False) -> bool:
     """Whether a request of SkyPilot's server makes a cluster, managed job or pool of that name, or a worker of it."""
     what = str(request.name).removeprefix("sky.")
     body = str(request.request_body or "").replace("\\", "")
