@@ -57,7 +57,7 @@ step_sweep() {
   in_wandb 'len(runs) == 3 and all(run["state"] == "finished" for run in runs)'
   in_wandb '{run["agent"] for run in runs} == set(sweep["agents"])'
   in_wandb 'all(scores) and all(run["summary"]["eval/score"] == score[-1] for run, score in zip(runs, scores))'
-  [ "$(find "$results" -name metrics.json | wc -l)" = 3 ] || fail "not every run folder came home"
+  [ "$(find "$results" -path '*/stage1/metrics.json' | wc -l)" = 3 ] || fail "not every run folder came home"
   contains "$logs/sweep.log" "all agents ended well"
   contains "$logs/sweep.log" "no cluster, managed job or pool of this project is left"
   all_gone || fail "something still runs"
@@ -99,7 +99,7 @@ step_sweep_nodes() {
   in_wandb 'sweep["state"] == "FINISHED" and len(sweep["agents"]) == 2'
   in_wandb 'len(runs) == 4 and all(run["state"] == "finished" for run in runs)'
   in_wandb '{run["agent"] for run in runs} == set(sweep["agents"])'
-  [ "$(find "$results" -name metrics.json | wc -l)" = 4 ] || fail "not every run folder came home"
+  [ "$(find "$results" -path '*/stage1/metrics.json' | wc -l)" = 4 ] || fail "not every run folder came home"
   contains "$logs/sweep-nodes.log" "no cluster, managed job or pool of this project is left"
   all_gone || fail "something still runs"
   pass
