@@ -49,15 +49,25 @@ ORPHAN_SECONDS = 30.0
 """For which a trial may write its checkpoint once its launcher is gone, on a machine that has little else to do."""
 
 
+def ancestors(process: int) -> set[int]:
+    """That process, the one that began it, and so on."""
+    found = set()
+    while process > 0:
+        found.add(process)
+        status = Path(f"/proc/{process}/status").read_text()
+        process = int(status.partition("PPid:")[2].split()[0])
+    return found
+
+
 def processes_of(folder: Path) -> dict[int, str]:
-    """Process -> its command line, of those that work in a folder; without this one."""
-    found = {}
+    """Process -> its command line, of those that work in a folder; without this one and those that began it."""
+    found, own = {}, ancestors(os.getpid())
     for place in Path("/proc").glob("[0-9]*"):
         try:
             line = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if str(folder) in line and int(place.name) != os.getpid():
+        if str(folder) in line and int(place.name) not in own:
             found[int(place.name)] = line
     return found
 
