@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_sky import A10, FakeSky, Request, interrupted
+from fake_sky import A10, FakeSky, interrupted
 
 from mesozoic.cli import cloud_options
 from mesozoic.cli.app import main
@@ -283,70 +283,6 @@ def test_workers_that_skypilot_could_not_end_are_said(sky: FakeSky, run: Run) ->
     said: list[str] = []
     left = give_back(SkyProvider(sky), ["mesozoic-sweep-1"], said.append, patience=1.0)
     assert left == ["mesozoic-sweep-1"] and "mesozoic-sweep-1-1" in said[0] and "console" in said[0]
-
-
-def escaping_worker(sky: FakeSky) -> None:
-    """The pool's second worker has no machine yet."""
-    workers = (("mesozoic-sweep-1-1", "READY"), ("mesozoic-sweep-1-2", "PROVISIONING"))
-    sky.pooled["mesozoic-sweep-1"] = Pool("mesozoic-sweep-1", "READY", workers)
-    sky.escaping = {"mesozoic-sweep-1-2"}
-
-
-def test_a_pool_whose_workers_are_all_there_ends_at_once(sky: FakeSky, run: Run) -> None:
-    """Having none first takes minutes for each of its machines, which are paid for."""
-    killed_pool(sky)
-    assert run("down", "mesozoic-sweep-1", "--yes")[0] == 0
-    assert "empty_pool mesozoic-sweep-1" not in sky.calls and sky.pooled == {}
-
-
-def alive(sky: FakeSky) -> list[str]:
-    return [one.name for one in sky.books if one.alive]
-
-
-def test_a_worker_that_is_being_launched_is_ended_before_its_pool(sky: FakeSky, run: Run) -> None:
-    """A pool that is taken down forgets it, and its machine comes up afterwards."""
-    killed_pool(sky)
-    escaping_worker(sky)
-    sky.late = 4
-    assert run("down", "mesozoic-sweep-1", "--yes")[0] == 0
-    for _ in range(9):
-        sky.pools()  # time goes by
-    assert alive(sky) == [] and sky.pooled == {}
-    assert sky.calls.index("empty_pool mesozoic-sweep-1") < sky.calls.index("down_pool mesozoic-sweep-1")
-
-
-@pytest.mark.parametrize(("failing", "call"), [("deaf", "empty_pool"), ("silent", "empty_pool mesozoic-sweep-1")])
-def test_a_worker_that_stays_behind_its_pool_is_ended(sky: FakeSky, run: Run, failing: str, call: str) -> None:
-    """SkyPilot cannot empty the pool: it says so and does nothing, or refuses."""
-    killed_pool(sky)
-    escaping_worker(sky)
-    setattr(sky, failing, {call})
-    assert run("down", "--all", "--yes")[0] == 0
-    assert alive(sky) == [] and sky.pooled == {} and open_launches() == {}
-    assert "down mesozoic-sweep-1-2" in sky.calls and "down mesozoic-sweep-1-1" not in sky.calls
-
-
-def test_the_launch_of_a_worker_that_stays_behind_is_cancelled(sky: FakeSky, run: Run) -> None:
-    killed_pool(sky)
-    sky.requests = [Request("request-7", "mesozoic-sweep-1-1", 0, lambda: None, begun=True)]
-    assert run("down", "--all", "--yes")[0] == 0
-    assert sky.requests == []
-
-
-def test_workers_that_stayed_behind_their_pool_are_listed(sky: FakeSky, run: Run) -> None:
-    """Somebody took the pool down with `sky`. A cluster of the user's own with such a name is not a worker."""
-    begin("pool", "mesozoic-sweep-1")
-    now = time.time()
-    sky.books = [
-        Spent("mesozoic-sweep-1-3", now, 60.0, 0.1, "1x A10", alive=True, managed=True),
-        Spent("mesozoic-sweep-1-4", now, 60.0, 0.1, "1x A10", alive=False, managed=True),
-        Spent("mesozoic-sweep-1-5", now, 60.0, 0.1, "1x A10", alive=True),
-        Spent("mesozoic-sweep-1-10-1", now, 60.0, 0.1, "1x A10", alive=True, managed=True),
-    ]
-    code, out = run("status")
-    assert code == 0 and "pool  mesozoic-sweep-1  WORKERS_LEFT\n    mesozoic-sweep-1-3 (alive)" in out
-    assert run("down", "--all", "--yes")[0] == 0
-    assert alive(sky) == ["mesozoic-sweep-1-5", "mesozoic-sweep-1-10-1"]
 
 
 def test_a_later_cluster_of_another_project_is_left_alone(sky: FakeSky, run: Run) -> None:
