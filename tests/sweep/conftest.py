@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.tiny_trial import SMALL
 
 if TYPE_CHECKING:
     from support.wandb_server import WandbServer
@@ -33,18 +34,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbSer
         yield running
 
 
-TINY = (
-    "stage.n_envs=8",
-    "env.max_episode_steps=20",
-    "ppo.n_steps=8",
-    "ppo.batch_size=32",
-    "ppo.net_arch=[16, 16]",
-    "curriculum.timesteps=128",
-    "curriculum.eval_freq=128",
-    "curriculum.eval_episodes=8",
-    "curriculum.min_success_low=0",
-    "curriculum.min_avg_episode_length=0",
-)
+TINY = (*SMALL, "curriculum.timesteps=128")
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,8 @@
 
 FOLDER holds what it reads and writes: `catalog.csv` (SkyPilot's own list of what is offered where), `key` (the
 API key), `cert.pem` (certificate and its key), `sold_out` (one `TYPE REGION` a line: no capacity there now; may
-change at any time), `room` (a number, if there is one: no more machines than that at a time) and `calls.log` (what
-was asked for). Machines get addresses after ADDRESS, which is the API's own. A machine that is taken away by hand
-(its process killed) disappears from the list, like a pre-empted one.
+change at any time) and `calls.log` (what was asked for). Machines get addresses after ADDRESS, which is the API's
+own. A machine that is taken away by hand (its process killed) disappears from the list, like a pre-empted one.
 To HEAD it answers 200 to anybody, which is how SkyPilot asks 1.1.1.1 whether there is a network at all.
 """
 
@@ -101,9 +100,7 @@ class Cloud:
 
     def launch(self, order: dict[str, Any]) -> dict[str, Any]:
         kind, region = order["instance_type_name"], order["region_name"]
-        room = self.folder / "room"
-        full = room.exists() and len(self.alive()) >= int(room.read_text())
-        if full or region not in self.offers().get(kind, []):
+        if region not in self.offers().get(kind, []):
             code = "instance-operations/launch/insufficient-capacity"
             raise ApiError(400, code, "Not enough capacity to fulfill launch request.")
         with self.lock:
