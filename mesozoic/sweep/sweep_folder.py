@@ -53,6 +53,8 @@ class SweepFolder:
         Raises:
             UserError: another sweep lies there, or the folder cannot be written.
         """
+        if self._of_agents():
+            raise UserError(f"{self.path} holds runs of W&B's agents; give another --output-dir")
         wanted = json.loads(json.dumps(identity))
         try:
             known = read_json(self.path / FILE, LARGEST) if (self.path / FILE).exists() else {}

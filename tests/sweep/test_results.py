@@ -125,6 +125,8 @@ def test_the_winner_among_the_runs_of_wandb_agents(swept: Path, tmp_path: Path) 
     assert (found.id, found.stage, found.trials) == ("best", 1, 6)
     with pytest.raises(UserError, match=r"no trial of stage 2 .* it has trials of stage 1"):
         find_winner(tmp_path / "sweep-abc", 2)
+    with pytest.raises(UserError, match="holds runs of W&B's agents; give another --output-dir"):
+        SweepFolder(tmp_path / "sweep-abc").begin(1, {})
 
 
 def test_the_command_trains_what_was_tried() -> None:
